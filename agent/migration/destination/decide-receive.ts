@@ -1,0 +1,127 @@
+/**
+ * The next step of an incoming group of claims, from facts alone. The destination's controller observes, asks this, does
+ * what it says, and observes again; so a restart at any point goes on, with or without the peer.
+ */
+import type { MoverMode, MoverResult } from '../../mover/contract.ts';
+
+export interface ReceiveFacts {
+  readonly mode: MoverMode;
+  readonly overwrite: 'Refuse' | 'Overwrite';
+  /** Kept in the record: once a mover has ended well, its job may vanish. */
+  readonly result: MoverResult | undefined;
+  readonly claims: readonly ReceiveClaimFacts[];
+  readonly job: 'Missing' | 'Running' | 'Exhausted' | 'Ended';
+  /** The termination message of the newest ended mover container, if it left one. */
+  readonly jobResult: MoverResult | undefined;
+  /** Why the last attempt died without a message, e.g. `OOMKilled`. */
+  readonly jobFailure: string | undefined;
+  /** Bytes of the scratch claim, when there is one. */
+  readonly scratchBytes: number | undefined;
+  /** Scratch that an earlier attempt asked for. */
+  readonly wantedScratchBytes: number | undefined;
+  /** Pods on the destination that mount a claim of the group, movers aside. */
+  readonly activePods: readonly string[];
+}
+
+export interface ReceiveClaimFacts {
+  readonly name: string;
+  /** The claim that a fresh mover fills, in the agent's namespace. */
+  readonly incoming: 'Missing' | 'Pending' | 'Bound' | 'Lost';
+  /** The claim users see. */
+  readonly target: 'Missing' | 'Pending' | 'Bound';
+  /** Whether the target is bound to the volume that was filled. */
+  readonly handedOver: 'No' | 'Yes';
+  /** Whether the ConfigMap with the completed point is written. */
+  readonly remembered: 'No' | 'Yes';
+}
+
+export type ReceiveStep =
+  | { readonly do: 'provision'; readonly claims: readonly string[] }
+  | { readonly do: 'scaleDown'; readonly pods: readonly string[] }
+  | { readonly do: 'makeScratch'; readonly bytes: number }
+  | { readonly do: 'startMover' }
+  /** Ends the mover so that it can start again with scratch space. */
+  | { readonly do: 'stopMover' }
+  | { readonly do: 'keepResult'; readonly result: MoverResult }
+  | { readonly do: 'handOver'; readonly claims: readonly string[] }
+  | { readonly do: 'remember'; readonly claims: readonly string[] }
+  | { readonly do: 'wait'; readonly reason: string; readonly message: string }
+  | { readonly do: 'complete' }
+  | { readonly do: 'fail'; readonly code: string; readonly message: string };
+
+export function decideReceive(facts: ReceiveFacts): ReceiveStep {
+  if (facts.result !== undefined) return decideAfterResult(facts, facts.result);
+  if (facts.jobResult !== undefined && facts.job !== 'Missing') return decideOnResult(facts, facts.jobResult);
+  switch (facts.job) {
+    case 'Running':
+      return { do: 'wait', reason: 'Receiving', message: 'the destination mover is at work' };
+    case 'Exhausted':
+    case 'Ended':
+      return {
+        do: 'fail',
+        code: 'MoverFailed',
+        message: `the destination mover ended without a result${because(facts.jobFailure)}`,
+      };
+    case 'Missing':
+      return decideStart(facts);
+    default:
+      return facts.job satisfies never;
+  }
+}
+
+function decideStart(facts: ReceiveFacts): ReceiveStep {
+  if (facts.mode === 'fresh') {
+    const missing = facts.claims.filter((claim) => claim.incoming === 'Missing').map((claim) => claim.name);
+    if (missing.length > 0) return { do: 'provision', claims: missing };
+    const lost = facts.claims.find((claim) => claim.incoming === 'Lost');
+    if (lost !== undefined)
+      return { do: 'fail', code: 'VolumeLost', message: `the volume provisioned for ${lost.name} is lost` };
+    return { do: 'startMover' };
+  }
+  if (facts.activePods.length > 0) {
+    if (facts.overwrite === 'Overwrite') return { do: 'scaleDown', pods: facts.activePods };
+    return {
+      do: 'fail',
+      code: 'DestinationActive',
+      message: `in use on the destination by pod ${facts.activePods.join(', ')}`,
+    };
+  }
+  const wanted = facts.wantedScratchBytes;
+  if (wanted !== undefined && (facts.scratchBytes ?? 0) < wanted) return { do: 'makeScratch', bytes: wanted };
+  return { do: 'startMover' };
+}
+
+function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
+  switch (result.outcome) {
+    case 'Complete':
+      return { do: 'keepResult', result };
+    case 'NeedsScratch':
+      if (facts.scratchBytes !== undefined && facts.scratchBytes >= (result.scratchBytes ?? 0))
+        return { do: 'fail', code: 'ScratchTooSmall', message: result.message };
+      return { do: 'stopMover' };
+    case 'DestinationChanged':
+    case 'Refused':
+      return { do: 'fail', code: result.code, message: result.message };
+    case 'Failed':
+      if (facts.job === 'Running') return { do: 'wait', reason: 'MoverRestarting', message: result.message };
+      return { do: 'fail', code: result.code, message: result.message };
+    default:
+      return result.outcome satisfies never;
+  }
+}
+
+function decideAfterResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
+  if (result.outcome !== 'Complete') return { do: 'fail', code: result.code, message: result.message };
+  if (facts.mode === 'fresh') {
+    const open = facts.claims.filter((claim) => claim.handedOver === 'No').map((claim) => claim.name);
+    if (open.length > 0) return { do: 'handOver', claims: open };
+    const unbound = facts.claims.find((claim) => claim.target !== 'Bound');
+    if (unbound !== undefined)
+      return { do: 'wait', reason: 'ClaimBinding', message: `persistentvolumeclaim ${unbound.name} is binding` };
+  }
+  const forgotten = facts.claims.filter((claim) => claim.remembered === 'No').map((claim) => claim.name);
+  if (forgotten.length > 0) return { do: 'remember', claims: forgotten };
+  return { do: 'complete' };
+}
+
+const because = (failure: string | undefined): string => (failure === undefined ? '' : `: ${failure}`);

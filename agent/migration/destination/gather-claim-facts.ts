@@ -1,0 +1,94 @@
+/** Reads what decideClaim needs to know about one incoming claim on this (the destination's) cluster. */
+import type { KubeClient } from '../../../kube/client/client.ts';
+import { core, type PersistentVolumeClaim, type Pod, type StorageClass } from '../../../kube/client/core.ts';
+import { parseBytes } from '../../../kube/quantity.ts';
+import type { IncomingVolume } from '../messages.ts';
+import { agentLabels, managedByAgent } from '../names.ts';
+import type { Records } from '../records.ts';
+import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
+
+export interface ClusterFacts {
+  readonly storageClasses: ClaimFacts['storageClasses'];
+  /** Pods that have not ended, movers aside, by `namespace/claim`. */
+  readonly podsByClaim: ReadonlyMap<string, readonly string[]>;
+  /** The unfinished operation that writes a claim, by `namespace/claim`. */
+  readonly busy: ReadonlyMap<string, string>;
+}
+
+/** What is read once for many claims. */
+export async function gatherClusterFacts(
+  client: KubeClient,
+  records: Records,
+  namespaces: readonly string[],
+  signal?: AbortSignal,
+): Promise<ClusterFacts> {
+  const storageClasses: { name: string; isDefault: boolean }[] = [];
+  for await (const storageClass of client.list(core.storageClasses, { signal }))
+    storageClasses.push(classFacts(storageClass));
+  const podsByClaim = new Map<string, string[]>();
+  for (const namespace of namespaces) {
+    for await (const pod of client.list(core.pods, { namespace, signal })) notePod(podsByClaim, pod);
+  }
+  const busy = new Map<string, string>();
+  for (const { value } of await records.listReceives(signal)) {
+    if (value.phase !== 'Working') continue;
+    for (const claim of value.request.claims) busy.set(`${claim.namespace}/${claim.name}`, value.request.operation);
+  }
+  return { storageClasses, podsByClaim, busy };
+}
+
+export async function gatherClaimFacts(
+  clients: { readonly client: KubeClient; readonly records: Records },
+  cluster: ClusterFacts,
+  incoming: IncomingVolume,
+  context: { readonly pairId: string; readonly operation: string; readonly overwrite: ClaimFacts['overwrite'] },
+  signal?: AbortSignal,
+): Promise<ClaimFacts> {
+  const key = `${incoming.namespace}/${incoming.name}`;
+  const existing = await clients.client.find(core.persistentVolumeClaims, incoming, { signal });
+  const memory = await clients.records.findClaim(incoming.namespace, incoming.name, signal);
+  const busyWith = cluster.busy.get(key);
+  return {
+    incoming: {
+      namespace: incoming.namespace,
+      name: incoming.name,
+      pairId: context.pairId,
+      sizeBytes: BigInt(incoming.sizeBytes),
+      volumeMode: incoming.volumeMode,
+      storageClass: incoming.storageClass,
+    },
+    existing: existing === undefined ? undefined : existingClaim(existing),
+    memory,
+    activePods: cluster.podsByClaim.get(key) ?? [],
+    busyWith: busyWith === context.operation ? undefined : busyWith,
+    storageClasses: cluster.storageClasses,
+    overwrite: context.overwrite,
+  };
+}
+
+function existingClaim(claim: PersistentVolumeClaim): ExistingClaim {
+  const size = claim.status?.capacity?.storage ?? claim.spec?.resources?.requests?.storage ?? '0';
+  return {
+    uid: claim.metadata.uid ?? '',
+    phase: claim.status?.phase ?? 'Pending',
+    terminating: claim.metadata.deletionTimestamp !== undefined,
+    sizeBytes: parseBytes(size),
+    volumeMode: claim.spec?.volumeMode === 'Block' ? 'Block' : 'Filesystem',
+  };
+}
+
+function classFacts(storageClass: StorageClass): { name: string; isDefault: boolean } {
+  const mark = storageClass.metadata.annotations?.['storageclass.kubernetes.io/is-default-class'];
+  return { name: storageClass.metadata.name, isDefault: mark === 'true' };
+}
+
+function notePod(podsByClaim: Map<string, string[]>, pod: Pod): void {
+  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+  if (ended || pod.metadata.labels?.[agentLabels.managedBy] === managedByAgent) return;
+  for (const volume of pod.spec?.volumes ?? []) {
+    const claim = volume.persistentVolumeClaim?.claimName;
+    if (claim === undefined) continue;
+    const key = `${pod.metadata.namespace}/${claim}`;
+    podsByClaim.set(key, [...(podsByClaim.get(key) ?? []), pod.metadata.name]);
+  }
+}

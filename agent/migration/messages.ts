@@ -1,0 +1,170 @@
+/**
+ * What two agents say to each other about a migration: paths and schemas of the peer routes. Both sides import this file.
+ * Every message is parsed with these schemas where it arrives; unknown fields are dropped (a newer peer may send more),
+ * missing or oversized ones are refused by path. All requests are idempotent by the operation's uid.
+ */
+import {
+  anything,
+  boolean,
+  type Infer,
+  integer,
+  list,
+  map,
+  number,
+  object,
+  oneOf,
+  required,
+  string,
+} from '../../crds/schema/index.ts';
+
+const name = () => required(string({ minLength: 1, maxLength: 253 }));
+const text = () => string({ maxLength: 4096 });
+
+/** Claims in one operation. */
+export const maxClaims = 5000;
+/** Objects in one wave message; more are sent in several. */
+export const maxWaveObjects = 500;
+
+/** A claim as the source has it, reduced to what the destination needs to make its own. */
+export const incomingVolumeSchema = object({
+  namespace: name(),
+  name: name(),
+  /** uid of the source's claim. */
+  uid: name(),
+  /** Decimal bytes: larger than a JSON number may be. */
+  sizeBytes: required(string({ pattern: '^[0-9]{1,20}$' })),
+  volumeMode: required(oneOf(['Filesystem', 'Block'])),
+  accessModes: required(list(string({ maxLength: 64 }), { maxItems: 8 })),
+  storageClass: string({ maxLength: 253 }),
+  labels: map(string({ maxLength: 4096 }), { maxProperties: 256 }),
+  annotations: map(string({ maxLength: 262_144 }), { maxProperties: 256 }),
+  /** Set on data that first came from the receiving cluster: the uid its claim has there, and what it held when it left. */
+  origin: object({ uid: name(), digest: name() }),
+});
+export type IncomingVolume = Infer<typeof incomingVolumeSchema>;
+
+export const planRequestSchema = object({
+  namespaces: required(list(string({ maxLength: 253 }), { maxItems: 5000 })),
+  claims: required(list(incomingVolumeSchema, { maxItems: maxClaims })),
+  overwrite: required(boolean()),
+});
+export type PlanRequest = Infer<typeof planRequestSchema>;
+
+export const claimAnswerSchema = object({
+  namespace: name(),
+  name: name(),
+  decision: required(oneOf(['fill', 'update', 'refuse'])),
+  storageClass: string({ maxLength: 253 }),
+  code: string({ maxLength: 64 }),
+  message: text(),
+  hint: text(),
+});
+export type ClaimAnswer = Infer<typeof claimAnswerSchema>;
+
+export const planAnswerSchema = object({
+  claims: required(list(claimAnswerSchema, { maxItems: maxClaims })),
+  /** What stands in the way besides claims, e.g. a namespace outside the grant. */
+  problems: required(list(object({ code: name(), message: required(text()), hint: text() }), { maxItems: 5000 })),
+});
+export type PlanAnswer = Infer<typeof planAnswerSchema>;
+
+/** Where the pods that use the volumes may run, taken from such a pod's spec. */
+export const placementSchema = object({
+  nodeSelector: map(string({ maxLength: 253 }), { maxProperties: 64 }),
+  tolerations: list(anything(), { maxItems: 64 }),
+  affinity: anything(),
+});
+export type Placement = Infer<typeof placementSchema>;
+
+/** One group of claims to receive; the body of `PUT groups/RUN`, and what a receive record keeps. */
+export const receiveRequestSchema = object({
+  operation: name(),
+  /** The Migration, for labels and messages: `namespace/name` on the source. */
+  migration: name(),
+  run: name(),
+  group: required(string({ minLength: 1, maxLength: 65_536 })),
+  mode: required(oneOf(['fresh', 'update'])),
+  overwrite: required(boolean()),
+  claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: 64 })),
+  placement: placementSchema,
+});
+export type ReceiveRequest = Infer<typeof receiveRequestSchema>;
+
+export const volumeOutcomeSchema = object({
+  name: name(),
+  digest: name(),
+  files: required(number()),
+  bytes: required(number()),
+  bytesSent: required(number()),
+  degraded: map(number(), { maxProperties: 64 }),
+});
+
+export const receiveAnswerSchema = object({
+  phase: required(oneOf(['Working', 'Complete', 'Failed'])),
+  reason: required(string({ maxLength: 64 })),
+  message: required(text()),
+  hint: text(),
+  /** The point that became complete, with Complete. */
+  point: integer(),
+  volumes: list(volumeOutcomeSchema, { maxItems: 64 }),
+});
+export type ReceiveAnswer = Infer<typeof receiveAnswerSchema>;
+
+const looseObject = object(
+  {
+    apiVersion: required(string({ minLength: 1, maxLength: 317 })),
+    kind: required(string({ minLength: 1, maxLength: 63 })),
+    metadata: required(object({ name: name() }, { unknown: 'Keep' })),
+  },
+  { unknown: 'Keep' },
+);
+
+export const waveRequestSchema = object({
+  migration: name(),
+  time: required(string({ maxLength: 64 })),
+  objects: required(list(looseObject, { maxItems: maxWaveObjects })),
+});
+export type WaveRequest = Infer<typeof waveRequestSchema>;
+
+export const waveAnswerSchema = object({
+  results: required(
+    list(
+      object({
+        group: required(string({ maxLength: 253 })),
+        version: required(string({ maxLength: 63 })),
+        kind: name(),
+        namespace: string({ maxLength: 253 }),
+        name: name(),
+        result: required(string({ maxLength: 32 })),
+        reason: text(),
+      }),
+      { maxItems: maxWaveObjects },
+    ),
+  ),
+});
+export type WaveAnswer = Infer<typeof waveAnswerSchema>;
+
+export const activateRequestSchema = object({
+  migration: name(),
+  namespaces: required(list(string({ maxLength: 253 }), { maxItems: 5000 })),
+});
+export const activateAnswerSchema = object({
+  messages: required(list(text(), { maxItems: 20_000 })),
+  failures: required(list(text(), { maxItems: 20_000 })),
+});
+
+export const removeAnswerSchema = object({
+  /** `Gone`: nothing of the operation is left on the destination. */
+  state: required(oneOf(['Gone', 'Removing'])),
+  left: list(text(), { maxItems: 100 }),
+});
+
+export const paths = {
+  plan: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan`,
+  group: (operation: string, run: string) =>
+    `/v1/operations/${encodeURIComponent(operation)}/groups/${encodeURIComponent(run)}`,
+  wave: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/wave`,
+  activate: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/activate`,
+  operation: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}`,
+  stream: (run: string) => `/v1/runs/${encodeURIComponent(run)}/stream`,
+} as const;
