@@ -1,0 +1,3 @@
+module stork.test/csi-driver
+
+go 1.26.0

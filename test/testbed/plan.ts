@@ -1,0 +1,107 @@
+/**
+ * The plan of the test bed: which clusters and nodes there are, with which
+ * addresses, ports and names. Pure; every other file takes its numbers from here.
+ *
+ * Everything lies in 10.250.0.0/16 (nodes), 10.244/10.245 (pods) and
+ * 10.96/10.97 (services); the clusters' ranges do not overlap because one host
+ * routes both of them.
+ */
+
+export type ClusterName = 'a' | 'b';
+
+export interface NodePlan {
+  readonly name: string;
+  readonly cluster: ClusterName;
+  readonly zone: string;
+  readonly address: string;
+  readonly podCidr: string;
+  /** The host's end of the veth pair; at most 15 characters. */
+  readonly hostVeth: string;
+}
+
+export interface ClusterPlan {
+  readonly name: ClusterName;
+  readonly bridge: string;
+  /** Address of the bridge, where the API server and the DNS server listen. */
+  readonly hostAddress: string;
+  readonly nodeCidr: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly kubernetesServiceAddress: string;
+  readonly dnsAddress: string;
+  readonly apiServerPort: number;
+  readonly etcdPort: number;
+  readonly etcdPeerPort: number;
+  readonly controllerManagerPort: number;
+  readonly schedulerPort: number;
+  readonly region: string;
+  readonly nodes: readonly NodePlan[];
+}
+
+export interface BedPlan {
+  readonly a: ClusterPlan;
+  readonly b: ClusterPlan;
+}
+
+/** The only port on the other cluster's nodes that is reachable by default. */
+export const pairLinkPort = 30443;
+
+export const clusterNames: readonly ClusterName[] = ['a', 'b'];
+
+export const clusterDomain = 'cluster.local';
+
+export function planBed(): BedPlan {
+  return { a: planCluster('a', 0), b: planCluster('b', 1) };
+}
+
+export function listClusters(plan: BedPlan): readonly ClusterPlan[] {
+  return clusterNames.map((name) => plan[name]);
+}
+
+export function listNodes(plan: BedPlan): readonly NodePlan[] {
+  return listClusters(plan).flatMap((cluster) => cluster.nodes);
+}
+
+export function parseClusterName(text: string): ClusterName | undefined {
+  return clusterNames.find((name) => name === text.toLowerCase());
+}
+
+export function otherCluster(name: ClusterName): ClusterName {
+  return name === 'a' ? 'b' : 'a';
+}
+
+export function serverUrl(cluster: ClusterPlan): string {
+  return `https://${cluster.hostAddress}:${cluster.apiServerPort}`;
+}
+
+function planCluster(name: ClusterName, index: number): ClusterPlan {
+  const nodeNet = `10.250.${index + 1}`;
+  const podNet = `10.${244 + index}`;
+  const serviceNet = `10.${96 + index}`;
+  const firstPort = 21000 + index * 100;
+  const nodes = [1, 2].map((number) => ({
+    name: `stork-${name}-${number}`,
+    cluster: name,
+    zone: `zone-${name}${number}`,
+    address: `${nodeNet}.${10 + number}`,
+    podCidr: `${podNet}.${number}.0/24`,
+    hostVeth: `stork-v-${name}${number}`,
+  }));
+  return {
+    name,
+    bridge: `stork-br-${name}`,
+    hostAddress: `${nodeNet}.1`,
+    nodeCidr: `${nodeNet}.0/24`,
+    podCidr: `${podNet}.0.0/16`,
+    serviceCidr: `${serviceNet}.0.0/16`,
+    kubernetesServiceAddress: `${serviceNet}.0.1`,
+    dnsAddress: `${serviceNet}.0.10`,
+    apiServerPort: 6443,
+    etcdPort: firstPort,
+    etcdPeerPort: firstPort + 1,
+    controllerManagerPort: firstPort + 2,
+    schedulerPort: firstPort + 3,
+    region: `region-${name}`,
+    nodes,
+  };
+}
