@@ -41,48 +41,64 @@ const resource = object({
 const volume = object({
   persistentVolumeClaim: string(),
   namespace: string(),
+  uid: string({ description: 'uid of the claim here.' }),
   volume: string({ description: 'The PersistentVolume here.' }),
+  mode: oneOf(['fresh', 'update'], { description: 'Whether the destination has the claim already.' }),
   status: oneOf(migrationStates),
   bytesTotal: count(),
   reason: string(),
   group: string({ description: 'Volumes of one group are moved by one mover and cut together.' }),
+  consumer: string({ description: 'A pod that mounts the volume; its placement rules are kept.' }),
   snapshot: string({ description: 'The snapshot read from; empty when the live volume was read.' }),
+  cutTimestamp: time({ description: 'The point in time the copy shows.' }),
   bytesSent: count(),
   bytesRead: count(),
   digest: string({ description: 'Of everything that was read back on the destination.' }),
   point: string({ description: 'The point in time that the destination holds now.' }),
 });
 
+const ruleTarget = object({
+  namespace: required(string()),
+  pod: required(string()),
+  podUid: required(string()),
+  container: required(string()),
+  key: string({ description: 'Names the files of a background command inside the pod.' }),
+  state: required(oneOf(['Planned', 'Starting', 'Holding', 'Done', 'Failed'])),
+  deadline: time({ description: 'When the command lets go by itself.' }),
+  provenTime: time({ description: 'When it was last seen holding, after every volume was cut.' }),
+  heldMs: count(),
+  exitCode: integer(),
+  reason: string(),
+  message: string(),
+  output: string({ maxLength: 8192, description: 'The last of what it wrote, redacted.' }),
+});
+
+const ruleRun = object(
+  {
+    rule: required(string()),
+    position: required(oneOf(['Pre', 'Post'])),
+    attempt: required(count()),
+    ruleDigest: required(string()),
+    steps: required(
+      list(
+        object({
+          id: required(string()),
+          kind: required(oneOf(['Foreground', 'Background'])),
+          targets: required(list(ruleTarget, { maxItems: 200 })),
+        }),
+        { maxItems: 200 },
+      ),
+    ),
+  },
+  { description: 'A rule in execution; enough to continue or undo it after a restart.' },
+);
+
 const rule = object(
   {
-    podsRunning: list(
-      object({
-        rule: string(),
-        task: string({ description: 'Names the command and its files inside the pod.' }),
-        namespace: string(),
-        name: string(),
-        uid: string(),
-        container: string(),
-        startedTimestamp: time(),
-        deadlineTimestamp: time(),
-      }),
-      { description: 'Background commands that still run, so that a restarted agent can release them.' },
-    ),
-    completed: list(string(), { description: 'Rules that have run, in order.' }),
+    pre: ruleRun,
+    post: ruleRun,
     blockedMilliseconds: integer({ minimum: 0, description: 'How long background commands held the application.' }),
     releasedTimestamp: time(),
-    output: list(
-      object({
-        rule: string(),
-        namespace: string(),
-        pod: string(),
-        container: string(),
-        action: integer({ minimum: 0 }),
-        exitCode: integer(),
-        text: string({ maxLength: 8192, description: 'The last lines, redacted.' }),
-      }),
-      { maxItems: 200 },
-    ),
   },
   { description: 'What the pre and post exec rules did.' },
 );
@@ -134,6 +150,11 @@ export const migrationStatus = object({
   activeSide: string({ description: 'In words: on which cluster the applications run.' }),
   rule,
   plan,
+  stageStartTimestamp: time(),
+  ending: object(
+    { status: required(oneOf(migrationStates)), reason: string() },
+    { description: 'How it ends, decided before temporary objects are removed.' },
+  ),
   conditions,
   observedGeneration,
 });
