@@ -37,6 +37,7 @@ export function checkNode(
     unknownFields: options.unknownFields ?? 'Drop',
     report: (path, message) => {
       if (issues.length < maxIssues) issues.push({ path, message });
+      return undefined;
     },
   };
   const filled = withDefaults(node, value);
@@ -48,7 +49,8 @@ export function checkNode(
 
 interface Walk {
   readonly unknownFields: 'Drop' | 'Refuse';
-  readonly report: (path: string, message: string) => void;
+  /** Returns `undefined`, so that a check can end with it. */
+  readonly report: (path: string, message: string) => undefined;
 }
 
 function visit(walk: Walk, node: Node, value: unknown, path: string): unknown {
@@ -139,13 +141,17 @@ function visitObject(walk: Walk, node: ObjectNode, value: unknown, path: string)
 }
 
 function checkString(walk: Walk, node: StringNode, value: unknown, path: string): void {
-  if (typeof value !== 'string') return walk.report(path, 'must be a string');
+  if (typeof value !== 'string') {
+    walk.report(path, 'must be a string');
+    return;
+  }
   if (node.enum !== undefined && !node.enum.includes(value)) {
     walk.report(path, `must be one of ${node.enum.map((one) => JSON.stringify(one)).join(', ')}`);
   }
   const length = node.maxLength === undefined && node.minLength === undefined ? 0 : countCharacters(value);
   if (node.maxLength !== undefined && length > node.maxLength) {
-    return walk.report(path, `must have at most ${node.maxLength} characters`);
+    walk.report(path, `must have at most ${node.maxLength} characters`);
+    return;
   }
   if (node.minLength !== undefined && length < node.minLength) {
     walk.report(path, node.minLength === 1 ? 'must not be empty' : `must have at least ${node.minLength} characters`);
@@ -166,8 +172,11 @@ function countCharacters(value: string): number {
 }
 
 function checkNumber(walk: Walk, node: NumberNode, value: unknown, path: string): void {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return walk.report(path, 'must be a number');
-  if (node.type === 'integer' && !Number.isSafeInteger(value)) return walk.report(path, 'must be an integer');
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    walk.report(path, 'must be a number');
+    return;
+  }
+  if (node.type === 'integer' && !Number.isSafeInteger(value)) walk.report(path, 'must be an integer');
   if (node.minimum !== undefined && value < node.minimum) walk.report(path, `must be at least ${node.minimum}`);
   if (node.maximum !== undefined && value > node.maximum) walk.report(path, `must be at most ${node.maximum}`);
 }
