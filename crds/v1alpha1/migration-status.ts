@@ -70,6 +70,7 @@ const ruleTarget = object({
   exitCode: integer(),
   reason: string(),
   message: string(),
+  released: oneOf(['Yes'], { description: 'It was seen that nothing of it holds any more.' }),
   output: string({ maxLength: 8192, description: 'The last of what it wrote, redacted.' }),
 });
 
@@ -84,6 +85,7 @@ const ruleRun = object(
         object({
           id: required(string()),
           kind: required(oneOf(['Foreground', 'Background'])),
+          onError: required(oneOf(['Fail', 'Continue'])),
           targets: required(list(ruleTarget, { maxItems: 200 })),
         }),
         { maxItems: 200 },

@@ -25,7 +25,7 @@ const actionFields = object({
     description: `Keep the command running until the operation's point in time; it must wait by \${WAIT_CMD}.`,
   }),
   runInSinglePod: boolean({ default: false, description: 'Run in the first matching pod instead of in all.' }),
-  value: required(string({ minLength: 1, maxLength: 65_536, description: 'The command line, run by `sh -c`.' })),
+  value: required(string({ minLength: 1, maxLength: 16_384, description: 'The command line, run by `sh -c`.' })),
   timeoutSeconds: integer({ minimum: 1, maximum: 86_400, description: 'How long the command may take, or be held.' }),
   onError: oneOf(['Fail', 'Continue'], { default: 'Fail' }),
 });
@@ -39,10 +39,11 @@ const action = withRules(
   ),
 );
 
+/** 20 × 20 × 16 KiB: what the API server's cost estimate allows for the CEL rule above. */
 const item = object({
   podSelector: map(string({ maxLength: 63 }), { maxProperties: 100, description: 'Pods with all of these labels.' }),
   container: string({ maxLength: 63, description: "The pod's first container when absent." }),
-  actions: required(list(action, { minItems: 1, maxItems: 100 })),
+  actions: required(list(action, { minItems: 1, maxItems: 20 })),
 });
 
 export const rules = defineKind({
@@ -51,7 +52,7 @@ export const rules = defineKind({
   namespaced: true,
   description: 'Commands to run in pods before or after an operation.',
   columns: [{ name: 'Created', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
-  fields: { rules: required(list(item, { minItems: 1, maxItems: 100 })) },
+  fields: { rules: required(list(item, { minItems: 1, maxItems: 20 })) },
 });
 
 export type Rule = ObjectOf<typeof rules>;
