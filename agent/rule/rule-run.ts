@@ -21,8 +21,10 @@ export interface RuleAction {
   readonly background?: boolean | undefined;
   readonly runInSinglePod?: boolean | undefined;
   readonly value: string;
-  /** Foreground: until it must have ended. Background: until it must have reached ${WAIT_CMD}. */
+  /** Foreground: until it must have ended. Background: how long it may hold (the dead-man timer). */
   readonly timeoutSeconds?: number | undefined;
+  /** `Continue`: its failure is reported and doesn't fail the rule. */
+  readonly onError?: 'Fail' | 'Continue' | undefined;
 }
 
 export type RulePosition = 'Pre' | 'Post';
@@ -43,6 +45,7 @@ export interface RuleStep {
   /** `<item>-<action>`, both from 0. */
   readonly id: string;
   readonly kind: 'Foreground' | 'Background';
+  readonly onError: 'Fail' | 'Continue';
   readonly targets: readonly RuleTarget[];
 }
 
@@ -73,6 +76,8 @@ export interface RuleTarget {
   /** A CamelCase code, for Failed. */
   readonly reason?: string | undefined;
   readonly message?: string | undefined;
+  /** Background: it was seen from inside that nothing holds there any more (also kept for Failed ones). */
+  readonly released?: 'Yes' | undefined;
   /** The end of what the command wrote, redacted. */
   readonly output?: string | undefined;
 }
@@ -87,9 +92,9 @@ export interface RuleLimits {
   readonly maxAttempts: number;
   readonly firstRetrySeconds: number;
   readonly maxRetrySeconds: number;
-  /** For an action without `timeoutSeconds`. */
+  /** How long a foreground action without `timeoutSeconds` may take, and a background one until ${WAIT_CMD}. */
   readonly actionTimeoutSeconds: number;
-  /** The dead-man timer: how long a background command may hold, from ${WAIT_CMD} on. */
+  /** The dead-man timer: how long a background action without `timeoutSeconds` may hold, from ${WAIT_CMD} on. */
   readonly holdSeconds: number;
   /** How long one exec waits inside the pod for news before it answers. */
   readonly longPollSeconds: number;
@@ -114,5 +119,6 @@ export const ruleLimits: RuleLimits = {
   outputTotalBytes: 32 * 1024,
 };
 
-/** A text of a run that a reader finds wherever the run is shown. */
+/** What a background command's text has where it is to wait; Stork's. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is replaced inside the pod
 export const waitCommandPlaceholder = '${WAIT_CMD}';
