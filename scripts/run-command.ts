@@ -49,3 +49,12 @@ export async function runNpm(args: readonly string[], cwd: string): Promise<stri
     ? await runCommand(node, [npm, ...args], { cwd })
     : await runCommand('npm', args, { cwd });
 }
+
+/** Runs one of our scripts under the Node we run under, with our output; returns its exit code. */
+export async function runNode(script: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * Starts this project's commands on a machine that has any Node ≥ 18 and npm, and nothing else of ours:
+ * `"$npm_node_execpath" scripts/bootstrap.mjs COMMAND [ARGUMENTS]`. Brings the packages of package-lock.json (and on linux
+ * libatomic1, which the pinned Node needs), then runs the command under the pinned Node. Plain JavaScript without
+ * dependencies, because it runs before anything is there.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = join(root, 'node_modules', '.bin');
+const node = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node');
+
+const commands = {
+  bench: 'test/bench/main.ts',
+  build: 'scripts/build.ts',
+  check: 'scripts/check.ts',
+  demo: 'test/demo/main.ts',
+  e2e: 'scripts/e2e.ts',
+  setup: 'scripts/setup.ts',
+  test: 'scripts/test.ts',
+  testbed: 'test/testbed/main.ts',
+};
+
+function main() {
+  const [command = '', ...args] = process.argv.slice(2);
+  const script = commands[command];
+  if (script === undefined)
+    stop(`bootstrap: no command ${JSON.stringify(command)}; known: ${Object.keys(commands).join(', ')}`, 64);
+  if (Number(process.versions.node.split('.')[0]) < 18)
+    stop(`This needs Node 18 or newer to start; here is ${process.version}.`);
+  ensurePackages();
+  ensurePinnedNode();
+  run([join(root, script), ...args]);
+}
+
+/** Installs node_modules when it is missing or not what package-lock.json says; a few milliseconds when it is. */
+function ensurePackages() {
+  const stampFile = join(root, 'node_modules', '.stork-packages');
+  const stamp = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(`${process.platform} ${process.arch}`)
+    .digest('hex');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  if (!isInstalled()) {
+    say('installing packages (npm ci)');
+    const startedMs = Date.now();
+    const npm = process.env.npm_execpath;
+    const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    const [program, ...before] = npm === undefined ? ['npm'] : [process.execPath, npm];
+    const { status, error } = spawnSync(program, [...before, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (error !== undefined || status !== 0)
+      stop(`npm ci failed${error === undefined ? '' : `: ${error.message}`}. Is the npm registry reachable?`);
+    say(`packages installed (${seconds(startedMs)})`);
+  }
+  writeFileSync(stampFile, stamp);
+}
+
+/** Compares npm's own record of what it installed with the lockfile, so that an `npm ci` by hand counts. */
+function isInstalled() {
+  const recordFile = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(recordFile)) return false;
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  const present = JSON.parse(readFileSync(recordFile, 'utf8')).packages;
+  const same = Object.entries(present).every(
+    ([path, { integrity }]) => wanted[path] !== undefined && wanted[path].integrity === integrity,
+  );
+  const complete = Object.entries(wanted).every(
+    ([path, { optional }]) => path === '' || optional === true || present[path] !== undefined,
+  );
+  return same && complete;
+}
+
+/** Makes sure that the pinned Node starts; on linux it needs libatomic.so.1, which slim systems lack. */
+function ensurePinnedNode() {
+  const first = tryNode();
+  if (first === undefined) return;
+  if (!first.includes('libatomic'))
+    stop(`The pinned Node does not start on ${process.platform} ${process.arch}: ${first}`);
+  if (
+    typeof process.getuid !== 'function' ||
+    process.getuid() !== 0 ||
+    spawnSync('apt-get', ['--version']).status !== 0
+  ) {
+    stop(
+      'The pinned Node needs libatomic.so.1. Install it (Debian, Ubuntu: apt-get install libatomic1; Fedora: dnf install libatomic), then run this again.',
+    );
+  }
+  say('installing libatomic1 (apt-get)');
+  const install = () =>
+    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'libatomic1'], {
+      stdio: ['ignore', 'ignore', 2],
+    });
+  if (install().status !== 0) {
+    spawnSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 2] });
+    install();
+  }
+  const second = tryNode();
+  if (second !== undefined) stop(`The pinned Node still does not start: ${second}`);
+}
+
+/** Undefined when it starts, else why not. */
+function tryNode() {
+  if (!existsSync(node)) return `npm has no Node package for this platform in our lockfile (${node} is missing)`;
+  const { status, stderr, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim());
+}
+
+/** Runs the command and ends as it ended. Ctrl-C reaches it by itself; other signals are passed on. */
+function run(args) {
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` };
+  const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => stop(`${node}: ${error.message}`));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+function seconds(sinceMs) {
+  return `${((Date.now() - sinceMs) / 1000).toFixed(1)} s`;
+}
+
+function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function stop(line, code = 1) {
+  say(line);
+  process.exit(code);
+}
+
+main();

@@ -1,0 +1,81 @@
+/** Runs test files with node's own runner, each in a process of its own, and counts what came out. */
+import { once } from 'node:events';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+export interface TestRun {
+  /** Patterns below the repository's root. */
+  readonly files: readonly string[];
+  /** A folder below which nothing is taken. */
+  readonly except?: string | undefined;
+  /** How many files run at once. */
+  readonly filesAtOnce: number;
+  /** Gets the runner's report as it is written. */
+  readonly write: (text: string) => void;
+  /** Runs only tests whose name matches. */
+  readonly only?: string | undefined;
+}
+
+export interface TestCounts {
+  readonly tests: number;
+  readonly suites: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly todo: number;
+}
+
+export const noTests: TestCounts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+
+const root = join(import.meta.dirname, '../..');
+
+/** Never throws for failing tests: they are in the counts. No matching file: no test. */
+export async function runTests({ files, except, filesAtOnce, write, only }: TestRun): Promise<TestCounts> {
+  const found = globSync([...files], { cwd: root })
+    .filter((file) => except === undefined || !file.startsWith(`${except}/`))
+    .toSorted();
+  if (found.length === 0) return noTests;
+  let counts = noTests;
+  const stream = run({
+    files: found.map((file) => join(root, file)),
+    concurrency: filesAtOnce,
+    cwd: root,
+    ...(only === undefined ? {} : { testNamePatterns: [only] }),
+  });
+  stream.on('test:summary', (summary) => {
+    if (summary.file === undefined) counts = { ...noTests, ...summary.counts };
+  });
+  const report = stream.compose(new spec());
+  report.on('data', (chunk: Buffer | string) => write(chunk.toString()));
+  await once(report, 'end');
+  return counts;
+}
+
+export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
+  return {
+    tests: a.tests + b.tests,
+    suites: a.suites + b.suites,
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    cancelled: a.cancelled + b.cancelled,
+    skipped: a.skipped + b.skipped,
+    todo: a.todo + b.todo,
+  };
+}
+
+/** The closing lines as node's runner writes them, so that whoever reads its output can read ours. */
+export function renderCounts(counts: TestCounts, durationMs: number): string {
+  return [
+    `# tests ${counts.tests}`,
+    `# suites ${counts.suites}`,
+    `# pass ${counts.passed}`,
+    `# fail ${counts.failed}`,
+    `# cancelled ${counts.cancelled}`,
+    `# skipped ${counts.skipped}`,
+    `# todo ${counts.todo}`,
+    `# duration_ms ${Math.round(durationMs)}`,
+  ].join('\n');
+}
