@@ -51,7 +51,7 @@ export interface SnapshotRequest {
 }
 
 export type SnapshotState =
-  | { readonly phase: 'Pending' }
+  | { readonly phase: 'Pending'; readonly message?: string | undefined }
   /** The point in time is fixed: applications may be released. Data may not be readable yet. */
   | { readonly phase: 'Cut'; readonly cutTime: string; readonly handle: string }
   | {
