@@ -1,0 +1,49 @@
+/** What a group of volumes needs next on the source, from what both sides say about it. Pure. */
+import type { ReceiveAnswer } from '../messages.ts';
+import type { MoverSight } from '../mover-jobs.ts';
+
+export interface GroupFacts {
+  /** Whether the claims the mover reads are there; a snapshot may be cut long before it can be read. */
+  readonly readable: 'Yes' | 'No' | { readonly failed: string };
+  readonly mover: MoverSight;
+  readonly destination: ReceiveAnswer;
+}
+
+export type GroupStep =
+  | { readonly do: 'startMover' }
+  | { readonly do: 'wait'; readonly message: string }
+  /** Restart: the job used up its attempts on something that waiting may cure. */
+  | { readonly do: 'complete'; readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> }
+  | { readonly do: 'fail'; readonly code: string; readonly message: string };
+
+export function decideGroup(facts: GroupFacts): GroupStep {
+  const { destination, mover } = facts;
+  if (destination.phase === 'Failed') return { do: 'fail', code: destination.reason, message: withHint(destination) };
+  if (destination.phase === 'Complete') return decideComplete(facts);
+  if (typeof facts.readable === 'object') return { do: 'fail', code: 'SnapshotFailed', message: facts.readable.failed };
+  if (facts.readable === 'No') return { do: 'wait', message: 'the snapshot is not readable yet' };
+  if (mover.job === 'Missing') return { do: 'startMover' };
+  const failed = mover.result?.outcome === 'Failed' ? mover.result : undefined;
+  if (mover.job === 'Exhausted' || (mover.job === 'Ended' && failed !== undefined))
+    return {
+      do: 'fail',
+      code: failed?.code ?? 'MoverFailed',
+      message: `The source mover failed: ${failed?.message ?? mover.failure ?? 'no result'}`,
+    };
+  return { do: 'wait', message: mover.failure ?? destination.message };
+}
+
+function decideComplete(facts: GroupFacts): GroupStep {
+  const volumes = facts.destination.volumes ?? [];
+  const sent = new Map(facts.mover.result?.volumes.map((volume) => [volume.name, volume.digest]));
+  const differing = volumes.find((volume) => sent.has(volume.name) && sent.get(volume.name) !== volume.digest);
+  if (differing !== undefined)
+    return {
+      do: 'fail',
+      code: 'DigestMismatch',
+      message: `What the destination read back of ${differing.name} is not what was sent (${differing.digest}, ${sent.get(differing.name)})`,
+    };
+  return { do: 'complete', point: facts.destination.point ?? 1, volumes };
+}
+
+const withHint = (answer: ReceiveAnswer): string => [answer.message, answer.hint].filter(Boolean).join('. ');

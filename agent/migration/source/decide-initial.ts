@@ -1,0 +1,120 @@
+/**
+ * Whether a migration may begin, from what was gathered and what the destination answered. Everything that can be refused
+ * is refused here, before any effect, and each refusal names the object and what to do.
+ */
+import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
+
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+export interface RequestFacts {
+  readonly migrationNamespace: string;
+  readonly agentNamespace: string;
+  readonly namespaces: readonly { readonly name: string; readonly exists: 'Yes' | 'No' }[];
+  readonly missingNamespaces: 'Skip' | 'Refuse';
+  readonly grant: { readonly namespaces: readonly string[]; readonly directions: readonly string[] };
+  readonly pair: string;
+  readonly rules: readonly { readonly field: string; readonly name: string; readonly exists: 'Yes' | 'No' }[];
+  /** Fields set whose behaviour this version does not have yet. */
+  readonly unavailable: readonly string[];
+  /** Whether the pre rule holds the application in the background. */
+  readonly holds: 'Yes' | 'No';
+  /** Claims whose storage can't snapshot. */
+  readonly liveClaims: readonly string[];
+}
+
+export type RequestDecision =
+  | { readonly do: 'go'; readonly namespaces: readonly string[] }
+  | { readonly do: 'refuse'; readonly refusals: readonly Refusal[] };
+
+export function decideRequest(facts: RequestFacts): RequestDecision {
+  const refusals = [...decideFields(facts), ...decideNamespaces(facts), ...decideRules(facts)];
+  if (refusals.length > 0) return { do: 'refuse', refusals };
+  return { do: 'go', namespaces: facts.namespaces.filter(({ exists }) => exists === 'Yes').map(({ name }) => name) };
+}
+
+function decideFields(facts: RequestFacts): readonly Refusal[] {
+  const refusals: Refusal[] = facts.unavailable.map((field) => ({
+    code: 'FieldNotAvailable',
+    message: `${field} is not available in this version`,
+    hint: 'Remove the field; nothing was changed.',
+  }));
+  if (!facts.grant.directions.includes('Send'))
+    refusals.push({
+      code: 'GrantRefused',
+      message: `The ClusterPair ${facts.pair} does not let applications leave this cluster (its grant has no direction Send)`,
+      hint: 'Its admin can add Send to spec.grant.directions.',
+    });
+  return refusals;
+}
+
+function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
+  const refusals: Refusal[] = [];
+  const missing = facts.namespaces.filter(({ exists }) => exists === 'No').map(({ name }) => name);
+  const noneLeft = missing.length === facts.namespaces.length;
+  if (missing.length > 0 && (facts.missingNamespaces === 'Refuse' || noneLeft))
+    refusals.push({
+      code: 'NamespaceNotFound',
+      message: `Namespace ${missing.join(', ')} does not exist`,
+      hint: 'Check the spelling: kubectl get namespaces.',
+    });
+  const inAdminNamespace = facts.migrationNamespace === facts.agentNamespace;
+  const foreign = facts.namespaces.filter(({ name }) => name !== facts.migrationNamespace).map(({ name }) => name);
+  if (!inAdminNamespace && foreign.length > 0)
+    refusals.push({
+      code: 'NamespaceNotAllowed',
+      message: `A Migration in namespace ${facts.migrationNamespace} can only migrate that namespace, not ${foreign.join(', ')}`,
+      hint: `Create it in ${facts.agentNamespace} to migrate several namespaces.`,
+    });
+  const { namespaces: granted } = facts.grant;
+  const outside = facts.namespaces.filter(({ name }) => !granted.includes('*') && !granted.includes(name));
+  if (outside.length > 0)
+    refusals.push({
+      code: 'GrantRefused',
+      message: `The ClusterPair ${facts.pair} does not cover namespace ${outside.map(({ name }) => name).join(', ')}`,
+      hint: 'Its admin can add it to spec.grant.namespaces.',
+    });
+  return refusals;
+}
+
+function decideRules(facts: RequestFacts): readonly Refusal[] {
+  const refusals: Refusal[] = facts.rules
+    .filter(({ exists }) => exists === 'No')
+    .map(({ field, name }) => ({
+      code: 'RuleNotFound',
+      message: `Rule ${name} (${field}) does not exist in namespace ${facts.migrationNamespace}`,
+      hint: `Create it: kubectl -n ${facts.migrationNamespace} get rules lists those there are.`,
+    }));
+  if (facts.holds === 'Yes' && facts.liveClaims.length > 0)
+    refusals.push({
+      code: 'HoldNeedsSnapshots',
+      message: `The pre rule holds the application until its volumes are cut, but the storage of ${facts.liveClaims.join(', ')} can't snapshot`,
+      hint: 'Scale the application down and migrate without the rule, or move the claim to storage with snapshots.',
+    });
+  return refusals;
+}
+
+/** What the destination's answer means: refusals of claims and of the whole. */
+export function decidePlan(answer: PlanAnswer): readonly Refusal[] {
+  const claims = answer.claims.filter((claim) => claim.decision === 'refuse').map(claimRefusal);
+  return [...answer.problems, ...claims];
+}
+
+const claimRefusal = (claim: ClaimAnswer): Refusal => ({
+  code: claim.code ?? 'ClaimRefused',
+  message: claim.message ?? `persistentvolumeclaim ${claim.namespace}/${claim.name} was refused`,
+  hint: claim.hint,
+});
+
+/** One message for status: every refusal, the first one's code as the reason. */
+export function summarizeRefusals(refusals: readonly Refusal[]): { readonly reason: string; readonly message: string } {
+  const shown = refusals.slice(0, 10);
+  const lines = shown.map((refusal) =>
+    [refusal.message, refusal.hint].filter(Boolean).join('. ').replace(/\.\. /g, '. '),
+  );
+  const more = refusals.length > shown.length ? ` (and ${refusals.length - shown.length} more)` : '';
+  return { reason: refusals[0]?.code ?? 'Refused', message: `${lines.join('; ')}${more}` };
+}

@@ -1,0 +1,121 @@
+/** Finds the volumes that a migration takes along, with what the destination needs to know about each. */
+import type { Migration } from '../../../crds/v1alpha1/index.ts';
+import type { Driver } from '../../../drivers/driver.ts';
+import type { KubeClient } from '../../../kube/client/client.ts';
+import { core, type PersistentVolume, type PersistentVolumeClaim, type Pod } from '../../../kube/client/core.ts';
+import { parseBytes } from '../../../kube/quantity.ts';
+import type { IncomingVolume } from '../messages.ts';
+import { agentLabels, managedByAgent } from '../names.ts';
+import type { ConsumerPod } from './plan-groups.ts';
+import type { SourceServices } from './source-services.ts';
+
+export interface SourceVolume {
+  readonly incoming: IncomingVolume;
+  /** The PersistentVolume's name. */
+  readonly volume: string;
+  readonly driver: Driver;
+}
+
+export interface GatheredVolumes {
+  readonly volumes: readonly SourceVolume[];
+  /** Claims that can't travel, each with the reason; any of them fails the migration. */
+  readonly refused: readonly { readonly code: string; readonly message: string; readonly hint: string }[];
+  readonly pods: readonly (ConsumerPod & { readonly pod: Pod })[];
+}
+
+/** Annotations that describe the claim's life on this cluster, not what the user wanted. */
+const localAnnotations = /^(pv\.kubernetes\.io|volume\.(beta\.)?kubernetes\.io|kubectl\.kubernetes\.io\/last-applied)/;
+const skipAnnotations = ['stork.libopenstorage.org/skip-resource', 'stork.libopenstorage.org/skipresource'];
+
+export async function gatherVolumes(
+  services: SourceServices,
+  spec: Migration['spec'],
+  namespaces: readonly string[],
+  signal?: AbortSignal,
+): Promise<GatheredVolumes> {
+  const volumes: SourceVolume[] = [];
+  const refused: { code: string; message: string; hint: string }[] = [];
+  const pods: (ConsumerPod & { readonly pod: Pod })[] = [];
+  for (const namespace of namespaces) {
+    for await (const claim of services.client.list(core.persistentVolumeClaims, { namespace, signal })) {
+      if (!isSelected(claim, spec) || claim.status?.phase !== 'Bound') continue;
+      const found = await gatherVolume(services, spec, claim, signal);
+      if ('code' in found) refused.push(found);
+      else volumes.push(found);
+    }
+    for await (const pod of services.client.list(core.pods, { namespace, signal })) {
+      if (isRunning(pod)) pods.push({ namespace, name: pod.metadata.name, claims: claimsOf(pod), pod });
+    }
+  }
+  return { volumes, refused, pods };
+}
+
+async function gatherVolume(
+  services: SourceServices,
+  spec: Migration['spec'],
+  claim: PersistentVolumeClaim,
+  signal: AbortSignal | undefined,
+): Promise<SourceVolume | GatheredVolumes['refused'][number]> {
+  const volume = claim.spec?.volumeName ?? '';
+  const pv = await services.client.get(core.persistentVolumes, { name: volume }, { signal });
+  const driver = services.driverFor({ pv: { ...pv } });
+  if (driver !== undefined) return { incoming: incomingVolume(claim, pv, spec), volume, driver };
+  const about = `persistentvolumeclaim ${claim.metadata.namespace}/${claim.metadata.name}`;
+  return {
+    code: 'NoDriver',
+    message: `No storage driver knows the volume of ${about}`,
+    hint: `Leave it out with the annotation ${skipAnnotations[0]}=true, or migrate without volumes.`,
+  };
+}
+
+function incomingVolume(claim: PersistentVolumeClaim, pv: PersistentVolume, spec: Migration['spec']): IncomingVolume {
+  const capacity = pv.spec?.capacity?.storage ?? claim.spec?.resources?.requests?.storage ?? '0';
+  const here = claim.spec?.storageClassName ?? pv.spec?.storageClassName;
+  const kept = Object.entries(claim.metadata.annotations ?? {}).filter(([name]) => !localAnnotations.test(name));
+  return {
+    namespace: claim.metadata.namespace ?? '',
+    name: claim.metadata.name,
+    uid: claim.metadata.uid ?? '',
+    sizeBytes: String(parseBytes(capacity)),
+    volumeMode: claim.spec?.volumeMode === 'Block' ? 'Block' : 'Filesystem',
+    accessModes: claim.spec?.accessModes ?? ['ReadWriteOnce'],
+    storageClass: here === undefined || here === '' ? undefined : (spec.storageClassMapping?.[here] ?? here),
+    labels: claim.metadata.labels ?? {},
+    annotations: Object.fromEntries(kept),
+  };
+}
+
+function isSelected(claim: PersistentVolumeClaim, spec: Migration['spec']): boolean {
+  const labels = claim.metadata.labels ?? {};
+  const annotations = claim.metadata.annotations ?? {};
+  if (claim.metadata.deletionTimestamp !== undefined) return false;
+  if (labels[agentLabels.managedBy] === managedByAgent) return false;
+  if (skipAnnotations.some((name) => annotations[name] === 'true')) return false;
+  if ((spec.excludeResourceTypes ?? []).includes('PersistentVolumeClaim')) return false;
+  if (Object.entries(spec.excludeSelectors ?? {}).some(([name, value]) => labels[name] === value)) return false;
+  return Object.entries(spec.selectors ?? {}).every(([name, value]) => labels[name] === value);
+}
+
+function isRunning(pod: Pod): boolean {
+  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+  return !ended && pod.metadata.labels?.[agentLabels.managedBy] !== managedByAgent;
+}
+
+function claimsOf(pod: Pod): readonly string[] {
+  return (pod.spec?.volumes ?? [])
+    .map((volume) => volume.persistentVolumeClaim?.claimName)
+    .filter((name) => name !== undefined);
+}
+
+/** The node a live claim is mounted on: a mover without a snapshot must run there. */
+export async function findNodeOf(
+  client: KubeClient,
+  claim: { readonly namespace: string; readonly name: string },
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  for await (const pod of client.list(core.pods, { namespace: claim.namespace, signal })) {
+    if (isRunning(pod) && claimsOf(pod).includes(claim.name) && pod.spec?.nodeName !== undefined)
+      return pod.spec.nodeName;
+  }
+  return undefined;
+}

@@ -1,0 +1,133 @@
+/**
+ * The Migration controller as a table. Stages and statuses are Stork's; what each does is in stages/. How a migration ends
+ * is decided (status.ending) before temporary objects are removed, and said (status.status) after.
+ */
+import { type Migration, type MigrationState, type MigrationStatus, migrations } from '../../../crds/v1alpha1/index.ts';
+import { rfc3339 } from '../../../kube/runtime/conditions.ts';
+import { defineMachine, type Machine, type Step } from '../../../kube/runtime/machine.ts';
+import type { StatusPatch } from '../../../kube/runtime/outcome.ts';
+import type { SourceServices } from './source-services.ts';
+import { runApplications } from './stages/applications.ts';
+import { cleanUp, runFinal } from './stages/final.ts';
+import { runInitial } from './stages/initial.ts';
+import { runPreExecRule } from './stages/pre-exec-rule.ts';
+import { runVolumes } from './stages/volumes.ts';
+import { renderElapsed, summarize } from './summarize.ts';
+
+export type MigrationStageName = 'Initial' | 'PreExecRule' | 'Volumes' | 'Applications' | 'Final';
+
+export const migrationFinalizer = 'stork.libopenstorage.org/finalizer-cleanup';
+
+export function migrationMachine(services: SourceServices): Machine<Migration, MigrationStageName, MigrationStatus> {
+  return defineMachine<Migration, MigrationStageName, MigrationStatus>({
+    name: 'migration',
+    resource: migrations,
+    initial: 'Initial',
+    stages: {
+      Initial: {
+        does: 'Checks the request, asks the destination for its plan, and refuses before anything is changed.',
+        to: ['PreExecRule'],
+        run: (context) => runInitial(services, context),
+      },
+      PreExecRule: {
+        does: 'Runs the pre rule; background commands hold the application from here until every volume is cut.',
+        to: ['Volumes'],
+        onFail: 'Final',
+        run: (context) => runPreExecRule(services, context),
+      },
+      Volumes: {
+        does: 'Snapshots all volumes at one point, lets the application go, runs the post rule, moves the data and proves it arrived.',
+        to: ['Applications'],
+        onFail: 'Final',
+        run: (context) => runVolumes(services, context),
+      },
+      Applications: {
+        does: 'Collects and transforms resources; the destination applies them, and starts them when asked to.',
+        to: ['Final'],
+        onFail: 'Final',
+        run: (context) => runApplications(services, context),
+      },
+      Final: {
+        does: 'Removes temporary objects on both sides, then says how it ended.',
+        to: ['End'],
+        run: (context) => runFinal(services, context),
+      },
+    },
+    stageOf,
+    statusFor,
+    stageStartTime: ({ status }) => status?.stageStartTimestamp,
+    cleanup: {
+      finalizer: migrationFinalizer,
+      async run(context) {
+        const left = await cleanUp(services, context);
+        if (left.what.length === 0) return 'Done';
+        const message = `removing ${left.what.slice(0, 5).join(', ')}`;
+        return { do: 'wait', seconds: 1, reason: 'CleaningUp', message, patch: left.patch };
+      },
+    },
+  });
+}
+
+const ended: ReadonlySet<MigrationState | undefined> = new Set(['Failed', 'PartialSuccess', 'Successful', 'Purged']);
+
+/** Pure, from status alone. */
+export function stageOf({ status }: Migration): MigrationStageName | undefined {
+  if (ended.has(status?.status)) return undefined;
+  switch (status?.stage) {
+    case undefined:
+    case '':
+      return 'Initial';
+    case 'PreExecRule':
+    case 'Volumes':
+    case 'Applications':
+    case 'Final':
+      return status.stage;
+    default:
+      return 'Final';
+  }
+}
+
+function statusFor(step: Step<Migration, MigrationStageName, MigrationStatus>): StatusPatch<MigrationStatus> {
+  const { object, outcome, next, stage } = step;
+  const now = rfc3339(step.now);
+  const entered = next === stage ? {} : { stageStartTimestamp: now };
+  switch (outcome.do) {
+    case 'wait':
+      return {
+        stage: stage === 'Initial' ? '' : stage,
+        status: stage === 'Initial' ? 'Pending' : 'InProgress',
+        reason: outcome.message,
+      };
+    case 'advance':
+      return {
+        ...entered,
+        stage: next === 'Initial' || next === 'End' ? 'Final' : next,
+        status: 'InProgress',
+        reason: '',
+      };
+    case 'fail':
+      if (next === 'End') return endedStatus(step, 'Failed', outcome.message);
+      return {
+        ...entered,
+        stage: 'Final',
+        status: 'InProgress',
+        reason: outcome.message,
+        ending: { status: 'Failed', reason: outcome.message },
+      };
+    case 'finish':
+      return endedStatus(step, object.status?.ending?.status ?? 'Failed', outcome.message);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function endedStatus(
+  step: Step<Migration, MigrationStageName, MigrationStatus>,
+  status: MigrationState,
+  reason: string,
+): StatusPatch<MigrationStatus> {
+  const { object, now } = step;
+  const elapsed = renderElapsed(now.getTime() - Date.parse(object.metadata.creationTimestamp ?? now.toISOString()));
+  const lists = { volumes: object.status?.volumes ?? [], resources: object.status?.resources ?? [], elapsed };
+  return { stage: 'Final', status, reason, finishTimestamp: rfc3339(now), ...summarize(lists) };
+}

@@ -1,0 +1,95 @@
+/** What the stages of a migration need from the rest of the agent, as narrow interfaces: compose.ts plugs the services in. */
+import type { Duplex } from 'node:stream';
+import type { Schema } from '../../../crds/schema/index.ts';
+import type { Migration } from '../../../crds/v1alpha1/index.ts';
+import type { Driver } from '../../../drivers/driver.ts';
+import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
+import type { Clock } from '../../../kube/clock.ts';
+import type { MoverReport } from '../../mover/contract.ts';
+import type { RuleRunner } from '../../rule/rule-runner.ts';
+import type { MoverJobs } from '../mover-jobs.ts';
+import type { Records } from '../records.ts';
+
+/** A paired cluster, as far as a migration uses it. */
+export interface Peer {
+  readonly pairId: string;
+  /** The ClusterPair, `namespace/name`. */
+  readonly pair: string;
+  /** The peer's name for its cluster. */
+  readonly cluster: string;
+  readonly grant: { readonly namespaces: readonly string[]; readonly directions: readonly string[] };
+  /** `Ready`, or why not, as one sentence. */
+  readonly state: { readonly ready: 'Yes' } | { readonly ready: 'No'; readonly message: string };
+  /** One JSON request; errors of the peer arrive as StorkErrors. */
+  request<Out>(call: {
+    readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+    readonly path: string;
+    readonly body?: unknown;
+    readonly answer: Schema<Out, unknown>;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<Out>;
+  openStream(path: string, signal?: AbortSignal): Promise<Duplex>;
+}
+
+export interface Peers {
+  /** The pair a Migration names: in its own namespace, else in the agent's. */
+  find(namespace: string, name: string, signal?: AbortSignal): Promise<Peer | undefined>;
+}
+
+/** A run as the relay sees it. */
+export interface RunWatch {
+  /** The source mover's newest one. */
+  readonly report: MoverReport | undefined;
+  /** `bytesDone` per second over the last reports; 0 while unknown. */
+  readonly bytesPerSecond: number;
+}
+
+export interface SourceRuns {
+  /** Lets the run's source mover in and connects it to the peer; repeating changes nothing and tells how far it is. */
+  open(run: string, peer: Peer): RunWatch;
+  close(run: string): void;
+}
+
+export interface Collected {
+  /** Objects ready for the destination, in waves that must be applied one after the other. */
+  readonly waves: readonly (readonly AnyObject[])[];
+  /** Left behind on purpose, with the reason. */
+  readonly skipped: readonly {
+    readonly kind: string;
+    readonly namespace: string | undefined;
+    readonly name: string;
+    readonly reason: string;
+  }[];
+}
+
+export interface SourceServices {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly agentNamespace: string;
+  /** This cluster's name, for people. */
+  readonly cluster: string;
+  readonly peers: Peers;
+  readonly runs: SourceRuns;
+  readonly records: Records;
+  readonly rules: RuleRunner;
+  readonly moverJobs: MoverJobs;
+  driverFor(volume: { readonly pv: AnyObject }): Driver | undefined;
+  /** Collects, transforms and orders what the migration's spec selects (volumes' own objects aside). */
+  collect(
+    migration: Migration,
+    context: { readonly namespaces: readonly string[]; readonly pairId: string },
+    signal?: AbortSignal,
+  ): Promise<Collected>;
+}
+
+export const sourceLimits = {
+  /** Groups of claims copied at the same time, per migration. */
+  groups: 4,
+  /** Snapshots asked for at the same time. */
+  snapshots: 16,
+  /** Seconds between looks at what no watch tells. */
+  pollSeconds: 2,
+  /** While an application is held: seconds between looks at the snapshots. */
+  heldPollSeconds: 0.25,
+  cleanUpSeconds: 600,
+} as const;

@@ -1,0 +1,115 @@
+/**
+ * Stage Final: removes everything temporary on both sides, and only then says how the migration ended. Runs also when a
+ * stage failed, and while a Migration is being deleted.
+ */
+import type { Migration, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
+import { renderError, StorkError } from '../../../../kube/errors.ts';
+import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
+import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import { finish, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import { mayHold } from '../../../rule/decide-rule.ts';
+import { paths, removeAnswerSchema } from '../../messages.ts';
+import { readableClaimName } from '../../names.ts';
+import type { MigrationStageName } from '../migration-machine.ts';
+import { type SourceServices, sourceLimits } from '../source-services.ts';
+import { driverOf, snapshotRequest } from './cut-volumes.ts';
+import { groupsOf } from './move-group.ts';
+import { rulePatch } from './pre-exec-rule.ts';
+
+type Result = Outcome<MigrationStageName, MigrationStatus>;
+
+export async function runFinal(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
+  const { object: migration } = context;
+  const left = await cleanUp(services, context);
+  const ending = migration.status?.ending ?? { status: 'Failed', reason: migration.status?.reason ?? '' };
+  const since = Date.parse(migration.status?.stageStartTimestamp ?? '') || services.clock.now().getTime();
+  const expired = services.clock.now().getTime() - since > sourceLimits.cleanUpSeconds * 1000;
+  if (left.what.length > 0 && !expired)
+    return wait(1, 'CleaningUp', `removing ${left.what.slice(0, 5).join(', ')}`, left.patch);
+  const leftover = left.what.length > 0 ? ` Left behind, please remove: ${left.what.join(', ')}.` : '';
+  return finish(ending.status ?? 'Failed', `${ending.reason ?? ''}${leftover}`, {
+    ...left.patch,
+    finishTimestamp: rfc3339(services.clock.now()),
+  });
+}
+
+export interface Leftover {
+  readonly what: readonly string[];
+  readonly patch: Partial<MigrationStatus>;
+}
+
+/** One pass; what it names is still there. An application is let go before anything else is tried. */
+export async function cleanUp(services: SourceServices, context: StageContext<Migration>): Promise<Leftover> {
+  const rules = await releaseRules(services, context);
+  const here = await removeHere(services, context);
+  const there = await removeThere(services, context);
+  return { what: [...rules.what, ...here, ...there], patch: rules.patch };
+}
+
+async function releaseRules(services: SourceServices, context: StageContext<Migration>): Promise<Leftover> {
+  const { object: migration, signal } = context;
+  const { pre } = migration.status?.rule ?? {};
+  if (pre === undefined || !mayHold(pre)) return { what: [], patch: {} };
+  const released = await context.effect('release hold at the end', () => services.rules.release(pre, signal));
+  return {
+    what: mayHold(released) ? [`the hold of rule ${pre.rule}`] : [],
+    patch: rulePatch(migration, { pre: released }),
+  };
+}
+
+async function removeHere(services: SourceServices, context: StageContext<Migration>): Promise<readonly string[]> {
+  const { object: migration, signal } = context;
+  const left: string[] = [];
+  for (const group of groupsOf(migration)) {
+    services.runs.close(group.run);
+    for (const namespace of new Set([services.agentNamespace, group.namespace])) {
+      const place = { namespace, run: group.run, role: 'source' } as const;
+      const state = await context.effect(`remove mover of ${group.id}`, () => services.moverJobs.remove(place, signal));
+      if (state !== 'Gone') left.push(`the mover of ${group.id}`);
+    }
+  }
+  for (const volume of migration.status?.volumes ?? []) {
+    if ((volume.snapshot ?? '') === '' && volume.cutTimestamp !== undefined) continue;
+    const driver = await driverOf(services, volume, signal).catch(onlyGone);
+    if (driver?.snapshots === undefined) continue;
+    const { snapshots } = driver;
+    const request = snapshotRequest(migration, volume);
+    const name = readableClaimName(
+      migration.metadata.uid ?? '',
+      volume.namespace ?? '',
+      volume.persistentVolumeClaim ?? '',
+    );
+    const into = { namespace: services.agentNamespace, name };
+    const readable = await context.effect(`release readable ${name}`, () =>
+      snapshots.releaseReadable(request, into, signal),
+    );
+    if (readable !== 'Gone') left.push(`persistentvolumeclaim ${into.namespace}/${name}`);
+    else if (
+      (await context.effect(`release snapshot ${request.key}`, () => snapshots.release(request, signal))) !== 'Gone'
+    )
+      left.push(`volumesnapshot ${volume.namespace}/${request.key}`);
+  }
+  return left;
+}
+
+/** A volume that was deleted meanwhile takes its snapshots' owner away; nothing of ours can be asked of it. */
+function onlyGone(error: unknown): undefined {
+  if (error instanceof StorkError && (error.code === 'NotFound' || error.code === 'NoDriver')) return undefined;
+  throw error;
+}
+
+async function removeThere(services: SourceServices, context: StageContext<Migration>): Promise<readonly string[]> {
+  const { object: migration, signal } = context;
+  if ((migration.status?.volumes ?? []).length === 0) return [];
+  const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
+  if (peer === undefined || peer.state.ready === 'No')
+    return [`what the destination of ${migration.spec.clusterPair} holds temporarily (it can't be reached now)`];
+  const path = paths.operation(migration.metadata.uid ?? '');
+  try {
+    const answer = await peer.request({ method: 'DELETE', path, answer: removeAnswerSchema, signal });
+    return answer.state === 'Gone' ? [] : (answer.left ?? ['temporary objects of the destination']);
+  } catch (error) {
+    context.log.warn('the destination could not clean up yet', { error });
+    return [`temporary objects of the destination (${renderError(error)})`];
+  }
+}

@@ -1,0 +1,142 @@
+/** Stage Initial: gather, ask the destination for its plan, refuse or begin. Changes nothing on either cluster. */
+import { type Migration, type MigrationStatus, type MigrationVolume, rules } from '../../../../crds/v1alpha1/index.ts';
+import { core } from '../../../../kube/client/core.ts';
+import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
+import { decidePlan, decideRequest, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
+import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
+import type { MigrationStageName } from '../migration-machine.ts';
+import { planGroups } from '../plan-groups.ts';
+import type { Peer, SourceServices } from '../source-services.ts';
+import { summarize } from '../summarize.ts';
+
+type Result = Outcome<MigrationStageName, MigrationStatus>;
+
+export async function runInitial(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
+  const { object: migration, signal } = context;
+  const { spec } = migration;
+  const peer = await services.peers.find(migration.metadata.namespace ?? '', spec.clusterPair, signal);
+  if (peer === undefined)
+    return fail(
+      'ClusterPairNotFound',
+      `ClusterPair ${spec.clusterPair} does not exist here or in ${services.agentNamespace}. \`kubectl stork pair list\` shows those there are.`,
+    );
+  if (peer.state.ready === 'No')
+    return wait(10, 'ClusterPairNotReady', `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`);
+  const wanted = await findNamespaces(services, migration, signal);
+  const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
+  const found = spec.includeVolumes
+    ? await gatherVolumes(services, spec, existing, signal)
+    : { volumes: [], refused: [], pods: [] };
+  const decision = decideRequest(await requestFacts(services, context, { peer, wanted, found }));
+  if (decision.do === 'refuse') return refused(decision.refusals);
+  if (found.refused.length > 0) return refused(found.refused);
+  const claims = found.volumes.map(({ incoming }) => incoming);
+  const body = { namespaces: decision.namespaces, claims, overwrite: spec.overwriteDestination };
+  const path = paths.plan(migration.metadata.uid ?? '');
+  const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal });
+  const problems = decidePlan(answer);
+  if (problems.length > 0) return refused(problems);
+  return advance('PreExecRule', startingStatus(found, answer, claims));
+}
+
+function refused(refusals: Parameters<typeof summarizeRefusals>[0]): Result {
+  const { reason, message } = summarizeRefusals(refusals);
+  return fail(reason, message);
+}
+
+function startingStatus(
+  found: GatheredVolumes,
+  answer: PlanAnswer,
+  claims: readonly IncomingVolume[],
+): Partial<MigrationStatus> {
+  const modes = new Map(answer.claims.map((claim) => [`${claim.namespace}/${claim.name}`, claim.decision]));
+  const modeOf = (claim: IncomingVolume) =>
+    modes.get(`${claim.namespace}/${claim.name}`) === 'update' ? ('update' as const) : ('fresh' as const);
+  const groups = planGroups(
+    claims.map((claim) => ({ namespace: claim.namespace, name: claim.name, mode: modeOf(claim) })),
+    found.pods,
+  );
+  const volumes = found.volumes.map(({ incoming, volume, driver }): MigrationVolume => {
+    const group = groups.find(
+      ({ namespace, claims: names }) => namespace === incoming.namespace && names.includes(incoming.name),
+    );
+    return {
+      persistentVolumeClaim: incoming.name,
+      namespace: incoming.namespace,
+      uid: incoming.uid,
+      volume,
+      mode: modeOf(incoming),
+      group: group?.id ?? '',
+      consumer: group?.consumer,
+      status: 'Pending',
+      reason: driver.snapshots === undefined ? 'the live volume will be read: its storage has no snapshots' : '',
+    };
+  });
+  return { volumes, resources: [], ...summarize({ volumes, resources: [] }) };
+}
+
+async function findNamespaces(
+  services: SourceServices,
+  migration: Migration,
+  signal: AbortSignal,
+): Promise<RequestFacts['namespaces']> {
+  const { namespaces = [], namespaceSelectors = {} } = migration.spec;
+  const found = new Map<string, 'Yes' | 'No'>();
+  for (const name of namespaces) {
+    const namespace = await services.client.find(core.namespaces, { name }, { signal });
+    found.set(name, namespace === undefined || namespace.metadata.deletionTimestamp !== undefined ? 'No' : 'Yes');
+  }
+  for (const [label, value] of Object.entries(namespaceSelectors)) {
+    for await (const namespace of services.client.list(core.namespaces, { labelSelector: `${label}=${value}`, signal }))
+      found.set(namespace.metadata.name, 'Yes');
+  }
+  return [...found].map(([name, exists]) => ({ name, exists }));
+}
+
+async function requestFacts(
+  services: SourceServices,
+  context: StageContext<Migration>,
+  gathered: { readonly peer: Peer; readonly wanted: RequestFacts['namespaces']; readonly found: GatheredVolumes },
+): Promise<RequestFacts> {
+  const { object: migration, signal } = context;
+  const { spec } = migration;
+  const namespace = migration.metadata.namespace ?? '';
+  const named = [
+    { field: 'spec.preExecRule', name: spec.preExecRule },
+    { field: 'spec.postExecRule', name: spec.postExecRule },
+  ];
+  const found: RequestFacts['rules'][number][] = [];
+  let holds: 'Yes' | 'No' = 'No';
+  for (const { field, name } of named) {
+    if (name === undefined || name === '') continue;
+    const rule = await services.client.find(rules, { namespace, name }, { signal });
+    found.push({ field, name, exists: rule === undefined ? 'No' : 'Yes' });
+    if (field === 'spec.preExecRule' && rule?.rules?.some((item) => item.actions?.some(({ background }) => background)))
+      holds = 'Yes';
+  }
+  return {
+    migrationNamespace: namespace,
+    agentNamespace: services.agentNamespace,
+    namespaces: gathered.wanted,
+    missingNamespaces: spec.skipDeletedNamespaces ? 'Skip' : 'Refuse',
+    grant: gathered.peer.grant,
+    pair: gathered.peer.pair,
+    rules: found,
+    unavailable: unavailableFields(spec),
+    holds,
+    liveClaims: gathered.found.volumes
+      .filter(({ driver }) => driver.snapshots === undefined)
+      .map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
+  };
+}
+
+/** Fields of Stork's whose behaviour comes with later issues: refused rather than silently ignored. */
+function unavailableFields(spec: Migration['spec']): readonly string[] {
+  const fields: string[] = [];
+  if (spec.dryRun) fields.push('spec.dryRun');
+  if (spec.purgeDeletedResources) fields.push('spec.purgeDeletedResources');
+  if ((spec.transformSpecs ?? []).length > 0) fields.push('spec.transformSpecs');
+  return fields;
+}

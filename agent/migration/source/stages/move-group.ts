@@ -1,0 +1,256 @@
+/**
+ * One group of volumes on its way: readable claims from the snapshots, a mover here, a mover there, and in the end the
+ * proof that both hold the same. Every step is an `ensure`; what it returns is the volumes' new status.
+ */
+import type { Migration, MigrationVolume } from '../../../../crds/v1alpha1/index.ts';
+import type { Driver } from '../../../../drivers/driver.ts';
+import { core } from '../../../../kube/client/core.ts';
+import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
+import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import { type Placement, paths, type ReceiveAnswer, type ReceiveRequest, receiveAnswerSchema } from '../../messages.ts';
+import { readableClaimName, runId } from '../../names.ts';
+import { decideGroup, type GroupFacts } from '../decide-group.ts';
+import { findNodeOf, gatherVolumes } from '../gather-volumes.ts';
+import type { Peer, SourceServices } from '../source-services.ts';
+import { driverOf, nameOf, snapshotRequest } from './cut-volumes.ts';
+
+export interface Group {
+  readonly id: string;
+  readonly run: string;
+  readonly namespace: string;
+  readonly mode: 'fresh' | 'update';
+  readonly volumes: readonly MigrationVolume[];
+}
+
+export type GroupResult =
+  | { readonly state: 'Working'; readonly message: string }
+  | { readonly state: 'Complete'; readonly volumes: readonly MigrationVolume[] }
+  | { readonly state: 'Failed'; readonly code: string; readonly message: string };
+
+export function groupsOf(migration: Migration): readonly Group[] {
+  const uid = migration.metadata.uid ?? '';
+  const groups = Map.groupBy(migration.status?.volumes ?? [], (volume) => volume.group ?? '');
+  return [...groups].map(([id, volumes]) => ({
+    id,
+    run: runId(uid, id),
+    namespace: volumes[0]?.namespace ?? '',
+    mode: volumes[0]?.mode ?? 'fresh',
+    volumes,
+  }));
+}
+
+export async function moveGroup(
+  services: SourceServices,
+  context: StageContext<Migration>,
+  peer: Peer,
+  group: Group,
+): Promise<GroupResult> {
+  const { object: migration, signal } = context;
+  const sources = await readSources(services, context, group);
+  const place = moverPlace(services, group, sources);
+  const destination = await context.effect(`receive ${group.id}`, () =>
+    receive(services, migration, { peer, group }, signal),
+  );
+  services.runs.open(group.run, peer);
+  const mover = await services.moverJobs.look({ ...place, run: group.run, role: 'source' }, signal);
+  const step = decideGroup({ readable: readability(sources), mover, destination });
+  switch (step.do) {
+    case 'wait':
+      return { state: 'Working', message: step.message };
+    case 'fail':
+      return { state: 'Failed', code: step.code, message: step.message };
+    case 'startMover': {
+      await context.effect(`start mover of ${group.id}`, () =>
+        startMover(services, migration, { group, sources }, signal),
+      );
+      return { state: 'Working', message: 'the source mover is starting' };
+    }
+    case 'complete':
+      await context.effect(`remember ${group.id}`, () => remember(services, migration, { peer, group, step }, signal));
+      return { state: 'Complete', volumes: group.volumes.map((volume) => completed(volume, step, mover)) };
+    default:
+      return step satisfies never;
+  }
+}
+
+interface Source {
+  readonly volume: MigrationVolume;
+  readonly driver: Driver;
+  /** Where the mover reads: a claim of ours from the snapshot, or the live claim. */
+  readonly claim: { readonly namespace: string; readonly name: string };
+  readonly live: 'Yes' | 'No';
+  readonly readable: GroupFacts['readable'];
+}
+
+async function readSources(
+  services: SourceServices,
+  context: StageContext<Migration>,
+  group: Group,
+): Promise<readonly Source[]> {
+  const { object: migration, signal } = context;
+  const sources: Source[] = [];
+  for (const volume of group.volumes) {
+    const driver = await driverOf(services, volume, signal);
+    const own = { namespace: volume.namespace ?? '', name: volume.persistentVolumeClaim ?? '' };
+    const { snapshots } = driver;
+    if (snapshots === undefined || (volume.snapshot ?? '') === '') {
+      sources.push({ volume, driver, claim: own, live: 'Yes', readable: 'Yes' });
+      continue;
+    }
+    const request = snapshotRequest(migration, volume);
+    const into = {
+      namespace: services.agentNamespace,
+      name: readableClaimName(migration.metadata.uid ?? '', own.namespace, own.name),
+    };
+    const state = await snapshots.ensure(request, signal);
+    if (state.phase === 'Ready')
+      await context.effect(`read claim ${nameOf(volume)}`, () => snapshots.ensureReadable(request, into, signal));
+    const failed =
+      state.phase === 'Failed' ? { failed: `The snapshot of ${nameOf(volume)} failed: ${state.reason}` } : undefined;
+    sources.push({
+      volume,
+      driver,
+      claim: into,
+      live: 'No',
+      readable: failed ?? (state.phase === 'Ready' ? 'Yes' : 'No'),
+    });
+  }
+  return sources;
+}
+
+function readability(sources: readonly Source[]): GroupFacts['readable'] {
+  const worst = sources.map(({ readable }) => readable).filter((readable) => readable !== 'Yes');
+  return worst.find((readable) => typeof readable === 'object') ?? worst[0] ?? 'Yes';
+}
+
+/** A live claim can only be mounted in its own namespace; a snapshot is read in the agent's. */
+function moverPlace(
+  services: SourceServices,
+  group: Group,
+  sources: readonly Source[],
+): { readonly namespace: string } {
+  return { namespace: sources.some(({ live }) => live === 'Yes') ? group.namespace : services.agentNamespace };
+}
+
+async function startMover(
+  services: SourceServices,
+  migration: Migration,
+  what: { readonly group: Group; readonly sources: readonly Source[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const { group, sources } = what;
+  const live = sources.find((source) => source.live === 'Yes');
+  const node = live === undefined ? undefined : await findNodeOf(services.client, live.claim, signal);
+  const volumes = sources.map(async ({ volume, claim }) => ({
+    name: volume.persistentVolumeClaim ?? '',
+    claim: claim.name,
+    volumeMode: await volumeModeOf(services, volume, signal),
+  }));
+  const request = {
+    operation: migration.metadata.uid ?? '',
+    run: group.run,
+    role: 'source',
+    mode: group.mode,
+    namespace: moverPlace(services, group, sources).namespace,
+    node,
+    volumes: await Promise.all(volumes),
+  } as const;
+  await services.moverJobs.start(request, signal);
+}
+
+async function volumeModeOf(services: SourceServices, volume: MigrationVolume, signal: AbortSignal) {
+  const pv = await services.client.get(core.persistentVolumes, { name: volume.volume ?? '' }, { signal });
+  return pv.spec?.volumeMode === 'Block' ? ('Block' as const) : ('Filesystem' as const);
+}
+
+async function receive(
+  services: SourceServices,
+  migration: Migration,
+  to: { readonly peer: Peer; readonly group: Group },
+  signal: AbortSignal,
+): Promise<ReceiveAnswer> {
+  const { peer, group } = to;
+  const uid = migration.metadata.uid ?? '';
+  const gathered = await gatherVolumes(services, migration.spec, [group.namespace], signal);
+  const names = new Set(group.volumes.map((volume) => volume.persistentVolumeClaim));
+  const claims = gathered.volumes.map(({ incoming }) => incoming).filter((claim) => names.has(claim.name));
+  const consumer = gathered.pods.find(({ name }) => name === group.volumes[0]?.consumer)?.pod.spec;
+  const placement: Placement = {
+    nodeSelector: consumer?.nodeSelector,
+    tolerations: consumer?.tolerations,
+    affinity:
+      consumer?.affinity?.nodeAffinity === undefined ? undefined : { nodeAffinity: consumer.affinity.nodeAffinity },
+  };
+  const body: ReceiveRequest = {
+    operation: uid,
+    migration: `${migration.metadata.namespace}/${migration.metadata.name}`,
+    run: group.run,
+    group: group.id,
+    mode: group.mode,
+    overwrite: migration.spec.overwriteDestination === true,
+    claims,
+    placement,
+  };
+  return await peer.request({
+    method: 'PUT',
+    path: paths.group(uid, group.run),
+    body,
+    answer: receiveAnswerSchema,
+    signal,
+  });
+}
+
+/** This side's memory of the point, for the day the data comes back over the same pair. */
+async function remember(
+  services: SourceServices,
+  migration: Migration,
+  done: {
+    readonly peer: Peer;
+    readonly group: Group;
+    readonly step: { readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> };
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  for (const volume of done.group.volumes) {
+    const outcome = done.step.volumes.find(({ name }) => name === volume.persistentVolumeClaim);
+    if (outcome === undefined) continue;
+    await services.records.saveClaim(
+      {
+        namespace: volume.namespace ?? '',
+        name: volume.persistentVolumeClaim ?? '',
+        claimUid: volume.uid ?? '',
+        pairId: done.peer.pairId,
+        role: 'Source',
+        digest: outcome.digest,
+        point: done.step.point,
+        operation: migration.metadata.uid ?? '',
+        time: rfc3339(services.clock.now()),
+      },
+      signal,
+    );
+  }
+}
+
+function completed(
+  volume: MigrationVolume,
+  step: { readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> },
+  mover: GroupFacts['mover'],
+): MigrationVolume {
+  const outcome = step.volumes.find(({ name }) => name === volume.persistentVolumeClaim);
+  const sent = mover.result?.volumes.find(({ name }) => name === volume.persistentVolumeClaim);
+  const degraded = Object.entries(outcome?.degraded ?? {}).map(([kind, count]) => `${count} × ${kind}`);
+  const changed = Object.entries(sent?.warnings ?? {}).map(([kind, count]) => `${count} files ${kind}`);
+  return {
+    ...volume,
+    status: degraded.length > 0 ? 'PartialSuccess' : 'Successful',
+    reason: [
+      ...(degraded.length > 0 ? [`could not be set on the destination: ${degraded.join(', ')}`] : []),
+      ...(changed.length > 0 ? [`changed while being read live: ${changed.join(', ')}`] : []),
+    ].join('; '),
+    bytesTotal: outcome?.bytes ?? 0,
+    bytesSent: sent?.bytesSent ?? outcome?.bytesSent ?? 0,
+    bytesRead: sent?.bytesRead ?? 0,
+    digest: outcome?.digest ?? '',
+    point: String(step.point),
+  };
+}

@@ -1,0 +1,76 @@
+/** Stage Volumes: cut all at one point, let the application go, then move each group and prove it arrived. */
+import type { Migration, MigrationStatus, MigrationVolume } from '../../../../crds/v1alpha1/index.ts';
+import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
+import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import { mapLimit } from '../../../../kube/runtime/map-limit.ts';
+import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import { measureProgress } from '../measure-progress.ts';
+import type { MigrationStageName } from '../migration-machine.ts';
+import { type Peer, type SourceServices, sourceLimits } from '../source-services.ts';
+import { summarize } from '../summarize.ts';
+import { cutVolumes } from './cut-volumes.ts';
+import { type GroupResult, groupsOf, moveGroup } from './move-group.ts';
+
+type Result = Outcome<MigrationStageName, MigrationStatus>;
+
+export async function runVolumes(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
+  const { object: migration, signal } = context;
+  const cutting = await cutVolumes(services, context);
+  if (cutting !== undefined) return cutting;
+  const open = groupsOf(migration).filter(({ volumes }) =>
+    volumes.some(({ status }) => status === 'Pending' || status === 'InProgress'),
+  );
+  if (open.length === 0)
+    return advance('Applications', { volumeMigrationFinishTimestamp: rfc3339(services.clock.now()) });
+  const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
+  const unreachable = whyNot(peer, migration);
+  if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
+  const underWay = open.slice(0, sourceLimits.groups);
+  const results = await mapLimit(
+    underWay,
+    sourceLimits.groups,
+    (group) => moveGroup(services, context, peer, group),
+    signal,
+  );
+  const failed = results.find((result) => result.state === 'Failed');
+  const volumes = mergeVolumes(
+    migration.status?.volumes ?? [],
+    underWay.flatMap(({ volumes: before }, index) => after(before, results[index])),
+  );
+  const watches = underWay.map(({ run }) => services.runs.open(run, peer));
+  const progress = measureProgress({ volumes, watches, before: migration.status?.progress });
+  const patch = { volumes, progress, ...summarize({ volumes, resources: migration.status?.resources ?? [] }) };
+  if (failed?.state === 'Failed') return fail(failed.code, failed.message, patch);
+  const message =
+    results.map((result) => (result.state === 'Working' ? result.message : '')).find(Boolean) ?? 'copying volumes';
+  const allDone = results.every(({ state }) => state === 'Complete');
+  return wait(allDone ? 0 : sourceLimits.pollSeconds, 'CopyingVolumes', message, patch);
+}
+
+export function whyNot(peer: Peer | undefined, migration: Migration): string | undefined {
+  if (peer === undefined) return `ClusterPair ${migration.spec.clusterPair} does not exist any more`;
+  return peer.state.ready === 'Yes' ? undefined : `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
+}
+
+function after(before: readonly MigrationVolume[], result: GroupResult | undefined): readonly MigrationVolume[] {
+  if (result === undefined) return before;
+  switch (result.state) {
+    case 'Complete':
+      return result.volumes;
+    case 'Working':
+      return before.map((volume) => ({ ...volume, status: 'InProgress' }));
+    case 'Failed':
+      return before.map((volume) => ({ ...volume, status: 'Failed', reason: result.message }));
+    default:
+      return result satisfies never;
+  }
+}
+
+function mergeVolumes(
+  all: readonly MigrationVolume[],
+  changed: readonly MigrationVolume[],
+): readonly MigrationVolume[] {
+  const id = (volume: MigrationVolume) => `${volume.namespace}/${volume.persistentVolumeClaim}`;
+  const byId = new Map(changed.map((volume) => [id(volume), volume]));
+  return all.map((volume) => byId.get(id(volume)) ?? volume);
+}
