@@ -50,6 +50,9 @@ export interface Resource<T extends KubeObject = AnyObject> {
   readonly __object?: T;
 }
 
+/** Any resource, where the type of its objects doesn't matter. */
+export type AnyResource = Resource<KubeObject>;
+
 export interface ObjectKey {
   readonly namespace?: string | undefined;
   readonly name: string;
@@ -183,7 +186,10 @@ export interface KubeClient {
     options: ApplyOptions,
   ): Promise<T>;
   patch<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, patch: Patch, options?: WriteOptions): Promise<T>;
-  /** Resolves to the object as it was left (it may linger with finalizers), `undefined` when it did not exist. */
+  /**
+   * Resolves to the object while it lingers (finalizers, a pod's grace period), `undefined` when nothing is left of it:
+   * it is gone now, or didn't exist.
+   */
   delete<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options?: DeleteOptions): Promise<T | undefined>;
   exec(request: ExecRequest): Promise<ExecResult>;
   logs(request: LogsRequest): Promise<string>;
