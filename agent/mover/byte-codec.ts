@@ -1,0 +1,128 @@
+/**
+ * Writes and reads the small binary values of frames, index and plan: unsigned LEB128 numbers up to 2^53, signed 64-bit
+ * integers, length-prefixed bytes and byte strings. The reader trusts nothing: it throws `ProtocolError` on a short or oversized value.
+ */
+import { fail } from './mover-error.ts';
+
+export interface ByteWriter {
+  byte(value: number): void;
+  number(value: number): void;
+  int64(value: bigint): void;
+  /** Length, then the bytes. */
+  bytes(value: Uint8Array): void;
+  /** The bytes alone, for values of a known length. */
+  raw(value: Uint8Array): void;
+  text(value: string): void;
+  readonly length: number;
+  /** A view of what was written; valid until the next write or clear. */
+  view(): Buffer;
+  /** A copy of what was written; the writer is empty afterwards. */
+  take(): Buffer;
+}
+
+export interface ByteReader {
+  byte(): number;
+  number(): number;
+  int64(): bigint;
+  bytes(limit: number): Buffer;
+  /** A view, not a copy. */
+  raw(length: number): Buffer;
+  text(limit: number): string;
+  readonly done: boolean;
+  readonly offset: number;
+}
+
+export function byteWriter(capacity = 4096): ByteWriter {
+  let buffer = Buffer.allocUnsafe(capacity);
+  let at = 0;
+  const reserve = (length: number) => {
+    if (at + length <= buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(buffer.length * 2, at + length));
+    buffer.copy(grown, 0, 0, at);
+    buffer = grown;
+  };
+  const number = (value: number) => {
+    reserve(9);
+    let rest = value;
+    while (rest >= 0x80) {
+      buffer[at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    buffer[at++] = rest;
+  };
+  const raw = (value: Uint8Array) => {
+    reserve(value.length);
+    buffer.set(value, at);
+    at += value.length;
+  };
+  return {
+    byte(value) {
+      reserve(1);
+      buffer[at++] = value;
+    },
+    number,
+    int64(value) {
+      reserve(8);
+      at = buffer.writeBigInt64LE(BigInt.asIntN(64, value), at);
+    },
+    bytes(value) {
+      number(value.length);
+      raw(value);
+    },
+    raw,
+    text(value) {
+      number(value.length);
+      reserve(value.length);
+      at += buffer.write(value, at, 'latin1');
+    },
+    get length() {
+      return at;
+    },
+    view: () => buffer.subarray(0, at),
+    take() {
+      const taken = Buffer.from(buffer.subarray(0, at));
+      at = 0;
+      return taken;
+    },
+  };
+}
+
+export function byteReader(buffer: Buffer): ByteReader {
+  let at = 0;
+  const raw = (length: number) => {
+    if (at + length > buffer.length) fail('ProtocolError', 'A message ends in the middle of a value');
+    at += length;
+    return buffer.subarray(at - length, at);
+  };
+  const byte = () => raw(1)[0] ?? 0;
+  const number = () => {
+    let value = 0;
+    let scale = 1;
+    for (let read = 0; read < 8; read++) {
+      const next = byte();
+      value += (next & 0x7f) * scale;
+      if (next < 0x80) return Number.isSafeInteger(value) ? value : fail('ProtocolError', 'A number is beyond 2^53');
+      scale *= 0x80;
+    }
+    return fail('ProtocolError', 'A number is beyond 2^53');
+  };
+  const sized = (limit: number) => {
+    const length = number();
+    if (length > limit) fail('ProtocolError', `A value is longer than ${limit} bytes`);
+    return raw(length);
+  };
+  return {
+    byte,
+    number,
+    int64: () => raw(8).readBigInt64LE(),
+    bytes: (limit) => Buffer.from(sized(limit)),
+    raw,
+    text: (limit) => sized(limit).toString('latin1'),
+    get done() {
+      return at >= buffer.length;
+    },
+    get offset() {
+      return at;
+    },
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * The pieces of work that worker threads do, as values: all reading, hashing, compressing and writing of volumes.
+ * A job names files below `root`; its answer is plain data whose buffers are handed over, not copied.
+ * Jobs are independent of one another and may be repeated.
+ */
+import type { Counts } from './contract.ts';
+import type { Entry } from './entry.ts';
+import type { ByteString, Xattr } from './syscalls.ts';
+import type { FoundEntry } from './walk.ts';
+
+/** What became of each 16 KiB block of a segment: as the receiver has it, all zero, or in the payload. */
+export const blockStates = { same: 0, zero: 1, sent: 2 } as const;
+
+/** One segment of one file as the walk saw it. */
+export interface SegmentPlace {
+  readonly path: ByteString;
+  readonly size: number;
+  readonly segment: number;
+  readonly sparse: boolean;
+}
+
+export interface ScanUnit {
+  readonly found: FoundEntry | undefined;
+  readonly place: SegmentPlace | undefined;
+}
+
+/** Contents on their way: the sent blocks of all parts one after the other, zstd-compressed when that helps. */
+export interface Pack {
+  readonly parts: readonly PackPart[];
+  readonly payload: Uint8Array;
+  readonly compressed: boolean;
+  readonly rawLength: number;
+}
+
+export interface PackPart {
+  /** Index into the job's list. */
+  readonly at: number;
+  /** The whole segment's hash, whichever blocks travel. */
+  readonly hash: Uint8Array;
+  readonly states: Uint8Array;
+  /** Where its sent blocks begin in the raw payload. */
+  readonly rawOffset: number;
+}
+
+export interface PutPart {
+  readonly path: ByteString;
+  readonly size: number;
+  readonly segment: number;
+  readonly hash: Uint8Array;
+  readonly states: Uint8Array;
+  /** Our own blocks' hashes, when some are `same`. */
+  readonly own: Uint8Array | undefined;
+  /** Whether older content may lie where zeros belong. */
+  readonly overwrites: boolean;
+  /** Where the part's sent blocks begin in the raw payload. */
+  readonly rawOffset: number;
+  /** The file's metadata, when this part completes it. */
+  readonly finish: Entry | undefined;
+}
+
+export type SettleAction =
+  /** Makes a symlink, special file or empty file; replaces what has the name. */
+  | { readonly do: 'create'; readonly entry: Entry }
+  /** Sets size and metadata of what exists. */
+  | { readonly do: 'finish'; readonly entry: Entry };
+
+/** Reads attributes and contents; with `pack` the contents come along. */
+export interface ScanJob {
+  readonly do: 'scan';
+  readonly root: ByteString;
+  readonly units: readonly ScanUnit[];
+  readonly pack: boolean;
+}
+
+/** Reads segments; `own` are truncated hashes (`ownHashBytes` each) of the receiver's blocks. */
+export interface PackJob {
+  readonly do: 'pack';
+  readonly root: ByteString;
+  readonly wants: readonly { readonly place: SegmentPlace; readonly own: Uint8Array | undefined }[];
+}
+
+export interface BlocksJob {
+  readonly do: 'blocks';
+  readonly root: ByteString;
+  readonly place: SegmentPlace;
+}
+
+/** Verifies a pack; writes it when `root` is given. The payload is in `pack` or at `source` of a blob file. */
+export interface PutJob {
+  readonly do: 'put';
+  readonly root: ByteString | undefined;
+  readonly payload: Uint8Array | { readonly file: string; readonly offset: number; readonly length: number };
+  readonly compressed: boolean;
+  readonly rawLength: number;
+  readonly parts: readonly PutPart[];
+}
+
+export interface SettleJob {
+  readonly do: 'settle';
+  readonly root: ByteString;
+  readonly actions: readonly SettleAction[];
+}
+
+export type Job = ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
+
+export interface ScanAnswer {
+  /** By index of unit: only where there is something. */
+  readonly details: readonly (readonly [at: number, target: ByteString, xattrs: readonly Xattr[]])[];
+  /** Units that were gone when we came. */
+  readonly gone: readonly number[];
+  /** 32 bytes for each unit with a place, in order, also of gone ones. */
+  readonly hashes: Uint8Array;
+  readonly pack: Pack | undefined;
+  readonly warnings: Counts;
+  readonly bytesRead: number;
+}
+
+export interface PackAnswer {
+  readonly pack: Pack;
+  readonly warnings: Counts;
+  readonly bytesRead: number;
+}
+
+export interface BlocksAnswer {
+  readonly hashes: Uint8Array;
+}
+
+export interface PutAnswer {
+  readonly bytesWritten: number;
+  readonly degraded: Counts;
+}
+
+export interface SettleAnswer {
+  readonly degraded: Counts;
+}
+
+export interface Answers {
+  readonly scan: ScanAnswer;
+  readonly pack: PackAnswer;
+  readonly blocks: BlocksAnswer;
+  readonly put: PutAnswer;
+  readonly settle: SettleAnswer;
+}
+
+/** Hashes of blocks travel from receiver to sender this short; a chance match is found out by the segment's hash. */
+export const ownHashBytes = 16;
+
+export interface WorkerPool {
+  readonly workers: number;
+  /** Runs a job on the next free worker, in the order asked. Rejects with the job's StorkError or the signal's reason. */
+  run<J extends Job>(job: J, signal?: AbortSignal): Promise<Answers[J['do']]>;
+  close(): Promise<void>;
+}

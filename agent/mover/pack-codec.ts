@@ -1,0 +1,81 @@
+/** Gathers the blocks that must travel into one payload, and gives them back: compressed where a probe says it helps. */
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { blockStates, ownHashBytes, type Pack, type PackPart } from './job.ts';
+import { blockBytes, hashBytes, hashSegment, segmentBytes } from './layout.ts';
+import { fail } from './mover-error.ts';
+import type { ReadSegment } from './segment-reader.ts';
+
+/** A pack holds at most one segment's worth of raw bytes. */
+export const packLimitBytes = segmentBytes;
+const compressionLevel = 1;
+const probeBytes = 32 * 1024;
+const worthwhileRatio = 0.9;
+
+export interface Packer {
+  /** @param own the receiver's block hashes, `ownHashBytes` each: equal blocks stay at home */
+  add(at: number, segment: ReadSegment, own: Uint8Array | undefined): void;
+  finish(): Pack;
+}
+
+export function packer(): Packer {
+  const parts: PackPart[] = [];
+  const pieces: Buffer[] = [];
+  let rawLength = 0;
+  return {
+    add(at, { bytes, hashes, zeros }, own) {
+      const rawOffset = rawLength;
+      const states = new Uint8Array(zeros.length);
+      for (let block = 0; block < zeros.length; block++) {
+        states[block] = stateOf(block, hashes, zeros, own);
+        if (states[block] !== blockStates.sent) continue;
+        // The reader's buffer is reused: keep a copy.
+        const piece = Buffer.from(bytes.subarray(block * blockBytes, (block + 1) * blockBytes));
+        pieces.push(piece);
+        rawLength += piece.length;
+      }
+      parts.push({ at, hash: hashSegment(hashes), states, rawOffset });
+    },
+    finish() {
+      const raw = Buffer.concat(pieces, rawLength);
+      const packed = compressIfWorthwhile(raw);
+      return { parts, rawLength, payload: packed ?? raw, compressed: packed !== undefined };
+    },
+  };
+}
+
+/** The raw bytes of a payload; throws ProtocolError when it isn't what it says. */
+export function unpack(payload: Uint8Array, compressed: boolean, rawLength: number): Buffer {
+  if (rawLength > packLimitBytes) fail('ProtocolError', 'A pack is larger than a segment');
+  if (!compressed) {
+    if (payload.length !== rawLength) fail('ProtocolError', 'A pack has not the length it says');
+    return Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  }
+  const raw = zstdDecompressSync(payload, { maxOutputLength: Math.max(1, rawLength) });
+  if (raw.length !== rawLength) fail('ProtocolError', 'A pack has not the length it says');
+  return raw;
+}
+
+function stateOf(block: number, hashes: Buffer, zeros: Uint8Array, own: Uint8Array | undefined): number {
+  const mine = hashes.subarray(block * hashBytes, block * hashBytes + ownHashBytes);
+  const theirs = own?.subarray(block * ownHashBytes, (block + 1) * ownHashBytes);
+  if (theirs !== undefined && theirs.length === ownHashBytes && mine.equals(theirs)) return blockStates.same;
+  return zeros[block] === 1 ? blockStates.zero : blockStates.sent;
+}
+
+function compressIfWorthwhile(raw: Buffer): Buffer | undefined {
+  if (raw.length < 128) return undefined;
+  if (raw.length > 4 * probeBytes) {
+    const middle = Math.floor(raw.length / 2);
+    const probe = raw.subarray(middle, middle + probeBytes);
+    if (compress(probe).length > probe.length * worthwhileRatio) return undefined;
+  }
+  const packed = compress(raw);
+  return packed.length < raw.length * worthwhileRatio ? packed : undefined;
+}
+
+function compress(raw: Buffer): Buffer {
+  return zstdCompressSync(raw, {
+    chunkSize: Math.max(1024, raw.length + 1024),
+    params: { [constants.ZSTD_c_compressionLevel]: compressionLevel },
+  });
+}

@@ -1,0 +1,154 @@
+/**
+ * Verifies a pack block by block against its segment hashes, then writes it. Nothing is written of a part that doesn't match.
+ * Writing is idempotent: absolute offsets, holes where zeros belong.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import type { Entry } from './entry.ts';
+import { blockStates, type PutAnswer, type PutJob, type PutPart } from './job.ts';
+import {
+  blockBytes,
+  blockCount,
+  hashBytes,
+  hashSegment,
+  hashZeroBlock,
+  segmentBytes,
+  segmentLength,
+  sha256,
+} from './layout.ts';
+import { errnoOf, fail } from './mover-error.ts';
+import { unpack } from './pack-codec.ts';
+import { settle } from './settle.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+
+export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
+  const raw = unpack(payloadOf(job), job.compressed, job.rawLength);
+  const { root } = job;
+  let bytesWritten = 0;
+  const finished: Entry[] = [];
+  for (const part of job.parts) {
+    const bytes = raw.subarray(part.rawOffset, part.rawOffset + sentBytes(part));
+    verifyPart(part, bytes);
+    if (root === undefined) continue;
+    bytesWritten += writePart(root, part, bytes, syscalls);
+    if (part.finish !== undefined) finished.push(part.finish);
+  }
+  if (root === undefined) return { bytesWritten, degraded: {} };
+  const actions = finished.map((entry) => ({ do: 'finish', entry }) as const);
+  return { bytesWritten, ...settle({ do: 'settle', root, actions }, syscalls) };
+}
+
+type SegmentStates = Pick<PutPart, 'size' | 'segment' | 'states'>;
+
+function payloadOf({ payload }: PutJob): Uint8Array {
+  if (payload instanceof Uint8Array) return payload;
+  const fd = openSync(payload.file, constants.O_RDONLY);
+  try {
+    const bytes = Buffer.allocUnsafe(payload.length);
+    let done = 0;
+    while (done < bytes.length) {
+      const got = readSync(fd, bytes, done, bytes.length - done, payload.offset + done);
+      if (got === 0) fail('StagingDamaged', 'A staged pack is shorter than its record says', payload.file);
+      done += got;
+    }
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function* blocksOf(
+  part: SegmentStates,
+): Generator<{ readonly state: number; readonly length: number; readonly block: number }> {
+  const length = segmentLength(part.size, part.segment);
+  if (part.states.length !== blockCount(length)) fail('ProtocolError', 'A part has not the blocks of its segment');
+  for (const [block, state] of part.states.entries()) {
+    yield { block, state, length: Math.min(blockBytes, length - block * blockBytes) };
+  }
+}
+
+/** How many raw bytes of the payload belong to the part. */
+export function sentBytes(part: SegmentStates): number {
+  let bytes = 0;
+  for (const { state, length } of blocksOf(part)) bytes += state === blockStates.sent ? length : 0;
+  return bytes;
+}
+
+function verifyPart(part: PutPart, bytes: Buffer): void {
+  const hashes: Buffer[] = [];
+  let at = 0;
+  for (const { block, state, length } of blocksOf(part)) {
+    if (state === blockStates.sent) {
+      hashes.push(sha256(bytes.subarray(at, at + length)));
+      at += length;
+    } else if (state === blockStates.zero) {
+      hashes.push(hashZeroBlock(length));
+    } else {
+      const own = part.own?.subarray(block * hashBytes, (block + 1) * hashBytes);
+      if (own?.length !== hashBytes) fail('ContentMismatch', 'A part leaves out a block that we have not', part.path);
+      hashes.push(Buffer.from(own));
+    }
+  }
+  if (!hashSegment(Buffer.concat(hashes)).equals(part.hash)) {
+    fail('ContentMismatch', 'Received content does not match its hash', part.path);
+  }
+}
+
+function writePart(root: ByteString, part: PutPart, bytes: Buffer, syscalls: Syscalls): number {
+  const path = part.path === '' ? root : `${root}/${part.path}`;
+  const flags = part.path === '' ? 0 : constants.O_CREAT | constants.O_NOFOLLOW;
+  const fd = openSync(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags, 0o600);
+  try {
+    if (part.path !== '' && !fstatSync(fd).isFile()) fail('VolumeChanged', 'A file turned into something else', path);
+    let at = 0;
+    for (const run of runsOf(part)) {
+      const offset = part.segment * segmentBytes + run.offset;
+      if (run.state === blockStates.sent) {
+        writeFully(fd, bytes.subarray(at, at + run.length), offset, path);
+        at += run.length;
+      } else if (run.state === blockStates.zero && part.overwrites) {
+        clearRange(fd, offset, run.length, path, syscalls);
+      }
+    }
+    return at;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Neighbouring blocks of one state, so that each run is one call. */
+function* runsOf(
+  part: PutPart,
+): Generator<{ readonly state: number; readonly offset: number; readonly length: number }> {
+  let run = { state: -1, offset: 0, length: 0 };
+  for (const { block, state, length } of blocksOf(part)) {
+    if (state === run.state) run = { ...run, length: run.length + length };
+    else {
+      if (run.length > 0) yield run;
+      run = { state, offset: block * blockBytes, length };
+    }
+  }
+  if (run.length > 0) yield run;
+}
+
+function clearRange(fd: number, offset: number, length: number, path: ByteString, syscalls: Syscalls): void {
+  const end = path === '' ? offset + length : Math.min(offset + length, Math.max(offset, sizeOf(fd, offset + length)));
+  if (end <= offset) return;
+  if (!syscalls.punchHole(fd, offset, end - offset)) writeFully(fd, Buffer.alloc(end - offset), offset, path);
+}
+
+/** A file's size; of a device whatever was asked for, as fstat doesn't know it. */
+function sizeOf(fd: number, otherwise: number): number {
+  const stats = fstatSync(fd);
+  return stats.isFile() ? stats.size : otherwise;
+}
+
+function writeFully(fd: number, bytes: Buffer, offset: number, path: ByteString): void {
+  try {
+    let done = 0;
+    while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOSPC' || code === 'EDQUOT') fail('VolumeFull', 'The destination volume is full', path);
+    fail('VolumeUnwritable', `Writing failed with ${code ?? String(error)}`, path);
+  }
+}

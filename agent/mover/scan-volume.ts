@@ -1,0 +1,152 @@
+/**
+ * Reads a whole volume in walk order: entries with all metadata, each followed by the hashes of its segments. Jobs run ahead on
+ * the pool, answers come out in order, memory is bounded by the jobs in flight. One code for the source's copy, the destination's
+ * scan of itself, its verification and the `digest` diagnostic: so they cannot disagree.
+ */
+import type { Counts } from './contract.ts';
+import { comparePaths, type Entry, hasContent } from './entry.ts';
+import type { Pack, ScanAnswer, ScanUnit, WorkerPool } from './job.ts';
+import { hashBytes, segmentCount, segmentLength } from './layout.ts';
+import { packLimitBytes } from './pack-codec.ts';
+import { sumCounts } from './settle.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+import { type TreeDigest, treeDigester } from './tree-digest.ts';
+import { type FoundEntry, type VolumeKind, walkDevice, walkTree } from './walk.ts';
+
+export interface ScanOptions {
+  readonly root: ByteString;
+  readonly kind: VolumeKind;
+  /** Of a block device: how many bytes count; all when undefined. */
+  readonly sizeBytes?: number | undefined;
+  /** Contents of entries after this path come along as packs; of none when undefined, of all when ''. */
+  readonly packAfter?: ByteString | undefined;
+  readonly pool: WorkerPool;
+  readonly syscalls: Syscalls;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type ScannedItem =
+  | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
+  | { readonly is: 'segment'; readonly hash: Buffer };
+
+export interface ScannedBatch {
+  readonly items: readonly ScannedItem[];
+  /** `at` of its parts are indices into `items`. */
+  readonly pack: Pack | undefined;
+  readonly warnings: Counts;
+  readonly bytesRead: number;
+}
+
+const unitsPerJob = 256;
+
+export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedBatch> {
+  const { pool, root, signal } = options;
+  const counts = { vanished: 0 };
+  const found =
+    options.kind === 'block' ? [walkDevice(root, options.syscalls, options.sizeBytes)] : walkTree(root, counts);
+  // Files that were gone when read: their later segments and other names go with them.
+  const dropped = new Set<ByteString>();
+  const inFlight: { readonly units: readonly ScanUnit[]; readonly answer: Promise<ScanAnswer> }[] = [];
+  for (const units of batchesOf(found)) {
+    signal?.throwIfAborted();
+    const answer = pool.run({ do: 'scan', root, units, pack: isPacked(units, options.packAfter) }, signal);
+    // A rejection is seen when its turn comes; until then it must not count as unhandled.
+    answer.catch(() => undefined);
+    inFlight.push({ units, answer });
+    const oldest = inFlight.length > pool.workers + 1 ? inFlight.shift() : undefined;
+    if (oldest !== undefined) yield batchOf(oldest.units, await oldest.answer, dropped);
+  }
+  for (const { units, answer } of inFlight) yield batchOf(units, await answer, dropped);
+  if (counts.vanished > 0) {
+    yield { items: [], pack: undefined, warnings: { vanished: counts.vanished }, bytesRead: 0 };
+  }
+}
+
+/** The digest of a volume as it is now. @param onProgress is told after each batch */
+export async function digestVolume(
+  options: ScanOptions,
+  onProgress?: (batch: ScannedBatch) => void,
+): Promise<TreeDigest & { readonly warnings: Counts; readonly bytesRead: number }> {
+  const digester = treeDigester();
+  let warnings: Counts = {};
+  let bytesRead = 0;
+  for await (const batch of scanVolume(options)) {
+    for (const item of batch.items) {
+      if (item.is === 'entry') digester.addEntry(item.entry);
+      else digester.addSegment(item.hash);
+    }
+    warnings = sumCounts(warnings, batch.warnings);
+    bytesRead += batch.bytesRead;
+    onProgress?.(batch);
+  }
+  return { ...digester.finish(), warnings, bytesRead };
+}
+
+function isPacked(units: readonly ScanUnit[], packAfter: ByteString | undefined): boolean {
+  const first = units[0];
+  const path = first?.found?.entry.path ?? first?.place?.path;
+  if (packAfter === undefined || path === undefined) return false;
+  return packAfter === '' || comparePaths(path, packAfter) > 0;
+}
+
+/** Groups units so that a job reads at most one segment's worth of bytes. */
+function* batchesOf(entries: Iterable<FoundEntry>): Generator<readonly ScanUnit[]> {
+  let units: ScanUnit[] = [];
+  let bytes = 0;
+  for (const unit of unitsOf(entries)) {
+    const length = unit.place === undefined ? 0 : segmentLength(unit.place.size, unit.place.segment);
+    if (units.length > 0 && (units.length >= unitsPerJob || bytes + length > packLimitBytes)) {
+      yield units;
+      units = [];
+      bytes = 0;
+    }
+    units.push(unit);
+    bytes += length;
+  }
+  if (units.length > 0) yield units;
+}
+
+function* unitsOf(entries: Iterable<FoundEntry>): Generator<ScanUnit> {
+  for (const found of entries) {
+    const { path, size } = found.entry;
+    const segments = hasContent(found.entry) ? segmentCount(size) : 0;
+    if (segments === 0) yield { found, place: undefined };
+    for (let segment = 0; segment < segments; segment++) {
+      yield { found: segment === 0 ? found : undefined, place: { path, size, segment, sparse: found.sparse } };
+    }
+  }
+}
+
+function batchOf(units: readonly ScanUnit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
+  const details = new Map(answer.details.map(([at, target, xattrs]) => [at, { target, xattrs }]));
+  const gone = new Set(answer.gone);
+  const items: ScannedItem[] = [];
+  const itemOfUnit = new Map<number, number>();
+  let hashAt = 0;
+  for (const [at, { found, place }] of units.entries()) {
+    const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
+    if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
+    else if (entry !== undefined) items.push({ is: 'entry', entry, sparse: found?.sparse ?? false });
+    if (place === undefined) continue;
+    const hash = Buffer.from(answer.hashes.subarray(hashAt, hashAt + hashBytes));
+    hashAt += hashBytes;
+    if (dropped.has(place.path)) continue;
+    itemOfUnit.set(at, items.length);
+    items.push({ is: 'segment', hash });
+  }
+  const { pack, warnings, bytesRead } = answer;
+  if (pack === undefined) return { items, pack, warnings, bytesRead };
+  const parts = pack.parts.flatMap((part) => {
+    const item = itemOfUnit.get(part.at);
+    return item === undefined ? [] : [{ ...part, at: item }];
+  });
+  return { items, pack: { ...pack, parts }, warnings, bytesRead };
+}
+
+const isDropped = (entry: Entry, dropped: ReadonlySet<ByteString>): boolean =>
+  entry.type === 'hardlink' && dropped.has(entry.target);
+
+function withDetail(entry: Entry, detail: Pick<Entry, 'target' | 'xattrs'> | undefined): Entry {
+  if (detail === undefined) return entry;
+  return { ...entry, target: entry.type === 'symlink' ? detail.target : entry.target, xattrs: detail.xattrs };
+}

@@ -1,0 +1,114 @@
+/**
+ * One stream's worth of conversation: the greeting that decides whether two engines continue, and the loop that re-opens streams.
+ * Progress lives in the engines, which outlast streams; a peer that was restarted has none, so we must start over too.
+ */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../kube/clock.ts';
+import { StorkError } from '../../kube/errors.ts';
+import { decodeControl, encodeControl, type Hello } from './control-message.ts';
+import { createFrameLink, type FrameLink, frameTypes, LinkBroken } from './frame-link.ts';
+import { fail } from './mover-error.ts';
+
+/** Opens a stream to the peer; waits, retries and gives up by its own bounds (then it throws a StorkError). */
+export type Connect = (signal: AbortSignal) => Promise<Duplex>;
+
+export const peerRestarted = 'PeerRestarted';
+
+/**
+ * Says hello and judges the answer. Throws `PeerRestarted` when our progress belongs to a peer that is gone (start a new engine),
+ * LinkBroken when the peer's progress belongs to an engine of ours that is gone (the peer will start over: re-open).
+ */
+export async function greet(link: FrameLink, mine: Hello): Promise<Hello> {
+  await link.send(frameTypes.control, encodeControl(mine));
+  const frame = await link.receive();
+  const theirs = frame.type === frameTypes.control ? decodeControl(frame.payload) : undefined;
+  if (theirs?.type === 'failure') throw failureOf(theirs.code, theirs.message);
+  if (theirs?.type !== 'hello') return fail('ProtocolError', 'The peer did not say hello');
+  if (theirs.run !== mine.run) fail('WrongRun', `The peer copies run ${theirs.run}, we copy ${mine.run}`);
+  if (theirs.role === mine.role) fail('WrongRole', `Both movers are the ${mine.role}`);
+  if (mine.peer !== null && mine.peer !== theirs.instance) {
+    throw new StorkError({ code: peerRestarted, message: 'The other mover was restarted', retryable: true });
+  }
+  if (theirs.peer !== null && theirs.peer !== mine.instance) throw new LinkBroken('The peer still has to start over');
+  return theirs;
+}
+
+/** A failure that the peer told us. */
+export function failureOf(code: string, message: string): StorkError {
+  return new StorkError({ code, message: `The other mover failed: ${message}`, about: 'peer' });
+}
+
+/** Tells the peer why we stop; best effort. */
+export async function tellFailure(link: FrameLink, error: unknown): Promise<void> {
+  if (!(error instanceof StorkError) || error.about === 'peer' || error.retryable) return;
+  const told = { type: 'failure', code: error.code, message: error.message } as const;
+  await link.send(frameTypes.control, encodeControl(told)).catch(() => undefined);
+}
+
+/**
+ * Opens streams and holds `converse` on each until it returns: then done. A broken stream is followed by the next.
+ * Bounded by `connect`, and by `maxIdleStreams` streams in a row without progress.
+ */
+export async function keepConversing(options: {
+  readonly connect: Connect;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly converse: (link: FrameLink, signal: AbortSignal) => Promise<void>;
+  /** Grows with any progress. */
+  readonly progress: () => number;
+}): Promise<void> {
+  let idleStreams = 0;
+  for (;;) {
+    const before = options.progress();
+    const link = createFrameLink(await options.connect(options.signal), options.clock);
+    const stop = () => link.close();
+    options.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await options.converse(link, options.signal);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      await tellFailure(link, error);
+      if (!(error instanceof LinkBroken)) throw error;
+      idleStreams = options.progress() > before ? 0 : idleStreams + 1;
+      if (idleStreams >= maxIdleStreams) throw streamsKeepBreaking(error);
+      await options.clock.sleep(Math.min(10_000, 100 * 2 ** idleStreams), options.signal);
+    } finally {
+      options.signal.removeEventListener('abort', stop);
+      link.close();
+    }
+  }
+}
+
+const maxIdleStreams = 12;
+
+const streamsKeepBreaking = (cause: unknown): StorkError =>
+  new StorkError({
+    code: 'PeerUnreachable',
+    message: `The stream to the other mover broke ${maxIdleStreams} times in a row without progress`,
+    retryable: true,
+    cause,
+  });
+
+/**
+ * Runs tasks side by side until the first of the list returns, then stops the others. The first failure stops all and is thrown;
+ * nothing runs on when this returns.
+ */
+export async function runTogether(
+  signal: AbortSignal,
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  let failure: { readonly error: unknown } | undefined;
+  const running = tasks.map(async (task, at) => {
+    try {
+      await task(both);
+      if (at === 0) stop.abort(new LinkBroken('The conversation is over'));
+    } catch (error) {
+      if (!stop.signal.aborted) failure ??= { error };
+      stop.abort(error);
+    }
+  });
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+}

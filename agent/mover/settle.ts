@@ -1,0 +1,120 @@
+/**
+ * Makes small things and sets metadata on the destination. Order within one entry matters: chown clears setuid bits and
+ * capabilities, chmod changes an ACL's mask, everything changes times: so owner, mode, attributes, mtime.
+ * What the kernel refuses us is counted by kind instead of failing; what is a real I/O error fails.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lchownSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs';
+import type { Counts } from './contract.ts';
+import type { Entry, EntryType } from './entry.ts';
+import type { SettleAnswer, SettleJob } from './job.ts';
+import { errnoOf, fail } from './mover-error.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+
+export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
+  const degraded: Record<string, number> = {};
+  for (const action of job.actions) {
+    const { entry } = action;
+    const path = entry.path === '' ? job.root : `${job.root}/${entry.path}`;
+    const exists = action.do === 'finish' || create(path, entry, syscalls, degraded);
+    if (exists) setMetadata(path, entry, syscalls, degraded);
+  }
+  return { degraded };
+}
+
+type Degraded = Record<string, number>;
+
+const refusals: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'ENOSYS', 'EINVAL', 'EROFS']);
+
+/** Runs one setting; counts a refusal under `kind`. */
+function attempt(kind: string, degraded: Degraded, path: ByteString, set: () => void): boolean {
+  try {
+    set();
+    return true;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === undefined || !refusals.has(code)) {
+      fail(
+        code === 'ENOSPC' ? 'VolumeFull' : 'VolumeUnwritable',
+        `Setting ${kind} failed with ${code ?? String(error)}`,
+        path,
+      );
+    }
+    degraded[kind] = (degraded[kind] ?? 0) + 1;
+    return false;
+  }
+}
+
+const fileTypeBits: Readonly<Partial<Record<EntryType, number>>> = {
+  fifo: 0o010000,
+  character: 0o020000,
+  block: 0o060000,
+  socket: 0o140000,
+};
+
+function create(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): boolean {
+  const name = Buffer.from(path, 'latin1');
+  if (entry.type === 'file') {
+    closeSync(openSync(name, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+    return true;
+  }
+  if (entry.type === 'symlink' && linkTextAt(name) === entry.target) return true;
+  rmSync(name, { force: true });
+  if (entry.type === 'symlink') {
+    symlinkSync(Buffer.from(entry.target, 'latin1'), name);
+    return true;
+  }
+  const bits = fileTypeBits[entry.type] ?? fail('ProtocolError', `A ${entry.type} can't be created so`, path);
+  return attempt('special', degraded, path, () => syscalls.makeNode(path, bits | 0o600, entry.rdev));
+}
+
+function linkTextAt(name: Buffer): ByteString | undefined {
+  try {
+    return readlinkSync(name, 'latin1');
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
+
+function setMetadata(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
+  const name = Buffer.from(path, 'latin1');
+  const stats = lstatSync(name);
+  if (entry.type === 'file' && stats.size !== entry.size) truncateSync(name, entry.size);
+  if (stats.uid !== entry.uid || stats.gid !== entry.gid) {
+    attempt('owner', degraded, path, () => lchownSync(name, entry.uid, entry.gid));
+  }
+  if (entry.type !== 'symlink') attempt('mode', degraded, path, () => chmodSync(name, entry.mode));
+  setXattrs(path, entry, syscalls, degraded);
+  attempt('mtime', degraded, path, () => syscalls.setMtime(path, entry.mtimeNs));
+}
+
+function setXattrs(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
+  const present = syscalls.listXattrs(path);
+  for (const { name } of present) {
+    if (entry.xattrs.some((wanted) => wanted.name === name)) continue;
+    attempt('xattr', degraded, path, () => syscalls.removeXattr(path, name));
+  }
+  for (const wanted of entry.xattrs) {
+    const mine = present.find(({ name }) => name === wanted.name);
+    if (mine !== undefined && Buffer.compare(mine.value, wanted.value) === 0) continue;
+    attempt('xattr', degraded, path, () => syscalls.setXattr(path, wanted));
+  }
+}
+
+export function sumCounts(left: Counts, right: Counts): Counts {
+  const sum: Record<string, number> = { ...left };
+  for (const [kind, count] of Object.entries(right)) sum[kind] = (sum[kind] ?? 0) + count;
+  return sum;
+}

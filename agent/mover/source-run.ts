@@ -1,0 +1,137 @@
+/**
+ * The sending mover: offers every item of every volume in order, answers wants, and ends when the receiver says that everything
+ * is safe. Reads only. One engine talks to one receiver's engine, over as many streams as it takes (source-stream.ts).
+ */
+import type { Clock } from '../../kube/clock.ts';
+import type { MoverVolumeResult } from './contract.ts';
+import type { WorkerPool } from './job.ts';
+import { createPulse, type Pulse } from './pulse.ts';
+import { type Connect, keepConversing } from './session.ts';
+import { converseAsSource } from './source-stream.ts';
+import { type SourceVolume, sourceVolume, type VolumeSpec } from './source-volume.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+
+export interface SourceOptions {
+  readonly run: string;
+  /** Unique for each call. */
+  readonly instance: string;
+  readonly volumes: readonly VolumeSpec[];
+  readonly connect: Connect;
+  readonly pool: WorkerPool;
+  readonly syscalls: Syscalls;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: SourceProgress) => void) | undefined;
+}
+
+export interface SourceProgress {
+  readonly phase: 'Copying' | 'Verifying' | 'Finished';
+  readonly files: number;
+  readonly bytes: number;
+  readonly bytesSent: number;
+}
+
+/** What outlasts streams. */
+export interface SourceRun {
+  readonly options: SourceOptions;
+  readonly changed: Pulse;
+  /** Index of the current volume; the number of volumes when all are done. */
+  readonly at: number;
+  readonly volume: SourceVolume | undefined;
+  /** The receiver's engine that our progress belongs to. */
+  peer: string | null;
+  readonly isScanning: boolean;
+  /** Begins the current volume's scan, once. */
+  startScan(packAfter: ByteString | undefined): void;
+  /** Throws what made the scan fail. */
+  checkScan(): void;
+  /** The receiver has the current volume completely: on to the next. */
+  finishVolume(): void;
+  countSent(bytes: number): void;
+  noteProgress(): void;
+  report(phase: SourceProgress['phase']): void;
+}
+
+/** Copies all volumes; resolves with their results once the receiver is done. Throws `PeerRestarted` when it must start over. */
+export async function runSource(options: SourceOptions): Promise<readonly MoverVolumeResult[]> {
+  const { clock, connect, signal } = options;
+  const stop = new AbortController();
+  const results: MoverVolumeResult[] = [];
+  const { run, progress, scanEnded } = createRun(options, results, AbortSignal.any([signal, stop.signal]));
+  try {
+    const converse = converseAsSource.bind(undefined, run);
+    await keepConversing({ connect, clock, signal, converse, progress });
+    return results;
+  } finally {
+    stop.abort(new DOMException('The copy is over', 'AbortError'));
+    await scanEnded();
+  }
+}
+
+function createRun(options: SourceOptions, results: MoverVolumeResult[], signal: AbortSignal) {
+  const changed = createPulse();
+  let at = 0;
+  let volume = volumeAt(0);
+  let scanning: Promise<void> | undefined;
+  let scanFailure: { readonly error: unknown } | undefined;
+  let progress = 0;
+  let sentBefore = 0;
+  let sent = 0;
+
+  function volumeAt(index: number): SourceVolume | undefined {
+    const spec = options.volumes[index];
+    return spec === undefined ? undefined : sourceVolume(spec, options.pool, options.syscalls, changed);
+  }
+  const run: SourceRun = {
+    options,
+    changed,
+    peer: null,
+    get at() {
+      return at;
+    },
+    get volume() {
+      return volume;
+    },
+    get isScanning() {
+      return scanning !== undefined;
+    },
+    startScan(packAfter) {
+      scanning ??= volume?.scan(packAfter, signal).catch((error: unknown) => {
+        scanFailure = { error };
+        changed.beat();
+      });
+    },
+    checkScan() {
+      if (scanFailure !== undefined) throw scanFailure.error;
+    },
+    finishVolume() {
+      if (volume === undefined) return;
+      const { digest, files, bytes } = volume.finish();
+      const { bytesRead, blocksSent, warnings } = volume.counts;
+      const { name } = volume.spec;
+      results.push({ name, digest, files, bytes, bytesRead, bytesSent: sent, blocksSent, warnings, degraded: {} });
+      sentBefore += sent;
+      sent = 0;
+      at++;
+      volume = volumeAt(at);
+      scanning = undefined;
+      changed.beat();
+    },
+    countSent(bytes) {
+      sent += bytes;
+    },
+    noteProgress() {
+      progress++;
+      changed.beat();
+    },
+    report(phase) {
+      options.onProgress?.({
+        phase,
+        files: results.reduce((sum, { files }) => sum + files, volume?.counts.files ?? 0),
+        bytes: results.reduce((sum, { bytes }) => sum + bytes, volume?.counts.bytesScanned ?? 0),
+        bytesSent: sentBefore + sent,
+      });
+    },
+  };
+  return { run, progress: () => progress, scanEnded: async () => await scanning };
+}

@@ -1,0 +1,194 @@
+/**
+ * The sender's side of one volume: scans it into a window of numbered items, keeps each until the receiver has settled it, and
+ * folds the digest at that moment, so that a file that changed while it was copied counts as what was really sent.
+ * Bounds: items, bytes and unsent packs in the window; the scan waits for room.
+ */
+import type { Counts } from './contract.ts';
+import { type Entry, hasContent } from './entry.ts';
+import { blockStates, type PackAnswer, type SegmentPlace, type WorkerPool } from './job.ts';
+import { segmentLength } from './layout.ts';
+import type { DataMessage, WireItem } from './message.ts';
+import { fail } from './mover-error.ts';
+import type { Pulse } from './pulse.ts';
+import { type ScannedBatch, scanVolume } from './scan-volume.ts';
+import { sumCounts } from './settle.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+import { type TreeDigest, treeDigester } from './tree-digest.ts';
+import type { VolumeKind } from './walk.ts';
+
+export interface VolumeSpec {
+  readonly name: string;
+  readonly path: ByteString;
+  readonly kind: VolumeKind;
+}
+
+export interface SourceVolume {
+  readonly spec: VolumeSpec;
+  readonly produced: number;
+  readonly settled: number;
+  /** The whole volume is scanned; `produced` is final. */
+  readonly scanned: boolean;
+  /** Scans until done; rejects when the volume can't be read. */
+  scan(packAfter: ByteString | undefined, signal: AbortSignal): Promise<void>;
+  /** The item as it is sent now. */
+  itemAt(item: number): WireItem;
+  /** The pack that follows this item when it is sent for the first time; gone afterwards. */
+  takePack(item: number): DataMessage | undefined;
+  placeOf(item: number): SegmentPlace;
+  /** Notes what a segment really contained when it was sent. */
+  noteSent(item: number, hash: Uint8Array, states: Uint8Array): void;
+  noteRead(answer: Pick<PackAnswer, 'bytesRead' | 'warnings'>): void;
+  settle(upTo: number): void;
+  /** The digest of what was sent; once all is settled. */
+  finish(): TreeDigest;
+  readonly counts: SourceCounts;
+}
+
+export interface SourceCounts {
+  readonly files: number;
+  readonly bytesScanned: number;
+  readonly bytesRead: number;
+  readonly blocksSent: number;
+  readonly warnings: Counts;
+}
+
+const windowItems = 16_384;
+const windowBytes = 256 * 1024 * 1024;
+const windowPackBytes = 24 * 1024 * 1024;
+
+interface FileState {
+  readonly entry: Entry;
+  readonly sparse: boolean;
+  segments: number;
+}
+
+type Item =
+  | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
+  | { readonly is: 'segment'; hash: Buffer; readonly file: FileState; readonly segment: number; coming: boolean };
+
+/** @param changed beats whenever something here may let a waiting loop go on */
+export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Syscalls, changed: Pulse): SourceVolume {
+  const window = new Map<number, Item>();
+  const packs = new Map<number, DataMessage>();
+  const digester = treeDigester();
+  const counts = { files: 0, bytesScanned: 0, bytesRead: 0, blocksSent: 0, warnings: {} as Counts };
+  let file: FileState | undefined;
+  let produced = 0;
+  let settled = 0;
+  let heldBytes = 0;
+  let heldPackBytes = 0;
+  let scanned = false;
+  let tree: TreeDigest | undefined;
+
+  const get = (item: number): Item =>
+    window.get(item) ?? fail('ProtocolError', 'The peer names an item that is not open');
+  const segmentBytesOf = (item: Item) =>
+    item.is === 'segment' ? segmentLength(item.file.entry.size, item.segment) : 0;
+
+  const append = (batch: ScannedBatch) => {
+    const first = produced;
+    for (const scannedItem of batch.items) {
+      const item = itemOf(scannedItem);
+      heldBytes += segmentBytesOf(item);
+      counts.bytesScanned += segmentBytesOf(item);
+      window.set(produced++, item);
+    }
+    counts.warnings = sumCounts(counts.warnings, batch.warnings);
+    counts.bytesRead += batch.bytesRead;
+    const { pack } = batch;
+    if (pack === undefined || pack.parts.length === 0) return;
+    for (const part of pack.parts) {
+      const item = window.get(first + part.at);
+      if (item?.is === 'segment') item.coming = true;
+    }
+    const parts = pack.parts.map(({ at, hash, states, rawOffset }) => ({ item: first + at, hash, states, rawOffset }));
+    packs.set(produced - 1, { ...pack, parts });
+    heldPackBytes += pack.payload.length;
+  };
+  const itemOf = (scannedItem: ScannedBatch['items'][number]): Item => {
+    if (scannedItem.is === 'entry') {
+      counts.files++;
+      const { entry, sparse } = scannedItem;
+      file = hasContent(entry) ? { entry, sparse, segments: 0 } : undefined;
+      return { is: 'entry', entry, sparse };
+    }
+    const owner = file ?? fail('MoverFault', 'A segment without its file');
+    return { is: 'segment', hash: scannedItem.hash, file: owner, segment: owner.segments++, coming: false };
+  };
+  const isFull = () =>
+    produced - settled >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
+
+  return {
+    spec,
+    counts,
+    get produced() {
+      return produced;
+    },
+    get settled() {
+      return settled;
+    },
+    get scanned() {
+      return scanned;
+    },
+    async scan(packAfter, signal) {
+      const root = spec.path;
+      for await (const batch of scanVolume({ root, kind: spec.kind, packAfter, pool, syscalls, signal })) {
+        append(batch);
+        changed.beat();
+        for (let seen = changed.count; isFull(); seen = changed.count) await changed.wait(seen, signal);
+      }
+      scanned = true;
+      changed.beat();
+    },
+    itemAt(at) {
+      const item = get(at);
+      if (item.is === 'entry') return item;
+      return { is: 'segment', hash: item.hash, coming: item.coming };
+    },
+    takePack(at) {
+      const pack = packs.get(at);
+      if (pack === undefined) return undefined;
+      packs.delete(at);
+      heldPackBytes -= pack.payload.length;
+      changed.beat();
+      return pack;
+    },
+    placeOf(at) {
+      const item = get(at);
+      if (item.is !== 'segment')
+        return fail('ProtocolError', 'The peer wants the content of something without content');
+      return {
+        path: item.file.entry.path,
+        size: item.file.entry.size,
+        segment: item.segment,
+        sparse: item.file.sparse,
+      };
+    },
+    noteSent(at, hash, states) {
+      for (const state of states) if (state === blockStates.sent) counts.blocksSent++;
+      const item = window.get(at);
+      if (item?.is !== 'segment' || item.hash.equals(hash)) return;
+      item.hash = Buffer.from(hash);
+      counts.warnings = sumCounts(counts.warnings, { changed: 1 });
+    },
+    noteRead({ bytesRead, warnings }) {
+      counts.bytesRead += bytesRead;
+      counts.warnings = sumCounts(counts.warnings, warnings);
+    },
+    settle(upTo) {
+      if (upTo > produced || upTo < settled) fail('ProtocolError', 'The peer settled what was never sent');
+      for (; settled < upTo; settled++) {
+        const item = get(settled);
+        if (item.is === 'entry') digester.addEntry(item.entry);
+        else digester.addSegment(item.hash);
+        heldBytes -= segmentBytesOf(item);
+        window.delete(settled);
+      }
+      changed.beat();
+    },
+    finish() {
+      tree ??= digester.finish();
+      return tree;
+    },
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * The system calls that node:fs lacks, through node:ffi, in this one module: holes, extended attributes, nanosecond times,
+ * special files, page-cache advice, sizes of block devices. Paths are byte strings (latin1: one character per byte), so any
+ * file name works. Calls are synchronous: use them in worker threads, or for single small things.
+ * A call that the kernel refuses throws Errno with the errno's name; without node:ffi (`available` false) the calls that have
+ * a fallback in node:fs use it, the others throw Errno `ENOSYS`.
+ */
+
+import { lutimesSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants as os } from 'node:os';
+import { basename } from 'node:path';
+
+/** A file name or path as bytes: each character is one byte (0–255). */
+export type ByteString = string;
+
+/** What the kernel refused: `code` is `EPERM`, `ENOTSUP`, … */
+export class Errno extends Error {
+  override readonly name = 'Errno';
+  readonly code: string;
+  constructor(call: string, code: string, path: string) {
+    super(`${call} ${path}: ${code}`);
+    this.code = code;
+  }
+}
+
+export interface Syscalls {
+  readonly available: boolean;
+  /** Offset of the next data at or after `offset`; undefined when only a hole follows; `offset` itself when unknown. */
+  nextData(fd: number, offset: number): number | undefined;
+  /** Attributes we carry: `user.*`, POSIX ACLs, `security.capability`; sorted by name. Empty where the file system has none. */
+  listXattrs(path: ByteString): readonly Xattr[];
+  setXattr(path: ByteString, xattr: Xattr): void;
+  removeXattr(path: ByteString, name: string): void;
+  /** Sets mtime (and atime to the same), never following a symlink. */
+  setMtime(path: ByteString, mtimeNs: bigint): void;
+  makeNode(path: ByteString, mode: number, rdev: bigint): void;
+  /** Makes `[offset, offset + length)` a hole without changing the size; false when the file system can't. */
+  punchHole(fd: number, offset: number, length: number): boolean;
+  /** Asks the kernel to drop clean cached pages of the file; best effort. */
+  dropCache(fd: number): void;
+  blockDeviceSize(fd: number, path: ByteString): number;
+  /** Writes everything dirty of the file system that holds `fd` to its storage; false when that can't be asked for. */
+  syncFileSystem(fd: number): boolean;
+}
+
+export interface Xattr {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+const atCwd = -100;
+const atSymlinkNofollow = 0x100;
+const seekData = 3;
+const punchHoleKeepSize = 0x03;
+const fadviseDontneed = 4;
+const blkGetSize64 = 0x80081272n;
+const xattrLimitBytes = 65_536;
+
+export function openSyscalls(): Syscalls {
+  const libc = openLibc();
+  return libc === undefined ? fallbackSyscalls() : nativeSyscalls(libc);
+}
+
+const toPath = (path: ByteString): Buffer => Buffer.from(`${path}\0`, 'latin1');
+
+const isCarried = (name: string): boolean =>
+  name.startsWith('user.') || name.startsWith('system.posix_acl_') || name === 'security.capability';
+
+type Libc = NonNullable<ReturnType<typeof openLibc>>;
+
+function openLibc() {
+  try {
+    // Required, not imported: a build of Node without FFI must still load this module.
+    const ffi = createRequire(import.meta.url)('node:ffi') as typeof import('node:ffi');
+    const { functions } = ffi.dlopen('libc.so.6', {
+      lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
+      llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+      lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+      lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
+      lremovexattr: { arguments: ['buffer', 'buffer'], return: 'i32' },
+      utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
+      mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
+      fallocate: { arguments: ['i32', 'i32', 'i64', 'i64'], return: 'i32' },
+      posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
+      syncfs: { arguments: ['i32'], return: 'i32' },
+      ioctl: { arguments: ['i32', 'u64', 'buffer'], return: 'i32' },
+      __errno_location: { arguments: [], return: 'pointer' },
+    });
+    const errnoAt = functions.__errno_location();
+    return { ...functions, errno: () => errnoName(ffi.getInt32(errnoAt, 0)) };
+  } catch {
+    // No FFI or no glibc: the caller falls back and the result counts what could not be kept.
+    return undefined;
+  }
+}
+
+const errnoNames = new Map(Object.entries(os.errno).map(([name, code]) => [code, name]));
+// Linux calls both 95; os.constants may list EOPNOTSUPP last.
+const errnoName = (code: number): string =>
+  code === os.errno.ENOTSUP ? 'ENOTSUP' : (errnoNames.get(code) ?? `E${code}`);
+
+function nativeSyscalls(libc: Libc): Syscalls {
+  const check = (call: string, path: ByteString, answer: number) => {
+    if (answer < 0) throw new Errno(call, libc.errno(), path);
+  };
+  return {
+    available: true,
+    nextData(fd, offset) {
+      const found = libc.lseek(fd, BigInt(offset), seekData);
+      if (found >= 0n) return Number(found);
+      return libc.errno() === 'ENXIO' ? undefined : offset;
+    },
+    listXattrs: (path) => listXattrs(libc, path),
+    setXattr: (path, { name, value }) =>
+      check('lsetxattr', path, libc.lsetxattr(toPath(path), toPath(name), nonEmpty(value), BigInt(value.length), 0)),
+    removeXattr: (path, name) => check('lremovexattr', path, libc.lremovexattr(toPath(path), toPath(name))),
+    setMtime(path, mtimeNs) {
+      const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
+      const times = Buffer.alloc(32);
+      for (const at of [0, 16]) {
+        times.writeBigInt64LE(seconds, at);
+        times.writeBigInt64LE(mtimeNs - seconds * 1_000_000_000n, at + 8);
+      }
+      check('utimensat', path, libc.utimensat(atCwd, toPath(path), times, atSymlinkNofollow));
+    },
+    makeNode: (path, mode, rdev) => check('mknod', path, libc.mknod(toPath(path), mode, rdev)),
+    punchHole: (fd, offset, length) => libc.fallocate(fd, punchHoleKeepSize, BigInt(offset), BigInt(length)) === 0,
+    dropCache: (fd) => void libc.posix_fadvise(fd, 0n, 0n, fadviseDontneed),
+    blockDeviceSize(fd, path) {
+      const size = Buffer.alloc(8);
+      check('ioctl BLKGETSIZE64', path, libc.ioctl(fd, blkGetSize64, size));
+      return Number(size.readBigUInt64LE());
+    },
+    syncFileSystem: (fd) => libc.syncfs(fd) === 0,
+  };
+}
+
+// A zero-length buffer has no address for FFI.
+const nonEmpty = (value: Uint8Array): Uint8Array => (value.length === 0 ? Buffer.alloc(1) : value);
+
+function listXattrs(libc: Libc, path: ByteString): readonly Xattr[] {
+  const names = Buffer.alloc(1024);
+  const target = toPath(path);
+  let length = libc.llistxattr(target, names, BigInt(names.length));
+  if (length === 0n) return [];
+  let list = names;
+  if (length < 0n) {
+    const code = libc.errno();
+    if (code === 'ENOTSUP' || code === 'ENOSYS') return [];
+    if (code !== 'ERANGE') throw new Errno('llistxattr', code, path);
+    list = Buffer.alloc(xattrLimitBytes);
+    length = libc.llistxattr(target, list, BigInt(list.length));
+    if (length < 0n) throw new Errno('llistxattr', libc.errno(), path);
+  }
+  const carried = list.toString('latin1', 0, Number(length)).split('\0').filter(isCarried).sort();
+  return carried.flatMap((name) => {
+    const value = Buffer.alloc(xattrLimitBytes);
+    const size = libc.lgetxattr(target, toPath(name), value, BigInt(value.length));
+    // Removed between the two calls: as if it never was there.
+    if (size < 0n && libc.errno() === 'ENODATA') return [];
+    if (size < 0n) throw new Errno('lgetxattr', libc.errno(), path);
+    return [{ name, value: Buffer.from(value.subarray(0, Number(size))) }];
+  });
+}
+
+/** Without FFI: no attributes, no holes to find, times to the precision of a double, no special files. */
+function fallbackSyscalls(): Syscalls {
+  const refuse = (call: string, path: string): never => {
+    throw new Errno(call, 'ENOSYS', path);
+  };
+  return {
+    available: false,
+    nextData: (_fd, offset) => offset,
+    listXattrs: () => [],
+    setXattr: (path) => refuse('lsetxattr', path),
+    removeXattr: (path) => refuse('lremovexattr', path),
+    setMtime: (path, mtimeNs) => {
+      const seconds = Number(mtimeNs) / 1e9;
+      lutimesSync(Buffer.from(path, 'latin1'), seconds, seconds);
+    },
+    makeNode: (path) => refuse('mknod', path),
+    punchHole: () => false,
+    dropCache: () => undefined,
+    blockDeviceSize: (_fd, path) => {
+      const sectors = readFileSync(`/sys/class/block/${basename(path)}/size`, 'utf8');
+      return Number(sectors) * 512;
+    },
+    syncFileSystem: () => false,
+  };
+}

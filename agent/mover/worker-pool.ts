@@ -1,0 +1,82 @@
+/**
+ * A fixed number of worker threads and the jobs waiting for them, first come first served. Callers bound how much they ask for.
+ * `inlinePool` runs jobs on the caller's thread: the same jobs without threads, for tests and tiny work.
+ */
+import { StorkError } from '../../kube/errors.ts';
+import { startWorker } from '../start-worker.ts';
+import type { Answers, Job, WorkerPool } from './job.ts';
+import { jobRunner } from './run-job.ts';
+import { openSyscalls } from './syscalls.ts';
+import type { WorkerAnswer } from './worker.ts';
+
+interface Waiting {
+  readonly job: Job;
+  readonly resolve: (answer: Answers[keyof Answers]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** @param workers how many threads; each holds one segment buffer and about 10 MB of its own */
+export function createWorkerPool(workers: number): WorkerPool {
+  const waiting: Waiting[] = [];
+  const threads = Array.from({ length: workers }, () => thread(waiting));
+  return {
+    workers,
+    run<J extends Job>(job: J, signal?: AbortSignal): Promise<Answers[J['do']]> {
+      signal?.throwIfAborted();
+      return new Promise<Answers[keyof Answers]>((resolve, reject) => {
+        waiting.push({ job, resolve, reject });
+        for (const { next } of threads) next();
+      }) as Promise<Answers[J['do']]>; // The worker answers a job with its own kind of answer.
+    },
+    async close() {
+      const closed = new StorkError({ code: 'Stopped', message: 'The worker threads were stopped' });
+      for (const { reject } of waiting.splice(0)) reject(closed);
+      await Promise.all(threads.map(({ stop }) => stop()));
+    },
+  };
+}
+
+function thread(waiting: Waiting[]) {
+  const worker = startWorker('mover/worker', {
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+  });
+  let current: Waiting | undefined;
+  const next = () => {
+    if (current !== undefined) return;
+    current = waiting.shift();
+    if (current !== undefined) worker.postMessage(current.job);
+  };
+  worker.on('message', (message: WorkerAnswer) => {
+    const done = current;
+    current = undefined;
+    if ('answer' in message) done?.resolve(message.answer);
+    else done?.reject(new StorkError(message.error));
+    next();
+  });
+  worker.on('error', (cause) => {
+    current?.reject(new StorkError({ code: 'MoverFault', message: 'A worker thread failed', retryable: true, cause }));
+    current = undefined;
+  });
+  return {
+    next,
+    async stop() {
+      const closed = new StorkError({ code: 'Stopped', message: 'The worker threads were stopped' });
+      current?.reject(closed);
+      current = undefined;
+      await worker.terminate();
+    },
+  };
+}
+
+export function inlinePool(): WorkerPool {
+  const runner = jobRunner(openSyscalls());
+  return {
+    workers: 1,
+    async run<J extends Job>(job: J, signal?: AbortSignal): Promise<Answers[J['do']]> {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+      return runner.run(job) as Answers[J['do']]; // The runner answers a job with its own kind of answer.
+    },
+    close: async () => undefined,
+  };
+}
