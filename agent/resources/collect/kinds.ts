@@ -1,0 +1,103 @@
+/**
+ * Which kinds a migration takes along: Stork's list of built-in kinds, and custom resources by ApplicationRegistration
+ * or, without one, every namespaced kind that a CRD serves except those of storage machinery. Pure.
+ */
+import type { ServedResource } from '../../../kube/client/client.ts';
+import type { GroupKind } from '../resource-ref.ts';
+
+export const namespacedKinds: ReadonlySet<GroupKind> = new Set([
+  '/ConfigMap',
+  '/Endpoints',
+  '/LimitRange',
+  '/ResourceQuota',
+  '/Secret',
+  '/Service',
+  '/ServiceAccount',
+  'apps.openshift.io/DeploymentConfig',
+  'apps/DaemonSet',
+  'apps/Deployment',
+  'apps/ReplicaSet',
+  'apps/StatefulSet',
+  'batch/CronJob',
+  'image.openshift.io/ImageStream',
+  'networking.k8s.io/Ingress',
+  'networking.k8s.io/NetworkPolicy',
+  'policy/PodDisruptionBudget',
+  'rbac.authorization.k8s.io/Role',
+  'rbac.authorization.k8s.io/RoleBinding',
+  'route.openshift.io/Route',
+  'template.openshift.io/Template',
+]);
+
+/** Taken only when named in includeOptionalResourceTypes. */
+export const optionalKinds: ReadonlySet<GroupKind> = new Set(['batch/Job']);
+
+/** Cluster-scoped kinds, taken when something in the namespaces uses them. */
+export const relatedKinds: ReadonlySet<GroupKind> = new Set([
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration',
+  'rbac.authorization.k8s.io/ClusterRole',
+  'rbac.authorization.k8s.io/ClusterRoleBinding',
+  'scheduling.k8s.io/PriorityClass',
+]);
+
+export interface KindChoice {
+  readonly served: readonly ServedResource[];
+  /** `group/Kind` of installed CRDs that are namespaced. */
+  readonly customKinds: ReadonlySet<GroupKind>;
+  readonly registeredKinds: ReadonlySet<GroupKind>;
+  readonly includeOptionalResourceTypes: readonly string[];
+  readonly excludeResourceTypes: readonly string[];
+}
+
+/** One served version of each kind to collect, the preferred one. An unknown name in excludeResourceTypes excludes nothing. */
+export function chooseKinds(choice: KindChoice): {
+  readonly namespaced: readonly ServedResource[];
+  readonly related: readonly ServedResource[];
+} {
+  const usable = choice.served.filter(
+    (resource) =>
+      !resource.plural.includes('/') && resource.verbs.includes('list') && resource.verbs.includes('create'),
+  );
+  const byKind = new Map<GroupKind, ServedResource>();
+  for (const resource of usable) {
+    const kind = `${resource.group}/${resource.kind}`;
+    const known = byKind.get(kind);
+    if (known === undefined || (!known.preferred && resource.preferred)) byKind.set(kind, resource);
+  }
+  const isWanted = (kind: GroupKind, resource: ServedResource): boolean => {
+    if (choice.excludeResourceTypes.some((name) => sameKind(name, resource.kind))) return false;
+    if (namespacedKinds.has(kind) || relatedKinds.has(kind)) return true;
+    if (optionalKinds.has(kind))
+      return choice.includeOptionalResourceTypes.some((name) => sameKind(name, resource.kind));
+    if (!resource.namespaced) return false;
+    return choice.registeredKinds.has(kind) || (choice.customKinds.has(kind) && !isMachinery(resource));
+  };
+  const wanted = [...byKind].filter(([kind, resource]) => isWanted(kind, resource));
+  return {
+    namespaced: wanted.filter(([, resource]) => resource.namespaced).map(([, resource]) => resource),
+    related: wanted.filter(([kind]) => relatedKinds.has(kind)).map(([, resource]) => resource),
+  };
+}
+
+const sameKind = (name: string, kind: string): boolean => name.toLowerCase() === kind.toLowerCase();
+
+/** Stork's own objects, and kinds that describe storage or running copies of this cluster. */
+const isMachinery = (resource: ServedResource): boolean =>
+  machineryGroups.has(resource.group) || machineryKinds.has(`${resource.group}/${resource.kind}`);
+
+const machineryGroups: ReadonlySet<string> = new Set([
+  'autopilot.libopenstorage.org',
+  'core.libopenstorage.org',
+  'groupsnapshot.storage.k8s.io',
+  'kdmp.portworx.com',
+  'snapshot.storage.k8s.io',
+  'stork.libopenstorage.org',
+  'volumesnapshot.external-storage.k8s.io',
+]);
+
+const machineryKinds: ReadonlySet<GroupKind> = new Set([
+  'cdi.kubevirt.io/DataVolume',
+  'kubevirt.io/VirtualMachineInstance',
+  'kubevirt.io/VirtualMachineInstanceMigration',
+]);

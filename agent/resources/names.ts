@@ -1,0 +1,39 @@
+/** Stork's annotations and labels on resources, and ours beside them. The values are an interface: users read and set them. */
+const prefix = 'stork.libopenstorage.org/';
+
+export const storkPrefix = prefix;
+
+export const storkNames = {
+  /** `true`: not collected. */
+  skipResource: `${prefix}skip-resource`,
+  /** Older spelling of {@link skipResource}. */
+  skipResourceOld: `${prefix}skipresource`,
+  /** `true`: collected although an owner is. */
+  skipOwnerCheck: `${prefix}skip-owner-ref-check`,
+  /** `true`: travels as it is, without rewriting. */
+  skipModify: `${prefix}skip-modify-resource`,
+  /** `true`: Endpoints are collected although they don't look made by hand. */
+  includeResource: `${prefix}include-resource`,
+  /** Label: the workload came by a migration. */
+  migrated: `${prefix}migrated`,
+  migrationName: `${prefix}migrationName`,
+  migrationNamespace: `${prefix}migrationNamespace`,
+  migrationTime: `${prefix}migrationTime`,
+  /** The count that activation brings back. */
+  migrationReplicas: `${prefix}migrationReplicas`,
+  resourceHash: `${prefix}resource-hash`,
+  currentStorageClass: `${prefix}current-storage-class-name`,
+  reclaimPolicy: `${prefix}reclaimPolicy`,
+  /** Ours: the pair over which the object came. */
+  migrationPair: `${prefix}migration-pair`,
+  /** Ours: the object's uid on the cluster it came from. */
+  sourceUid: `${prefix}source-uid`,
+  /** Ours, only on the way: the uid that the object has on the cluster it goes to, as recorded when it came from there. */
+  originUid: `${prefix}origin-uid`,
+} as const;
+
+/** The annotation that keeps what a suspended field was: Stork's `<path>` = "old,suspendValue". */
+export const suspendAnnotation = (path: readonly string[]): string => `${prefix}${path.join('.')}`;
+
+/** Field managers on the destination. */
+export const fieldManagers = { resources: 'stork', activation: 'stork-activation' } as const;
