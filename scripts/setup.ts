@@ -1,4 +1,5 @@
 /**
+ * tidy: import-arrows because the test bed alone knows which programs its clusters need.
  * `npm run setup`: brings what a fresh Debian or Ubuntu lacks for the tests and the demo: packages through apt (as root)
  * and the programs of the test bed's clusters. Prints what it does and how long it took; what can't be had is named
  * together with what that disables. Under a second when nothing is missing.

@@ -1,4 +1,7 @@
-/** The part of the single executable that knows its assets: makes `loadChunk` for the main script and for workers. */
+/**
+ * tidy: dead-export because bundle.ts calls it by name, in text.
+ * The part of the single executable that knows its assets: makes `loadChunk` for the main script and for workers.
+ */
 import { getAsset, getAssetKeys, getRawAsset } from 'node:sea';
 import { type ChunkSource, createChunkLoader } from './chunk-loader.ts';
 
