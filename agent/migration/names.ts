@@ -35,6 +35,12 @@ export const readableClaimName = (operationUid: string, namespace: string, claim
 export const incomingClaimName = (pairId: string, namespace: string, claim: string): string =>
   `stork-new-${shortHash(pairId, namespace, claim)}`;
 
+/** Staging space of a destination mover, in the namespace of the claims it updates. */
+export const scratchClaimName = (run: string): string => `stork-scratch-${run}`;
+
+/** Snapshot of a destination claim, taken before an update is applied to it. */
+export const undoSnapshotKey = (run: string, claim: string): string => `stork-undo-${shortHash(run, claim)}`;
+
 /** One run = one pair of movers for one group of claims. Both agents derive it alike. */
 export const runId = (operationUid: string, group: string): string => `run-${shortHash(operationUid, group)}`;
 

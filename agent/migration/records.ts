@@ -40,6 +40,8 @@ const receiveRecordSchema = object({
   /** The mover's termination message, once it has ended well. */
   result: string({ maxLength: 8192 }),
   wantedScratchBytes: integer({ minimum: 0 }),
+  /** When the mover was allowed to change the volume: from then on the update is finished, whatever the peer says. */
+  applyingSince: time(),
   point: integer({ minimum: 1 }),
 });
 export type ReceiveRecord = Infer<typeof receiveRecordSchema>;

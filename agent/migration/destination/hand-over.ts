@@ -54,6 +54,16 @@ export async function handOver(clients: HandOverClients, move: HandOver, signal?
   return { state: 'Done' };
 }
 
+/** Gives up a hand-over that has not reached its users: the volume may be deleted again with its claim. */
+export async function abandonHandOver(client: KubeClient, incomingName: string, signal?: AbortSignal): Promise<void> {
+  for await (const volume of client.list(core.persistentVolumes, {
+    labelSelector: `${handOverLabel}=${incomingName}`,
+    signal,
+  })) {
+    if (volume.status?.phase !== 'Bound') await releaseLabels(client, volume, signal);
+  }
+}
+
 async function finished(client: KubeClient, move: HandOver, signal: AbortSignal | undefined): Promise<HandOverState> {
   const target = await client.find(core.persistentVolumeClaims, move.to, { signal });
   if (target?.status?.phase === 'Bound') return { state: 'Done' };

@@ -1,40 +1,13 @@
 /** What the stages of a migration need from the rest of the agent, as narrow interfaces: compose.ts plugs the services in. */
-import type { Duplex } from 'node:stream';
-import type { Schema } from '../../../crds/schema/index.ts';
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { MoverReport } from '../../mover/contract.ts';
+import type { Peer, Peers } from '../../peer/peer.ts';
 import type { RuleRunner } from '../../rule/rule-runner.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { Records } from '../records.ts';
-
-/** A paired cluster, as far as a migration uses it. */
-export interface Peer {
-  readonly pairId: string;
-  /** The ClusterPair, `namespace/name`. */
-  readonly pair: string;
-  /** The peer's name for its cluster. */
-  readonly cluster: string;
-  readonly grant: { readonly namespaces: readonly string[]; readonly directions: readonly string[] };
-  /** `Ready`, or why not, as one sentence. */
-  readonly state: { readonly ready: 'Yes' } | { readonly ready: 'No'; readonly message: string };
-  /** One JSON request; errors of the peer arrive as StorkErrors. */
-  request<Out>(call: {
-    readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-    readonly path: string;
-    readonly body?: unknown;
-    readonly answer: Schema<Out, unknown>;
-    readonly signal?: AbortSignal | undefined;
-  }): Promise<Out>;
-  openStream(path: string, signal?: AbortSignal): Promise<Duplex>;
-}
-
-export interface Peers {
-  /** The pair a Migration names: in its own namespace, else in the agent's. */
-  find(namespace: string, name: string, signal?: AbortSignal): Promise<Peer | undefined>;
-}
 
 /** A run as the relay sees it. */
 export interface RunWatch {

@@ -3,12 +3,13 @@ import { type Migration, type MigrationStatus, type MigrationVolume, rules } fro
 import { core } from '../../../../kube/client/core.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import type { Peer } from '../../../peer/peer.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
 import { decidePlan, decideRequest, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
-import type { Peer, SourceServices } from '../source-services.ts';
+import type { SourceServices } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;

@@ -7,11 +7,12 @@ import type { Driver } from '../../../../drivers/driver.ts';
 import { core } from '../../../../kube/client/core.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import type { Peer } from '../../../peer/peer.ts';
 import { type Placement, paths, type ReceiveAnswer, type ReceiveRequest, receiveAnswerSchema } from '../../messages.ts';
 import { readableClaimName, runId } from '../../names.ts';
 import { decideGroup, type GroupFacts } from '../decide-group.ts';
 import { findNodeOf, gatherVolumes } from '../gather-volumes.ts';
-import type { Peer, SourceServices } from '../source-services.ts';
+import type { SourceServices } from '../source-services.ts';
 import { driverOf, nameOf, snapshotRequest } from './cut-volumes.ts';
 
 export interface Group {

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { MoverResult } from '../../mover/contract.ts';
+import { decideReceive, type ReceiveClaimFacts, type ReceiveFacts, type ReceiveStep } from './decide-receive.ts';
+
+const aClaim = (over: Partial<ReceiveClaimFacts> = {}): ReceiveClaimFacts => ({
+  name: 'data',
+  incoming: 'Bound',
+  target: 'Missing',
+  handedOver: 'No',
+  remembered: 'No',
+  ...over,
+});
+
+const aResult = (over: Partial<MoverResult> = {}): MoverResult => ({
+  version: 1,
+  run: 'run-1',
+  role: 'destination',
+  outcome: 'Complete',
+  code: 'Complete',
+  message: 'all equal',
+  volumes: [],
+  ...over,
+});
+
+const facts = (over: Partial<ReceiveFacts> = {}): ReceiveFacts => ({
+  mode: 'fresh',
+  overwrite: 'Refuse',
+  result: undefined,
+  claims: [aClaim()],
+  job: 'Missing',
+  jobResult: undefined,
+  jobFailure: undefined,
+  scratchBytes: undefined,
+  wantedScratchBytes: undefined,
+  activePods: [],
+  ...over,
+});
+
+const done = aResult();
+const needsScratch = aResult({
+  outcome: 'NeedsScratch',
+  code: 'NeedsScratch',
+  scratchBytes: 500,
+  message: 'too small',
+});
+const changed = aResult({ outcome: 'DestinationChanged', code: 'DestinationChanged', message: 'was written' });
+const failed = aResult({ outcome: 'Failed', code: 'StreamLost', message: 'the stream broke' });
+
+const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] = [
+  [
+    'provisions missing claims first',
+    { claims: [aClaim({ incoming: 'Missing' })] },
+    { do: 'provision', claims: ['data'] },
+  ],
+  [
+    'starts the mover when claims are there, bound or not',
+    { claims: [aClaim({ incoming: 'Pending' })] },
+    { do: 'startMover' },
+  ],
+  [
+    'waits while the mover works',
+    { job: 'Running' },
+    { do: 'wait', reason: 'Receiving', message: 'the destination mover is at work' },
+  ],
+  ['keeps a good result at once', { job: 'Ended', jobResult: done }, { do: 'keepResult', result: done }],
+  ['hands over what was filled, though the job is gone', { result: done }, { do: 'handOver', claims: ['data'] }],
+  [
+    'waits for the claim to bind',
+    { result: done, claims: [aClaim({ handedOver: 'Yes', target: 'Pending' })] },
+    { do: 'wait', reason: 'ClaimBinding', message: 'persistentvolumeclaim data is binding' },
+  ],
+  [
+    'remembers the point after the hand-over',
+    { result: done, claims: [aClaim({ handedOver: 'Yes', target: 'Bound' })] },
+    { do: 'remember', claims: ['data'] },
+  ],
+  [
+    'is complete once remembered',
+    { result: done, claims: [aClaim({ handedOver: 'Yes', target: 'Bound', remembered: 'Yes' })] },
+    { do: 'complete' },
+  ],
+  [
+    'refuses an update under a running pod',
+    { mode: 'update', activePods: ['mysql-0'] },
+    { do: 'fail', code: 'DestinationActive', message: 'in use on the destination by pod mysql-0' },
+  ],
+  [
+    'scales pods down before an overwrite',
+    { mode: 'update', overwrite: 'Overwrite', activePods: ['mysql-0'] },
+    { do: 'scaleDown', pods: ['mysql-0'] },
+  ],
+  ['stops a mover that needs scratch', { mode: 'update', job: 'Ended', jobResult: needsScratch }, { do: 'stopMover' }],
+  [
+    'makes the scratch that was asked for',
+    { mode: 'update', wantedScratchBytes: 500 },
+    { do: 'makeScratch', bytes: 500 },
+  ],
+  ['starts again with scratch', { mode: 'update', wantedScratchBytes: 500, scratchBytes: 600 }, { do: 'startMover' }],
+  [
+    'gives up when the scratch made is still too small',
+    { mode: 'update', job: 'Ended', jobResult: needsScratch, scratchBytes: 600 },
+    { do: 'fail', code: 'ScratchTooSmall', message: 'too small' },
+  ],
+  [
+    'fails on a changed destination',
+    { mode: 'update', job: 'Ended', jobResult: changed },
+    { do: 'fail', code: 'DestinationChanged', message: 'was written' },
+  ],
+  [
+    'waits for the next attempt after a failed one',
+    { job: 'Running', jobResult: failed },
+    { do: 'wait', reason: 'MoverRestarting', message: 'the stream broke' },
+  ],
+  [
+    'fails when attempts are used up',
+    { job: 'Exhausted', jobResult: failed },
+    { do: 'fail', code: 'StreamLost', message: 'the stream broke' },
+  ],
+  [
+    'fails with the cause when no result was left',
+    { job: 'Exhausted', jobFailure: 'OOMKilled' },
+    { do: 'fail', code: 'MoverFailed', message: 'the destination mover ended without a result: OOMKilled' },
+  ],
+];
+
+describe('decideReceive', () => {
+  for (const [name, over, step] of cases) it(name, () => assert.deepEqual(decideReceive(facts(over)), step));
+});

@@ -1,0 +1,70 @@
+/** What the destination's side of a migration needs from the rest of the agent, as narrow interfaces. */
+import type { Driver } from '../../../drivers/driver.ts';
+import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
+import type { Clock } from '../../../kube/clock.ts';
+import type { Log } from '../../../kube/log.ts';
+import type { GateAnswer } from '../../mover/contract.ts';
+import type { WaveAnswer } from '../messages.ts';
+import type { MoverJobs } from '../mover-jobs.ts';
+import type { Records } from '../records.ts';
+
+/** The pair a request came over, as its ClusterPair on this cluster says now. */
+export interface Sender {
+  readonly pairId: string;
+  /** The ClusterPair, `namespace/name`. */
+  readonly pair: string;
+  readonly cluster: string;
+  readonly grant: {
+    readonly namespaces: readonly string[];
+    readonly directions: readonly string[];
+    readonly clusterScopedKinds: readonly string[];
+    /** A ServiceAccount in the agent's namespace. */
+    readonly serviceAccount: string;
+  };
+}
+
+export interface DestinationRuns {
+  /** Lets the run's destination mover in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
+  open(run: string, gate: () => Promise<GateAnswer>): void;
+  close(run: string): void;
+}
+
+export interface DestinationServices {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly agentNamespace: string;
+  readonly records: Records;
+  readonly moverJobs: MoverJobs;
+  readonly runs: DestinationRuns;
+  driverFor(volume: { readonly pv: AnyObject }): Driver | undefined;
+  /** The agent's connections, acting as the grant's ServiceAccount. */
+  asPeer(serviceAccount: string): KubeClient;
+  applyObjects(
+    wave: {
+      readonly sender: Sender;
+      readonly operation: string;
+      readonly migration: string;
+      readonly time: string;
+      readonly objects: readonly AnyObject[];
+    },
+    signal?: AbortSignal,
+  ): Promise<WaveAnswer['results']>;
+  /** Starts what was migrated inactive; answers Stork's messages. */
+  activate(
+    client: KubeClient,
+    namespaces: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly messages: readonly string[]; readonly failures: readonly string[] }>;
+  /** Scales the workloads that own these pods to zero, recording their replicas. */
+  scaleDown(client: KubeClient, namespace: string, pods: readonly string[], signal?: AbortSignal): Promise<void>;
+}
+
+export const destinationLimits = {
+  pollSeconds: 2,
+  /** A record whose peer has gone silent is given up after this long, unless its update is being applied. */
+  giveUpHours: 48,
+  /** Head room over what the mover asked for, because file systems need some themselves. */
+  scratchFactor: 1.25,
+  minScratchBytes: 256 * 1024 * 1024,
+} as const;

@@ -1,0 +1,219 @@
+/** Carries out one step of decideReceive. Each is idempotent: after a crash it is decided and done again. */
+import { core, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
+import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
+import { rfc3339 } from '../../../kube/runtime/conditions.ts';
+import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
+import type { IncomingVolume } from '../messages.ts';
+import { incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
+import type { ReceiveRecord, Stored } from '../records.ts';
+import { decideClaim } from './decide-claim.ts';
+import { type DestinationServices, destinationLimits } from './destination-services.ts';
+import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
+import { moverNamespace } from './gather-receive-facts.ts';
+import { handOver } from './hand-over.ts';
+
+type Signal = AbortSignal | undefined;
+
+export async function provision(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  names: readonly string[],
+  signal: Signal,
+): Promise<void> {
+  for (const claim of record.request.claims.filter(({ name }) => names.includes(name))) {
+    const storageClassName = await storageClassFor(services, record, claim, signal);
+    await createClaim(
+      services,
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: {
+          name: incomingClaimName(record.pairId, claim.namespace, claim.name),
+          namespace: services.agentNamespace,
+          labels: operationLabels(record.request.operation),
+          annotations: { 'stork.libopenstorage.org/for': `${claim.namespace}/${claim.name}` },
+        },
+        spec: {
+          accessModes: [...claim.accessModes],
+          volumeMode: claim.volumeMode,
+          storageClassName,
+          resources: { requests: { storage: claim.sizeBytes } },
+        },
+      },
+      signal,
+    );
+  }
+}
+
+async function storageClassFor(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  claim: IncomingVolume,
+  signal: Signal,
+): Promise<string> {
+  const cluster = await gatherClusterFacts(services.client, services.records, [], signal);
+  const context = { pairId: record.pairId, operation: record.request.operation, overwrite: 'Refuse' } as const;
+  const decision = decideClaim(await gatherClaimFacts(services, cluster, claim, context, signal));
+  if (decision.do === 'fill') return decision.storageClass;
+  const refusal =
+    decision.do === 'refuse'
+      ? decision
+      : {
+          code: 'ClaimNotOurs',
+          message: `persistentvolumeclaim ${claim.namespace}/${claim.name} appeared on the destination`,
+          hint: '',
+        };
+  throw new StorkError(refusal);
+}
+
+export async function makeScratch(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  bytes: number,
+  signal: Signal,
+): Promise<void> {
+  const claim = record.request.claims[0];
+  if (claim === undefined) return;
+  const target = await services.client.get(core.persistentVolumeClaims, claim, { signal });
+  const size = Math.max(destinationLimits.minScratchBytes, Math.ceil(bytes * destinationLimits.scratchFactor));
+  await createClaim(
+    services,
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: {
+        name: scratchClaimName(record.request.run),
+        namespace: moverNamespace(services, record),
+        labels: operationLabels(record.request.operation),
+      },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        ...(target.spec?.storageClassName === undefined ? {} : { storageClassName: target.spec.storageClassName }),
+        resources: { requests: { storage: String(size) } },
+      },
+    },
+    signal,
+  );
+}
+
+async function createClaim(services: DestinationServices, claim: PersistentVolumeClaim, signal: Signal): Promise<void> {
+  try {
+    await services.client.create(core.persistentVolumeClaims, claim, { fieldManager: 'stork-agent', signal });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+export async function startMover(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  hasScratch: boolean,
+  signal: Signal,
+): Promise<void> {
+  const { request } = record;
+  const volumes = request.claims.map(async (claim) => ({
+    name: claim.name,
+    claim: request.mode === 'fresh' ? incomingClaimName(record.pairId, claim.namespace, claim.name) : claim.name,
+    volumeMode: claim.volumeMode,
+    expectDigest: await expectedDigest(services, record, claim, signal),
+  }));
+  await services.moverJobs.start(
+    {
+      operation: request.operation,
+      run: request.run,
+      role: 'destination',
+      mode: request.mode,
+      namespace: moverNamespace(services, record),
+      volumes: await Promise.all(volumes),
+      overwrite: request.overwrite ? 'Overwrite' : undefined,
+      placement: request.placement,
+      scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
+    },
+    signal,
+  );
+}
+
+async function expectedDigest(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  claim: IncomingVolume,
+  signal: Signal,
+): Promise<string | undefined> {
+  if (record.request.mode === 'fresh' || record.request.overwrite) return undefined;
+  return (await services.records.findClaim(claim.namespace, claim.name, signal))?.digest;
+}
+
+export async function keepResult(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  result: MoverResult,
+  signal: Signal,
+): Promise<void> {
+  await services.records.saveReceive({ ...stored.value, result: renderMoverResult(result) }, stored, signal);
+}
+
+/** `Waiting` as long as any of the claims isn't bound in its users' namespace. */
+export async function handOverClaims(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  serviceAccount: string,
+  names: readonly string[],
+  signal: Signal,
+): Promise<string | undefined> {
+  const clients = { own: services.client, asPeer: services.asPeer(serviceAccount) };
+  const mover = await services.moverJobs.remove(
+    { namespace: moverNamespace(services, record), run: record.request.run, role: 'destination' },
+    signal,
+  );
+  if (mover !== 'Gone') return 'the mover is ending';
+  for (const claim of record.request.claims.filter(({ name }) => names.includes(name))) {
+    const from = {
+      namespace: services.agentNamespace,
+      name: incomingClaimName(record.pairId, claim.namespace, claim.name),
+    };
+    const annotations = {
+      ...claim.annotations,
+      'stork.libopenstorage.org/migrated': 'true',
+      'stork.libopenstorage.org/migration-pair': record.pairId,
+    };
+    const to = { ...claim, sizeBytes: BigInt(claim.sizeBytes), labels: claim.labels ?? {}, annotations };
+    const moved = await handOver(clients, { from, to }, signal);
+    if (moved.state === 'Waiting') return moved.message;
+  }
+  return undefined;
+}
+
+/** Writes down the point that has just been proven, per claim; its number grows by one each time. */
+export async function rememberClaims(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  result: MoverResult,
+  names: readonly string[],
+  signal: Signal,
+): Promise<number> {
+  let newest = 1;
+  for (const claim of record.request.claims.filter(({ name }) => names.includes(name))) {
+    const outcome = result.volumes.find(({ name }) => name === claim.name);
+    if (outcome === undefined)
+      throw new StorkError({ code: 'ResultIncomplete', message: `The mover's result does not mention ${claim.name}` });
+    const target = await services.client.get(core.persistentVolumeClaims, claim, { signal });
+    const before = await services.records.findClaim(claim.namespace, claim.name, signal);
+    const point = (before?.point ?? 0) + 1;
+    newest = Math.max(newest, point);
+    await services.records.saveClaim(
+      {
+        namespace: claim.namespace,
+        name: claim.name,
+        claimUid: target.metadata.uid ?? '',
+        pairId: record.pairId,
+        role: 'Destination',
+        digest: outcome.digest,
+        point,
+        operation: record.request.operation,
+        time: rfc3339(services.clock.now()),
+      },
+      signal,
+    );
+  }
+  return newest;
+}

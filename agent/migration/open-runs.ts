@@ -1,0 +1,109 @@
+/**
+ * The runs this agent takes part in, kept open towards the relay: which pod may act as the mover, how its stream reaches
+ * the other side, what it last reported. In memory only: a restarted agent opens them again from its objects.
+ */
+import type { Duplex } from 'node:stream';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { GateAnswer, MoverReport, MoverRole } from '../mover/contract.ts';
+import type { OpenRun, Peer, PodIdentity, RunEntry, Runs } from '../peer/peer.ts';
+import type { DestinationRuns } from './destination/destination-services.ts';
+import { paths } from './messages.ts';
+import { agentLabels, moverJobName } from './names.ts';
+import type { RunWatch, SourceRuns } from './source/source-services.ts';
+
+export interface OpenRunsParts {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly runs: Runs;
+}
+
+/** Whether a pod is the mover of a run: it carries the run's label and belongs to the Job that we made for it. */
+export async function isMoverOf(
+  client: KubeClient,
+  pod: PodIdentity,
+  run: { readonly id: string; readonly role: MoverRole },
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const found = await client.find(core.pods, pod, { signal });
+  if (found === undefined || found.metadata.uid !== pod.uid) return false;
+  const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  return (
+    found.metadata.labels?.[agentLabels.run] === run.id &&
+    owner?.kind === 'Job' &&
+    owner.name === moverJobName(run.id, run.role)
+  );
+}
+
+interface OpenState {
+  readonly handle: OpenRun;
+  report: MoverReport | undefined;
+  reportedAtMs: number;
+  bytesPerSecond: number;
+}
+
+export function createSourceRuns(parts: OpenRunsParts): SourceRuns {
+  const open = new Map<string, OpenState>();
+  return {
+    open(run, peer) {
+      const state = open.get(run) ?? openSource(parts, run, peer);
+      open.set(run, state);
+      return state satisfies RunWatch;
+    },
+    close: (run) => closeRun(open, run),
+  };
+}
+
+function openSource(parts: OpenRunsParts, run: string, peer: Peer): OpenState {
+  const connect = (signal: AbortSignal) => peer.openStream(paths.stream(run), signal);
+  return register(parts, run, { role: 'source', connect, gate: async () => refused('a source has no gate') });
+}
+
+export function createDestinationRuns(
+  parts: OpenRunsParts,
+  /** Resolves to the peer's stream for a run, once it has opened one. */
+  accept: (run: string, signal: AbortSignal) => Promise<Duplex>,
+): DestinationRuns {
+  const open = new Map<string, OpenState>();
+  const gates = new Map<string, () => Promise<GateAnswer>>();
+  return {
+    open(run, gate) {
+      gates.set(run, gate);
+      if (open.has(run)) return;
+      const ask = async () => (await gates.get(run)?.()) ?? refused(`run ${run} is over`);
+      open.set(run, register(parts, run, { role: 'destination', connect: (signal) => accept(run, signal), gate: ask }));
+    },
+    close(run) {
+      gates.delete(run);
+      closeRun(open, run);
+    },
+  };
+}
+
+function register(parts: OpenRunsParts, run: string, entry: Pick<RunEntry, 'role' | 'connect' | 'gate'>): OpenState {
+  const { client, clock, runs } = parts;
+  const onReport = (report: MoverReport) => noteReport(state, report, clock.monotonicMs());
+  const mayAct = (pod: PodIdentity, signal: AbortSignal) =>
+    isMoverOf(client, pod, { id: run, role: entry.role }, signal);
+  const handle = runs.register(run, { ...entry, mayAct, onReport });
+  const state: OpenState = { handle, report: undefined, reportedAtMs: clock.monotonicMs(), bytesPerSecond: 0 };
+  return state;
+}
+
+/** Half of the old rate and half of the new one: steady enough to read, quick enough to notice a stall. */
+function noteReport(state: OpenState, report: MoverReport, nowMs: number): void {
+  const seconds = (nowMs - state.reportedAtMs) / 1000;
+  const samePhase = state.report?.phase === report.phase;
+  const moved = report.bytesDone - (samePhase ? (state.report?.bytesDone ?? 0) : 0);
+  if (seconds > 0) state.bytesPerSecond = (state.bytesPerSecond + Math.max(0, moved) / seconds) / 2;
+  state.report = report;
+  state.reportedAtMs = nowMs;
+}
+
+function closeRun(open: Map<string, OpenState>, run: string): void {
+  open.get(run)?.handle[Symbol.dispose]();
+  open.delete(run);
+}
+
+const refused = (reason: string): GateAnswer => ({ state: 'Refused', reason });
