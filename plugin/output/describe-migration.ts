@@ -1,0 +1,121 @@
+/** A Migration in words: how far it is, and how it ended. Pure. */
+import type { Migration } from '../../crds/v1alpha1/index.ts';
+import { formatBytes } from './format-bytes.ts';
+import { formatDuration } from './format-time.ts';
+import { bytesSentOf, elapsedOf, resourcesOf, volumesOf } from './views/migration-view.ts';
+
+export type Outcome = 'Successful' | 'PartialSuccess' | 'Failed' | 'Planned';
+
+export interface Progress {
+  /** What a plain log prints a line for; changes seldom. */
+  readonly milestone: string;
+  /** The rest of the live line. */
+  readonly detail: string;
+}
+
+export function describeProgress(migration: Migration, now: Date): Progress {
+  const { status } = migration;
+  const stage = status?.stage || 'Initial';
+  const parts = [`${stage}${status?.status ? ` ${status.status}` : ''}`, `volumes ${volumesOf(migration)}`];
+  if (stage === 'Applications' || stage === 'Final') parts.push(`resources ${resourcesOf(migration)}`);
+  const reason = status?.reason === undefined || status.reason === '' ? '' : `: ${status.reason}`;
+  return {
+    milestone: `${parts.join(', ')}${reason}`,
+    detail: [...bytesOf(migration), elapsedOf(migration, now)].filter((part) => part !== '').join('  '),
+  };
+}
+
+function bytesOf({ status }: Migration): readonly string[] {
+  const progress = status?.progress;
+  if (progress?.bytesTotal === undefined || progress.bytesTotal === 0) return [];
+  const done = progress.bytesDone ?? 0;
+  const percent = Math.min(100, Math.floor((100 * done) / progress.bytesTotal));
+  const parts = [`${percent}%  ${formatBytes(done)} of ${formatBytes(progress.bytesTotal)}`];
+  if (progress.bytesPerSecond !== undefined) parts.push(`${formatBytes(progress.bytesPerSecond)}/s`);
+  if (progress.etaSeconds !== undefined) parts.push(`ETA ${formatDuration(progress.etaSeconds * 1000)}`);
+  return parts;
+}
+
+export interface End {
+  readonly outcome: Outcome;
+  readonly lines: readonly string[];
+}
+
+/** `undefined` while it runs. */
+export function describeOutcome(migration: Migration, now: Date): End | undefined {
+  const outcome = outcomeOf(migration);
+  if (outcome === undefined) return undefined;
+  const { namespace, name } = migration.metadata;
+  const head = `Migration ${namespace}/${name}`;
+  if (outcome === 'Planned') return { outcome, lines: [`${head} planned; nothing was changed`, ...planOf(migration)] };
+  const what = `${volumesOf(migration)} volumes, ${resourcesOf(migration)} resources`;
+  const cost = `${formatBytes(bytesSentOf(migration))} sent in ${elapsedOf(migration, now)}`;
+  const reason = migration.status?.reason;
+  const lines = [
+    `${head} ${outcome}: ${what}, ${cost}`,
+    ...(outcome !== 'Successful' && reason ? [`  ${reason}`] : []),
+  ];
+  return {
+    outcome,
+    lines: [...lines, ...blockedOf(migration), ...troublesOf(migration), activeSideOf(migration, outcome)],
+  };
+}
+
+function outcomeOf({ status }: Migration): Outcome | undefined {
+  if (status?.stage === 'Planned') return 'Planned';
+  if (status?.status === 'Failed' && status.stage === 'Final') return 'Failed';
+  if (status?.stage !== 'Final') return undefined;
+  return status.status === 'Successful' || status.status === 'PartialSuccess' ? status.status : undefined;
+}
+
+function blockedOf({ status }: Migration): readonly string[] {
+  const blockedMs = status?.rule?.blockedMilliseconds;
+  return blockedMs === undefined ? [] : [`  Writers were blocked for ${blockedMs} ms`];
+}
+
+const troublesShown = 20;
+
+/** Each item that didn't make it, with its reason. */
+function troublesOf({ status }: Migration): readonly string[] {
+  const isTrouble = ({ status: state }: { status?: string | undefined }) =>
+    state === 'Failed' || state === 'PartialSuccess';
+  const volumes = (status?.volumes ?? [])
+    .filter(isTrouble)
+    .map((one) => `  volume ${one.namespace}/${one.persistentVolumeClaim} ${one.status}: ${one.reason ?? ''}`);
+  const resources = (status?.resources ?? [])
+    .filter(isTrouble)
+    .map(
+      (one) =>
+        `  ${one.kind} ${one.namespace ? `${one.namespace}/` : ''}${one.name} ${one.status}: ${one.reason ?? ''}`,
+    );
+  const all = [...volumes, ...resources];
+  const more =
+    all.length > troublesShown ? [`  and ${all.length - troublesShown} more: see status of the migration`] : [];
+  return [...all.slice(0, troublesShown), ...more];
+}
+
+/** Always said: which side runs the applications now. The agent's own words, where it left some. */
+function activeSideOf({ spec, status }: Migration, outcome: Outcome): string {
+  if (status?.activeSide !== undefined && status.activeSide !== '') return status.activeSide;
+  if (outcome === 'Failed') return 'This cluster is the active side: its applications were left as they are';
+  if (!spec.startApplications) {
+    return `This cluster is the active side: on ${spec.clusterPair} the applications are there but not started`;
+  }
+  return `Started on ${spec.clusterPair}; this cluster's applications still run too`;
+}
+
+const planShown = 200;
+
+function planOf({ status }: Migration): readonly string[] {
+  const { missing = [], objects = [], bytesTotal } = status?.plan ?? {};
+  const counts = ['Create', 'Update', 'Skip', 'Conflict'].map(
+    (action) => `${objects.filter((one) => one.action === action).length} ${action.toLowerCase()}`,
+  );
+  return [
+    ...missing.map((sentence) => `  missing: ${sentence}`),
+    ...objects
+      .slice(0, planShown)
+      .map((one) => `  ${one.action} ${one.kind} ${one.namespace ?? ''}/${one.name} ${one.reason ?? ''}`.trimEnd()),
+    `  objects: ${counts.join(', ')}${bytesTotal === undefined ? '' : `; ${formatBytes(bytesTotal)} of volumes`}`,
+  ];
+}
