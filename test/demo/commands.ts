@@ -40,7 +40,7 @@ export function run(program: string, args: readonly string[], options: RunOption
 }
 
 export function start(program: string, args: readonly string[], options: RunOptions = {}): ChildProcess {
-  const env = { ...process.env, PATH: `${pluginPath()}:${process.env['PATH']}`, ...options.env };
+  const env = { ...process.env, PATH: `${pluginPath()}:${process.env.PATH}`, ...options.env };
   const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.on('error', () => {});
   child.stdin.end(options.stdin ?? '');

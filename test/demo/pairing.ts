@@ -1,0 +1,23 @@
+/** Installs the agents with the plugin and pairs them, as the README tells a person to. */
+import { type Cluster, type CommandResult, run } from './commands.ts';
+
+export interface InstallOptions {
+  readonly image?: string | undefined;
+}
+
+export async function install(cluster: Cluster, options: InstallOptions = {}): Promise<void> {
+  const image = options.image === undefined ? [] : ['--image', options.image];
+  expectSuccess(await cluster.stork(['install', '--cluster-name', cluster.context, ...image], { timeoutMs: 180_000 }));
+}
+
+/** One command with both contexts: invitation, join and confirmation. */
+export async function pairBoth(a: Cluster, b: Cluster): Promise<string> {
+  const env = { KUBECONFIG: a.kubeconfig };
+  const result = await run('kubectl', ['stork', 'pair', 'create', a.context, b.context], { env, timeoutMs: 120_000 });
+  return expectSuccess(result).stdout;
+}
+
+export function expectSuccess(result: CommandResult): CommandResult {
+  if (result.exitCode === 0) return result;
+  throw new Error(`exit code ${result.exitCode}\n${result.stdout}${result.stderr}`);
+}
