@@ -19,6 +19,7 @@ const aResult = (over: Partial<MoverResult> = {}): MoverResult => ({
   outcome: 'Complete',
   code: 'Complete',
   message: 'all equal',
+  retryable: false,
   volumes: [],
   ...over,
 });
