@@ -70,7 +70,7 @@ export async function collectResources(
   signal?: AbortSignal,
 ): Promise<Collected> {
   const reader = createReader(parts, signal);
-  const crds = await reader.listAll<AnyObject>(customResourceDefinitions, undefined);
+  const crds = (await reader.listAll(core.customResourceDefinitions, undefined)).map(asAnyObject);
   const kinds = chooseKinds({
     served: await parts.client.discover({ signal }),
     customKinds: new Set(crds.map((crd) => `${at(crd, ['spec', 'group'])}/${at(crd, ['spec', 'names', 'kind'])}`)),
@@ -93,8 +93,6 @@ export async function collectResources(
     unreadable: reader.unreadable(),
   };
 }
-
-const customResourceDefinitions: Resource = { ...core.customResourceDefinitions, namespaced: false };
 
 interface Reader {
   listAll<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined): Promise<readonly T[]>;

@@ -1,0 +1,143 @@
+/**
+ * Starts and stops the applications of a namespace: replicas from and to Stork's annotation, CronJobs' suspend, custom
+ * resources by the fields their annotations name. Idempotent, and each object stands alone: a failure is told and the
+ * others go on. Starting touches what carries Stork's annotations; stopping touches every workload without an owner,
+ * except those annotated skip-resource, and records what it was, so that it can be started again.
+ */
+import type { AnyObject, KubeClient, Resource, ServedResource } from '../../kube/client/client.ts';
+import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
+import { mapLimit } from '../../kube/runtime/map-limit.ts';
+import { withField } from './fields.ts';
+import { fieldManagers, storkNames } from './names.ts';
+import { type GroupKind, isTrue, refOf, textOfRef } from './resource-ref.ts';
+import { planStart, planStop, type SwitchChange } from './switches.ts';
+
+export interface ActivationParts {
+  /** The agent's, or one that impersonates the grant's ServiceAccount. */
+  readonly client: KubeClient;
+  readonly parallelWrites?: number | undefined;
+}
+
+export interface ActivationResult {
+  /** One line for each object that was changed, in Stork's words. */
+  readonly messages: readonly string[];
+  /** One sentence for each object or kind that could not be changed. */
+  readonly failures: readonly string[];
+  /** Objects that were as they should be. */
+  readonly unchanged: number;
+}
+
+export const activateNamespace = (parts: ActivationParts, namespace: string, signal?: AbortSignal) =>
+  switchNamespace(parts, { namespace, plan: planStart }, signal);
+
+export const deactivateNamespace = (parts: ActivationParts, namespace: string, signal?: AbortSignal) =>
+  switchNamespace(parts, { namespace, plan: planStop }, signal);
+
+type Plan = (object: AnyObject) => SwitchChange | undefined;
+
+const parallelWrites = 8;
+const writeAttempts = 4;
+
+async function switchNamespace(
+  parts: ActivationParts,
+  order: { readonly namespace: string; readonly plan: Plan },
+  signal?: AbortSignal,
+): Promise<ActivationResult> {
+  const found = await listApplications(parts.client, order.namespace, signal);
+  const outcomes = await mapLimit(
+    found.objects,
+    parts.parallelWrites ?? parallelWrites,
+    ({ resource, object }, stop) => switchObject(parts.client, { resource, object, plan: order.plan }, stop),
+    signal,
+  );
+  return {
+    messages: outcomes.flatMap((outcome) => outcome.messages ?? []),
+    failures: [...found.failures, ...outcomes.flatMap((outcome) => outcome.failure ?? [])],
+    unchanged: outcomes.filter((outcome) => outcome.messages === undefined && outcome.failure === undefined).length,
+  };
+}
+
+interface Application {
+  readonly resource: Resource;
+  readonly object: AnyObject;
+}
+
+async function listApplications(client: KubeClient, namespace: string, signal?: AbortSignal) {
+  const objects: Application[] = [];
+  const failures: string[] = [];
+  const served = await client.discover({ signal });
+  for (const resource of onePerKind(served)) {
+    const isWorkload = workloadKinds.has(`${resource.group}/${resource.kind}`);
+    // Custom resources that came by a migration carry the label; others are none of our business.
+    const labelSelector = isWorkload ? undefined : `${storkNames.migrated}=true`;
+    try {
+      for await (const object of client.list<AnyObject>(resource, { namespace, labelSelector, signal })) {
+        const isOwned = object.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;
+        if (!isOwned && !isTrue(object, storkNames.skipResource)) objects.push({ resource, object });
+      }
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      if (isWorkload) failures.push(`${resource.plural} in ${namespace} may not be listed`);
+    }
+  }
+  return { objects, failures };
+}
+
+async function switchObject(
+  client: KubeClient,
+  job: Application & { readonly plan: Plan },
+  signal?: AbortSignal,
+): Promise<{ readonly messages?: readonly string[]; readonly failure?: string }> {
+  const { resource, plan } = job;
+  const { namespace, name } = job.object.metadata;
+  let object: AnyObject | undefined = job.object;
+  for (let attempt = 1; object !== undefined; attempt += 1) {
+    const change = plan(object);
+    if (change === undefined) return {};
+    const body = withField(change.patch, ['metadata', 'resourceVersion'], object.metadata.resourceVersion);
+    try {
+      const options = { fieldManager: fieldManagers.activation, signal };
+      await client.patch(resource, { namespace, name }, { type: 'merge', body }, options);
+      return { messages: change.texts.map((text) => messageOf(job.object, text)) };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isNotFound(error)) return {};
+      if (!isConflict(error) || attempt === writeAttempts) {
+        return { failure: `${textOfRef(refOf(job.object))}: ${renderError(error)}` };
+      }
+      object = await client.find(resource, { namespace, name }, { signal });
+    }
+  }
+  return {};
+}
+
+/** Stork's sentences. */
+function messageOf(object: AnyObject, change: string): string {
+  const { namespace, name } = object.metadata;
+  const [field, value] = change.split(' to ');
+  const what = field === 'suspend' ? 'suspend option' : field;
+  return `Updated ${what} for ${object.kind.toLowerCase()} ${namespace}/${name} to ${value}`;
+}
+
+const workloadKinds: ReadonlySet<GroupKind> = new Set([
+  'apps.openshift.io/DeploymentConfig',
+  'apps/Deployment',
+  'apps/ReplicaSet',
+  'apps/StatefulSet',
+  'batch/CronJob',
+]);
+
+/** Groups of the API server itself: besides the workloads nothing in them has a switch. */
+const isBuiltIn = (group: string): boolean => !group.includes('.') || group.endsWith('.k8s.io');
+
+function onePerKind(served: readonly ServedResource[]): readonly ServedResource[] {
+  const chosen = new Map<GroupKind, ServedResource>();
+  for (const resource of served) {
+    const kind = `${resource.group}/${resource.kind}`;
+    const isUsable = resource.namespaced && resource.verbs.includes('list') && resource.verbs.includes('patch');
+    if (!isUsable || resource.plural.includes('/')) continue;
+    if (isBuiltIn(resource.group) && !workloadKinds.has(kind)) continue;
+    if (chosen.get(kind)?.preferred !== true) chosen.set(kind, resource);
+  }
+  return [...chosen.values()];
+}

@@ -1,0 +1,213 @@
+/**
+ * Writes one wave of objects on the destination, as the ServiceAccount that the pair's grant names: what that account may
+ * not do fails by Kubernetes' own rules. Promises:
+ * - Never writes over what did not come by this pair, never takes a field that another manager owns, never deletes or
+ *   recreates: those are results with a reason.
+ * - A new application never runs before it is activated; one that runs keeps its count.
+ * - Repeating the call ends in the same state; an object that is as it should be is `Unchanged` and not written.
+ * Only an unreachable API server and the caller's abort are thrown.
+ */
+import type { AnyObject, Impersonation, KubeClient, Resource } from '../../../kube/client/client.ts';
+import type { Clock } from '../../../kube/clock.ts';
+import { isAlreadyExists, isConflict, StorkError } from '../../../kube/errors.ts';
+import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { setMeta, withField } from '../fields.ts';
+import { fieldManagers } from '../names.ts';
+import { type ResourceRef, refOf } from '../resource-ref.ts';
+import { type ApplyDecision, type ApplyFacts, decideApply, whyNotGranted } from './decide-apply.ts';
+import { describeRefusal } from './describe-refusal.ts';
+import { createResourceFinder } from './find-resource.ts';
+
+export interface ApplyParts {
+  /** The agent's own: it reads discovery and CRDs. */
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Who writes; see {@link identityOfServiceAccount}. */
+  readonly identity: Impersonation;
+  readonly limits?: ApplyLimits | undefined;
+}
+
+export interface ApplyLimits {
+  /** Objects written at the same time. */
+  readonly parallelObjects: number;
+  /** Tries of one object when somebody else writes it meanwhile, or the server has no time. */
+  readonly attempts: number;
+  readonly pauseMs: number;
+}
+
+export const applyLimits: ApplyLimits = { parallelObjects: 8, attempts: 5, pauseMs: 300 };
+
+export interface ApplyRequest extends ApplyFacts {
+  readonly objects: readonly AnyObject[];
+}
+
+export type ApplyResult = 'Created' | 'Updated' | 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped';
+
+export interface AppliedObject {
+  readonly ref: ResourceRef;
+  readonly result: ApplyResult;
+  /** One sentence, for anything but a plain Created, Updated or Unchanged. */
+  readonly reason: string | undefined;
+}
+
+/** Results come in the order of the objects. */
+export async function applyObjects(
+  parts: ApplyParts,
+  request: ApplyRequest,
+  signal?: AbortSignal,
+): Promise<readonly AppliedObject[]> {
+  const limits = parts.limits ?? applyLimits;
+  const finder = createResourceFinder(parts.client);
+  const writer = parts.client.as(parts.identity);
+  const applyOne = async (object: AnyObject, stop: AbortSignal): Promise<AppliedObject> => {
+    const ref = refOf(object);
+    const refused = whyNotGranted(object, request.grant);
+    if (refused !== undefined) return { ref, result: 'Failed', reason: refused };
+    const found = await finder.find(object, stop);
+    if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason };
+    const outcome = await writeObject({ ...parts, limits, writer, resource: found.resource, object, request }, stop);
+    return { ref, ...outcome };
+  };
+  return mapLimit(request.objects, limits.parallelObjects, applyOne, signal);
+}
+
+/** `agent-namespace/name` as the user that its token would be; its groups are added by the API server. */
+export function identityOfServiceAccount(account: string): Impersonation {
+  const [namespace, name] = account.split('/');
+  return { user: `system:serviceaccount:${namespace}:${name}` };
+}
+
+interface Write {
+  readonly clock: Clock;
+  readonly limits: ApplyLimits;
+  readonly writer: KubeClient;
+  readonly resource: Resource;
+  readonly object: AnyObject;
+  readonly request: ApplyRequest;
+}
+
+interface WriteOutcome {
+  readonly result: ApplyResult;
+  readonly reason: string | undefined;
+}
+
+async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutcome> {
+  const { writer, resource, object, limits } = write;
+  const { namespace, name } = object.metadata;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const live = await writer.find(resource, { namespace, name }, { signal });
+      const decision = decideApply(object, live, write.request);
+      return await carryOut(write, { decision, live }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const refusal = describeRefusal(error);
+      const mayRepeat = refusal === 'Repeat' || (isAlreadyExists(error) && attempt === 1);
+      if (mayRepeat && attempt < limits.attempts) {
+        await write.clock.sleep(limits.pauseMs * 2 ** (attempt - 1), signal);
+        continue;
+      }
+      if (typeof refusal !== 'string') return refusal;
+      if (refusal === 'Repeat' && isConflict(error)) {
+        return { result: 'Failed', reason: `it was changed by others ${limits.attempts} times while it was written` };
+      }
+      throw error instanceof StorkError
+        ? error
+        : new StorkError({ code: 'ApplyFailed', message: 'Writing an object failed', cause: error });
+    }
+  }
+}
+
+async function carryOut(
+  write: Write,
+  at: { readonly decision: ApplyDecision; readonly live: AnyObject | undefined },
+  signal: AbortSignal,
+): Promise<WriteOutcome> {
+  const { decision, live } = at;
+  switch (decision.do) {
+    case 'leave':
+      return { result: decision.result, reason: decision.reason };
+    case 'create':
+      await create(write, decision, signal);
+      return { result: 'Created', reason: undefined };
+    case 'merge':
+      await patch(write, { body: decision.patch, live }, signal);
+      return { result: 'Updated', reason: decision.reason };
+    case 'update': {
+      const version = await update(write, { decision, live }, signal);
+      const result = version === live?.metadata.resourceVersion ? 'Unchanged' : 'Updated';
+      return { result, reason: undefined };
+    }
+    default:
+      return decision satisfies never;
+  }
+}
+
+/**
+ * Created at rest in one write; then the activation manager co-owns the switches, and only then the resources manager
+ * gives them up, so that at no instant a default (one replica) applies.
+ */
+async function create(
+  write: Write,
+  decision: Extract<ApplyDecision, { readonly do: 'create' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { writer, resource } = write;
+  const options = { fieldManager: fieldManagers.resources, signal };
+  if (decision.by === 'Create') {
+    await writer.create(resource, decision.object, options);
+    return;
+  }
+  const created = await writer.apply(resource, decision.object, options);
+  if (decision.switches === undefined) return;
+  await handOver(write, { switches: decision.switches, live: created }, signal);
+  await writer.apply(resource, decision.base, options);
+}
+
+/** Resolves to the version that the object has now. */
+async function update(
+  write: Write,
+  at: { readonly decision: Extract<ApplyDecision, { readonly do: 'update' }>; readonly live: AnyObject | undefined },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { writer, resource } = write;
+  const { decision, live } = at;
+  if (decision.by === 'Patch') {
+    const { apiVersion: _apiVersion, kind: _kind, ...body } = decision.base;
+    return patch(write, { body, live }, signal);
+  }
+  if (decision.switches !== undefined) await handOver(write, { switches: decision.switches, live }, signal);
+  const applied = await writer.apply(resource, decision.base, { fieldManager: fieldManagers.resources, signal });
+  return applied.metadata.resourceVersion;
+}
+
+/**
+ * Forced, because it only ever writes the resting value that the field has, and Stork's own annotation. Pinned to the
+ * version that was seen resting: whoever starts the application meanwhile wins.
+ */
+async function handOver(
+  write: Write,
+  at: { readonly switches: AnyObject; readonly live: AnyObject | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const { switches, live } = at;
+  const resourceVersion = live?.metadata.resourceVersion;
+  const pinned = setMeta(switches, {
+    ...switches.metadata,
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  });
+  const options = { fieldManager: fieldManagers.activation, conflicts: 'Force', signal } as const;
+  await write.writer.apply(write.resource, pinned, options);
+}
+
+async function patch(
+  write: Write,
+  at: { readonly body: Readonly<Record<string, unknown>>; readonly live: AnyObject | undefined },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { namespace, name } = write.object.metadata;
+  const body = withField(at.body, ['metadata', 'resourceVersion'], at.live?.metadata.resourceVersion);
+  const options = { fieldManager: fieldManagers.resources, signal };
+  const patched = await write.writer.patch(write.resource, { namespace, name }, { type: 'merge', body }, options);
+  return patched.metadata.resourceVersion;
+}

@@ -1,0 +1,183 @@
+/**
+ * How one incoming object is written, by what is there already. Pure.
+ *
+ * Ours is what came by this pair (its annotation says so), or our own original coming back: the incoming object says
+ * which uid it had here. Anything else belongs to somebody and is left as it is.
+ */
+import { createHash } from 'node:crypto';
+import type { AnyObject } from '../../../kube/client/client.ts';
+import { annotate, at, type Fields, fieldsOf, isFields, itemsOf, sameJson, textOf } from '../fields.ts';
+import { storkNames } from '../names.ts';
+import { type GroupKind, groupKindOf } from '../resource-ref.ts';
+import { isResting, onlySwitches, readSwitches, withoutSwitches } from '../switches.ts';
+import { findDuplicateKey } from './duplicate-keys.ts';
+
+export interface ApplyFacts {
+  readonly pairId: string;
+  readonly migration: { readonly namespace: string; readonly name: string; readonly time: string };
+  readonly grant: ApplyGrant;
+}
+
+export interface ApplyGrant {
+  /** `*`: all. */
+  readonly namespaces: readonly string[];
+  /** `Kind`, `Kind.group` or `*`. */
+  readonly clusterScopedKinds: readonly string[];
+}
+
+export type ApplyDecision =
+  /** Nothing is there: create it resting, then hand its switches to the activation manager. */
+  | {
+      readonly do: 'create';
+      readonly object: AnyObject;
+      readonly by: 'Apply' | 'Create';
+      /** Applied by the activation manager, then `base` by the resources manager. */
+      readonly switches: AnyObject | undefined;
+      readonly base: AnyObject;
+    }
+  | {
+      readonly do: 'update';
+      readonly base: AnyObject;
+      readonly by: 'Apply' | 'Patch';
+      readonly switches: AnyObject | undefined;
+    }
+  /** A JSON merge patch over the version that was read. */
+  | { readonly do: 'merge'; readonly patch: Fields; readonly reason: string }
+  | { readonly do: 'leave'; readonly result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped'; readonly reason: string };
+
+export function decideApply(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFacts): ApplyDecision {
+  const stamped = stamp(incoming, live, facts);
+  const switches = readSwitches(stamped);
+  const base = switches.length === 0 ? stamped : withoutSwitches(stamped, switches);
+  const duplicate = findDuplicateKey(stamped);
+  const activation = switches.length === 0 ? undefined : onlySwitches(stamped, switches);
+  if (live === undefined) {
+    const by = duplicate === undefined ? 'Apply' : 'Create';
+    return { do: 'create', object: stamped, by, base, switches: activation };
+  }
+  if (live.metadata.deletionTimestamp !== undefined) return leave('Failed', 'it is being deleted on the destination');
+  if (createOnly.has(groupKindOf(incoming))) return leave('Unchanged', 'it exists; only created, never changed');
+  const ownership = ownershipOf(incoming, live, facts.pairId);
+  if (ownership === 'Foreign') return decideForeign(incoming, live);
+  return {
+    do: 'update',
+    by: duplicate === undefined ? 'Apply' : 'Patch',
+    base,
+    // A running application keeps its count and its annotation, whoever set them.
+    switches: activation !== undefined && isResting(live, switches) ? activation : undefined,
+  };
+}
+
+/** Why the grant does not cover the object; `undefined`: it does. */
+export function whyNotGranted(object: AnyObject, grant: ApplyGrant): string | undefined {
+  const { namespace } = object.metadata;
+  const kind = groupKindOf(object);
+  const place = kind === '/Namespace' ? object.metadata.name : namespace;
+  if (place !== undefined) {
+    const isGranted = grant.namespaces.includes('*') || grant.namespaces.includes(place);
+    return isGranted ? undefined : `namespace ${place} is not in the pair's grant on the destination`;
+  }
+  const [group] = kind.split('/');
+  const names = group === '' ? [object.kind] : [object.kind, `${object.kind}.${group}`];
+  const isGranted = [...names, '*'].some((name) => grant.clusterScopedKinds.includes(name));
+  return isGranted
+    ? undefined
+    : `kind ${names.at(-1)} is not in the pair's grant (clusterScopedKinds) on the destination`;
+}
+
+/** Stork creates these and never changes them: others share them. */
+const createOnly: ReadonlySet<GroupKind> = new Set(['/Namespace', 'apiextensions.k8s.io/CustomResourceDefinition']);
+
+type Ownership = 'Ours' | 'Foreign';
+
+function ownershipOf(incoming: AnyObject, live: AnyObject, pairId: string): Ownership {
+  const marks = live.metadata.annotations ?? {};
+  if (marks[storkNames.migrationPair] === pairId) return 'Ours';
+  const origin = incoming.metadata.annotations?.[storkNames.originUid];
+  return origin !== undefined && origin === live.metadata.uid ? 'Ours' : 'Foreign';
+}
+
+function decideForeign(incoming: AnyObject, live: AnyObject): ApplyDecision {
+  if (groupKindOf(incoming) === '/ServiceAccount') return mergeAccount(incoming, live);
+  const { metadata: _metadata, ...content } = incoming;
+  if (covers(live, content)) return leave('Unchanged', 'it is there already with the same content, and not ours');
+  const pair = live.metadata.annotations?.[storkNames.migrationPair];
+  const whose = pair === undefined ? 'did not come by a migration' : `came by another pair (${pair})`;
+  return leave('Conflict', `an object of that name ${whose}; it is left as it is`);
+}
+
+/** Stork's merge: pull secrets, secrets and annotations are added, automounting is taken over; nothing is removed. */
+function mergeAccount(incoming: AnyObject, live: AnyObject): ApplyDecision {
+  const lists = ['imagePullSecrets', 'secrets'].flatMap((name) => {
+    const present = itemsOf(live[name]);
+    const names = new Set(present.map((item) => textOf(fieldsOf(item).name)));
+    const added = itemsOf(incoming[name]).filter((item) => !names.has(textOf(fieldsOf(item).name)));
+    return added.length === 0 ? [] : [[name, [...present, ...added]] as const];
+  });
+  const automount = incoming.automountServiceAccountToken;
+  const changesMount = automount !== undefined && automount !== live.automountServiceAccountToken;
+  const annotations = Object.entries(incoming.metadata.annotations ?? {}).filter(
+    ([name]) => live.metadata.annotations?.[name] === undefined && !ownMarks.has(name),
+  );
+  if (lists.length === 0 && !changesMount && annotations.length === 0) {
+    return leave('Unchanged', 'the ServiceAccount that is there has everything already');
+  }
+  const patch = {
+    ...Object.fromEntries(lists),
+    ...(changesMount ? { automountServiceAccountToken: automount } : {}),
+    metadata: { annotations: Object.fromEntries(annotations) },
+  };
+  return { do: 'merge', patch, reason: 'merged into the ServiceAccount that was there' };
+}
+
+/** Marks that say an object came by a migration: a merged ServiceAccount did not. */
+const ownMarks: ReadonlySet<string> = new Set([
+  storkNames.migrationPair,
+  storkNames.sourceUid,
+  storkNames.originUid,
+  storkNames.migrated,
+]);
+
+/**
+ * The incoming object with Stork's marks. When the content is what the live object got last time, its marks of that time
+ * are kept, so that an unchanged object is not written at all.
+ */
+function stamp(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFacts): AnyObject {
+  const bare = annotate(incoming, { [storkNames.originUid]: undefined });
+  const hash = hashOf(bare);
+  const was = live?.metadata.annotations ?? {};
+  const isSame = was[storkNames.resourceHash] === hash;
+  const { namespace, name, time } = facts.migration;
+  const told = (annotation: string, value: string) => (isSame ? (was[annotation] ?? value) : value);
+  return annotate(bare, {
+    [storkNames.migrated]: 'true',
+    [storkNames.migrationPair]: facts.pairId,
+    [storkNames.migrationName]: told(storkNames.migrationName, name),
+    [storkNames.migrationNamespace]: told(storkNames.migrationNamespace, namespace),
+    [storkNames.migrationTime]: told(storkNames.migrationTime, time),
+    [storkNames.resourceHash]: hash,
+  });
+}
+
+const hashOf = (object: AnyObject): string => createHash('sha256').update(canonical(object)).digest('hex').slice(0, 16);
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isFields(value)) return JSON.stringify(value) ?? 'null';
+  const names = Object.keys(value)
+    .filter((name) => value[name] !== undefined)
+    .toSorted();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
+}
+
+/** Whether `live` has everything that `wanted` says; it may say more. */
+function covers(live: unknown, wanted: unknown): boolean {
+  if (!isFields(wanted)) return sameJson(live, wanted);
+  return Object.entries(wanted).every(([name, value]) => value === undefined || covers(at(live, [name]), value));
+}
+
+const leave = (result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped', reason: string): ApplyDecision => ({
+  do: 'leave',
+  result,
+  reason,
+});

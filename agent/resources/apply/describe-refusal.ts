@@ -1,0 +1,35 @@
+/**
+ * What a refused write means for the object: a result with a reason a person can act on, `Repeat` when trying again is
+ * right, `Throw` when it says nothing about the object. Pure; reads the Status, never the message's words.
+ */
+import { ApiError, StorkError } from '../../../kube/errors.ts';
+
+export type Refusal = { readonly result: 'Conflict' | 'Failed'; readonly reason: string } | 'Repeat' | 'Throw';
+
+const causesShown = 5;
+
+export function describeRefusal(error: unknown): Refusal {
+  if (!(error instanceof ApiError)) return error instanceof StorkError && error.retryable ? 'Repeat' : 'Throw';
+  const causes = error.status.details?.causes ?? [];
+  if (error.code === 'Conflict') {
+    const owned = causes.filter((cause) => cause.reason === 'FieldManagerConflict');
+    if (owned.length === 0) return 'Repeat';
+    return { result: 'Conflict', reason: `fields that others own are left: ${listed(owned)}` };
+  }
+  if (error.retryable) return 'Repeat';
+  const details = causes.length === 0 ? error.message : listed(causes);
+  return { result: 'Failed', reason: `${reasons[error.code] ?? `refused (${error.code})`}: ${details}` };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  Invalid: 'the destination does not accept it (an existing object is never deleted to change an immutable field)',
+  Forbidden: "the grant's ServiceAccount may not write it",
+  NotFound: 'its namespace or kind is not there',
+  BadRequest: 'the destination does not understand it',
+};
+
+function listed(causes: readonly { readonly field?: string; readonly message?: string }[]): string {
+  const shown = causes.slice(0, causesShown).map(({ field, message }) => [field, message].filter(Boolean).join(' '));
+  const more = causes.length > causesShown ? `; and ${causes.length - causesShown} more` : '';
+  return `${shown.join('; ')}${more}`;
+}

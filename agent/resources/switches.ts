@@ -1,0 +1,121 @@
+/**
+ * What starts and stops an application, read from the object itself: Stork's annotations name the fields and what they
+ * were. So a destination can start what it received without knowing its kind. Pure.
+ */
+import type { AnyObject } from '../../kube/client/client.ts';
+import { at, type Fields, numberOf, removeField, setField, withField } from './fields.ts';
+import { storkNames, storkPrefix } from './names.ts';
+
+export type SwitchValue = number | boolean | string;
+
+export interface Switch {
+  readonly path: readonly string[];
+  readonly annotation: string;
+  readonly stopping: SwitchValue;
+  /** `undefined`: the field was absent. */
+  readonly running: SwitchValue | undefined;
+}
+
+const replicasPath = ['spec', 'replicas'] as const;
+
+/** The switches that the object's annotations name. */
+export function readSwitches(object: AnyObject): readonly Switch[] {
+  return Object.entries(object.metadata.annotations ?? {}).flatMap(([annotation, text]): readonly Switch[] => {
+    if (annotation === storkNames.migrationReplicas) {
+      const running = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+      return running === undefined ? [] : [{ path: replicasPath, annotation, stopping: 0, running }];
+    }
+    if (!annotation.startsWith(`${storkPrefix}spec.`)) return [];
+    const path = annotation.slice(storkPrefix.length).split('.');
+    const comma = text.lastIndexOf(',');
+    if (comma === -1) return [];
+    const stopping = parseValue(text.slice(comma + 1), at(object, path));
+    const before = text.slice(0, comma);
+    return [{ path, annotation, stopping, running: before === '' ? undefined : parseValue(before, stopping) }];
+  });
+}
+
+/** The object without its switches' fields and annotations: the part that a sync may always write. */
+export function withoutSwitches(object: AnyObject, switches: readonly Switch[]): AnyObject {
+  return removeField(
+    object,
+    ...switches.flatMap(({ path, annotation }) => [path, ['metadata', 'annotations', annotation]]),
+  );
+}
+
+/** Only the switches, as they are in `object`: what the activation manager applies. */
+export function onlySwitches(object: AnyObject, switches: readonly Switch[]): AnyObject {
+  const { name, namespace } = object.metadata;
+  const annotations = Object.fromEntries(
+    switches.map(({ annotation }) => [annotation, object.metadata.annotations?.[annotation] ?? '']),
+  );
+  const base: AnyObject = {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations },
+  };
+  return switches.reduce((current, { path }) => setField(current, path, at(object, path)), base);
+}
+
+/** Whether the live object rests: every switch stands at its stopping value. */
+export const isResting = (live: AnyObject, switches: readonly Switch[]): boolean =>
+  switches.every(({ path, stopping }) => at(live, path) === stopping);
+
+export interface SwitchChange {
+  /** A JSON merge patch, without metadata.resourceVersion. */
+  readonly patch: Fields;
+  /** `replicas … to 3` or `suspend option … to false`, one a switch. */
+  readonly texts: readonly string[];
+}
+
+/** The patch that starts the object; `undefined` when it runs as recorded, or nothing is recorded. */
+export function planStart(object: AnyObject): SwitchChange | undefined {
+  const changed = readSwitches(object).filter(({ path, running, stopping }) => {
+    const live = at(object, path);
+    // Somebody scaled it since: it runs, and how many is theirs to say.
+    return live !== running && live === stopping;
+  });
+  return changeOf(changed.map(({ path, running }) => ({ path, value: running })));
+}
+
+/** The patch that stops the object and records what it was; `undefined` when it rests. */
+export function planStop(object: AnyObject): SwitchChange | undefined {
+  const known = readSwitches(object);
+  const all = known.length > 0 ? known : defaultSwitches(object);
+  const changed = all.filter(({ path, stopping }) => at(object, path) !== stopping);
+  const annotations = changed.map(({ path, annotation, stopping }) => {
+    const live = at(object, path);
+    const text =
+      annotation === storkNames.migrationReplicas ? String(numberOf(live) ?? 1) : `${live ?? ''},${stopping}`;
+    return [annotation, text] as const;
+  });
+  const change = changeOf(changed.map(({ path, stopping }) => ({ path, value: stopping })));
+  if (change === undefined) return undefined;
+  return { ...change, patch: withField(change.patch, ['metadata', 'annotations'], Object.fromEntries(annotations)) };
+}
+
+/** How kinds without annotations of ours are stopped. */
+function defaultSwitches(object: AnyObject): readonly Switch[] {
+  if (object.kind === 'CronJob') {
+    const path = ['spec', 'suspend'];
+    return [{ path, annotation: `${storkPrefix}${path.join('.')}`, stopping: true, running: undefined }];
+  }
+  if (numberOf(at(object, replicasPath)) === undefined) return [];
+  return [{ path: replicasPath, annotation: storkNames.migrationReplicas, stopping: 0, running: undefined }];
+}
+
+function changeOf(
+  fields: readonly { readonly path: readonly string[]; readonly value: SwitchValue | undefined }[],
+): SwitchChange | undefined {
+  if (fields.length === 0) return undefined;
+  // In a merge patch null removes the field: it was absent before it was stopped.
+  const patch = fields.reduce<Fields>((all, { path, value }) => withField(all, path, value ?? null), {});
+  return { patch, texts: fields.map(({ path, value }) => `${path.at(-1)} to ${value ?? 'unset'}`) };
+}
+
+/** Text back to the type that the field has, else to what it looks like. */
+function parseValue(text: string, like: unknown): SwitchValue {
+  if (typeof like === 'string') return text;
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}
