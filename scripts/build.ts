@@ -1,9 +1,10 @@
 /**
  * `npm run build [-- --only NAME,NAME…] [--with-pkg]`: makes what users get, in dist/. Names: those of the executables in
- * node-targets.json (`agent-linux-x64`, `plugin-darwin-arm64`, …), `image` and `pkg`. What did not change is not built again.
+ * node-targets.json (`agent-linux-x64`, `plugin-darwin-arm64`, …) and `image`; on request also `image-multiarch` (x64 and
+ * arm64 in one) and `pkg`. What did not change is not built again.
  */
 import { createHash } from 'node:crypto';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,45 +14,62 @@ import { writeAgentImage } from './build/agent-image.ts';
 import { ensureArtifact } from './build/artifact-cache.ts';
 import { type Bundle, bundleProgram } from './build/bundle.ts';
 import { fetchRuntime } from './build/fetch-runtime.ts';
-import { makeExecutable } from './build/make-executable.ts';
-import { type ExecutableTarget, executables, type ProgramName } from './build/targets.ts';
+import { ensureForeignRoot } from './build/foreign-root.ts';
+import { makeExecutable, makeExecutableWithPkg } from './build/make-executable.ts';
+import type { Arch } from './build/root-file-system.ts';
+import { type ExecutableTarget, executables, getExecutable } from './build/targets.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = (file: string): string => join(root, 'dist', file);
-const imageFile = 'stork-agent-image.tar';
 
 /** Each executable takes about 400 MB of memory while it is made. */
 const buildsAtOnce = Math.min(2, availableParallelism());
+
+type Outcome = 'made' | 'found';
+
+/** What `--only` takes; those of `extra` are built only when named. */
+const names = {
+  executables: executables.map((target) => target.name),
+  images: ['image'],
+  extra: ['image-multiarch', 'pkg'],
+};
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { only: { type: 'string' }, 'with-pkg': { type: 'boolean', default: false } },
   });
   assertBuildHost();
-  const wanted = planNames(values.only, values['with-pkg']);
+  const wanted = decideWanted(values.only, values['with-pkg']);
   const tools = digestOfTools();
-  const targets = executables.filter((target) => wanted.has(target.name));
   const bundles = new Map<string, Promise<Bundle>>();
-  const bundleOf = (program: ProgramName, major: 22 | 26) => {
-    const key = `${program}-${major}`;
-    const bundle = bundles.get(key) ?? bundleProgram(program, major);
+  const bundleOf = ({ program, runtime }: ExecutableTarget) => {
+    const key = `${program}-${runtime.major}`;
+    const bundle = bundles.get(key) ?? bundleProgram(program, runtime.major);
     bundles.set(key, bundle);
     return bundle;
   };
-  await inParallel(targets, async (target) => {
-    await timed(
-      target.file,
-      async () => await buildExecutable(target, await bundleOf(target.program, target.runtime.major), tools),
-    );
-    if (target.name === 'agent-linux-x64' && wanted.has('image')) await timed(imageFile, () => buildImage(tools));
-  });
-  if (wanted.has('image') && !wanted.has('agent-linux-x64')) await timed(imageFile, () => buildImage(tools));
+  const targets = executables.filter((target) => wanted.has(target.name));
+  await inParallel(targets, (target) =>
+    timed(target.file, async () => buildExecutable(target, await bundleOf(target), tools)),
+  );
+  if (wanted.has('image'))
+    await timed('stork-agent-image.tar', () => buildImage('stork-agent-image.tar', ['x64'], tools));
+  if (wanted.has('image-multiarch')) {
+    const file = 'stork-agent-image-multiarch.tar';
+    await timed(file, () => buildImage(file, ['x64', 'arm64'], tools));
+  }
+  if (wanted.has('pkg')) {
+    const target = getExecutable('plugin-linux-x64');
+    const file = `${target.file}-pkg`;
+    await timed(file, async () => buildWithPkg(target, await bundleOf(target), { file, tools }));
+  }
 }
 
-function planNames(only: string | undefined, withPkg: boolean): ReadonlySet<string> {
-  const known = new Set([...executables.map((target) => target.name), 'image']);
-  const names = only === undefined ? [...known] : only.split(',').map((name) => name.trim());
-  const unknown = names.filter((name) => !known.has(name));
+function decideWanted(only: string | undefined, withPkg: boolean): ReadonlySet<string> {
+  const usual = [...names.executables, ...names.images];
+  const known = new Set([...usual, ...names.extra]);
+  const chosen = only === undefined ? usual : only.split(',').map((name) => name.trim());
+  const unknown = chosen.filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new StorkError({
       code: 'UnknownTarget',
@@ -59,10 +77,10 @@ function planNames(only: string | undefined, withPkg: boolean): ReadonlySet<stri
       hint: `Known: ${[...known].join(', ')}.`,
     });
   }
-  return new Set(withPkg ? [...names, 'pkg'] : names);
+  return new Set(withPkg ? [...chosen, 'pkg'] : chosen);
 }
 
-async function buildExecutable(target: ExecutableTarget, bundle: Bundle, tools: string): Promise<'made' | 'found'> {
+async function buildExecutable(target: ExecutableTarget, bundle: Bundle, tools: string): Promise<Outcome> {
   const runtime = await fetchRuntime(target.runtime);
   const key = digest([bundle.digest, runtime.key, tools]);
   return await ensureArtifact({ name: target.file, key, destination: dist(target.file) }, (path) =>
@@ -70,18 +88,45 @@ async function buildExecutable(target: ExecutableTarget, bundle: Bundle, tools: 
   );
 }
 
-async function buildImage(tools: string): Promise<'made' | 'found'> {
-  const executable = dist('stork-agent-linux-x64');
-  const key = digest([readFileSync(executable), tools, manifest.version]);
-  return await ensureArtifact({ name: imageFile, key, destination: dist(imageFile) }, (path) =>
-    writeAgentImage(path, manifest.version, [{ arch: 'x64', executable, root: '/' }]),
+async function buildWithPkg(
+  target: ExecutableTarget,
+  bundle: Bundle,
+  { file, tools }: { readonly file: string; readonly tools: string },
+): Promise<Outcome> {
+  const key = digest(['pkg', bundle.digest, (await fetchRuntime(target.runtime)).key, tools]);
+  return await ensureArtifact({ name: file, key, destination: dist(file) }, (path) =>
+    makeExecutableWithPkg(target, bundle, path),
   );
+}
+
+/** Of the executables that are in dist/. */
+async function buildImage(file: string, architectures: readonly Arch[], tools: string): Promise<Outcome> {
+  const agents = await Promise.all(
+    architectures.map(async (arch) => ({
+      arch,
+      executable: assertBuilt(getExecutable(`agent-linux-${arch}`)),
+      root: arch === 'x64' ? '/' : await ensureForeignRoot(arch),
+    })),
+  );
+  const key = digest([...agents.map(({ executable }) => readFileSync(executable)), tools, manifest.version]);
+  return await ensureArtifact({ name: file, key, destination: dist(file) }, (path) =>
+    writeAgentImage(path, manifest.version, agents),
+  );
+}
+
+function assertBuilt(target: ExecutableTarget): string {
+  if (existsSync(dist(target.file))) return dist(target.file);
+  throw new StorkError({
+    code: 'ExecutableMissing',
+    message: `The image needs dist/${target.file}, which is not built.`,
+    hint: `Add ${target.name} to --only.`,
+  });
 }
 
 /** What makes artifacts is an input of theirs too. */
 function digestOfTools(): string {
   const files = [
-    ...globSync('scripts/build/*.ts', { cwd: root }),
+    ...globSync('scripts/build/*.{ts,cjs}', { cwd: root }),
     'scripts/build.ts',
     'scripts/node-targets.json',
     'package-lock.json',
@@ -108,7 +153,7 @@ async function inParallel<T>(items: readonly T[], run: (item: T) => Promise<void
   await Promise.all(Array.from({ length: buildsAtOnce }, lane));
 }
 
-async function timed(file: string, run: () => Promise<'made' | 'found'>): Promise<void> {
+async function timed(file: string, run: () => Promise<Outcome>): Promise<void> {
   const startedMs = performance.now();
   const outcome = await run();
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);

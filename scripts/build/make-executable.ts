@@ -20,26 +20,69 @@ const seaFuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 /** Writes the executable to `path`. */
 export async function makeExecutable(target: ExecutableTarget, bundle: Bundle, path: string): Promise<void> {
+  await withInputs(target, bundle, async (inputs) => {
+    const output = join(inputs.work, 'program');
+    await (target.runtime.major === 26 ? buildSea26 : buildSea22)({ ...inputs, target, output });
+    if (target.runtime.os === 'darwin') {
+      await writeFile(output, adhocSign(await readFile(output), 'kubectl-stork'), { mode: 0o755 });
+    }
+    await rename(output, path);
+  });
+}
+
+/**
+ * The same through pkg, which wraps the same steps: a second path that is checked to give a program that works.
+ * Its module is called because its command line always asks a site for the Node version.
+ */
+export async function makeExecutableWithPkg(target: ExecutableTarget, bundle: Bundle, path: string): Promise<void> {
+  await withInputs(target, bundle, async ({ config, builder, runtime, work }) => {
+    const optionsFile = join(work, 'pkg.json');
+    const { platform, arch } = { platform: 'linux', arch: target.runtime.arch };
+    const targets = [{ nodeRange: `node${target.runtime.major}`, platform, arch, output: path }];
+    await writeFile(
+      optionsFile,
+      JSON.stringify({ main: config.main, targets, nodePath: runtime.path, seaConfig: config }),
+    );
+    await runCommand(builder.path, [join(import.meta.dirname, 'run-pkg.cjs'), optionsFile]);
+  });
+}
+
+interface Inputs {
+  readonly config: SeaConfig;
+  readonly builder: PreparedRuntime;
+  readonly runtime: PreparedRuntime;
+  /** A folder that is gone when the executable is there. */
+  readonly work: string;
+}
+
+/** What `node --build-sea` and `--experimental-sea-config` read. */
+interface SeaConfig {
+  readonly main: string;
+  readonly disableExperimentalSEAWarning: true;
+  readonly useCodeCache: false;
+  readonly execArgv: readonly string[];
+  readonly execArgvExtension: 'none';
+  readonly assets: Readonly<Record<string, string>>;
+}
+
+async function withInputs(
+  target: ExecutableTarget,
+  bundle: Bundle,
+  run: (inputs: Inputs) => Promise<void>,
+): Promise<void> {
   const runtime = await fetchRuntime(target.runtime);
   const builder = await fetchRuntime(builderOf(target.runtime));
   await mkdir(cacheFolder('work'), { recursive: true });
   const work = await mkdtemp(join(cacheFolder('work'), `${target.name}-`));
   try {
-    const config = await writeInputs(target, bundle, builder, work);
-    const output = join(work, 'program');
-    if (target.runtime.major === 26) await buildSea26({ config, builder, runtime, work, output });
-    else await buildSea22({ config, builder, runtime, work, output, target });
-    if (target.runtime.os === 'darwin') {
-      await writeFile(output, adhocSign(await readFile(output), 'kubectl-stork'), { mode: 0o755 });
-    }
-    await rename(output, path);
+    await run({ config: await writeInputs(target, bundle, builder, work), builder, runtime, work });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
 /** Names of the code caches that can be made for a target: only its own V8 can make them, and only linux-x64's runs here. */
-export function cacheableChunks(target: ExecutableTarget, bundle: Bundle): readonly string[] {
+function cacheableChunks(target: ExecutableTarget, bundle: Bundle): readonly string[] {
   if (target.runtime.os !== 'linux' || target.runtime.arch !== 'x64') return [];
   return Object.keys(bundle.chunks).filter((name) => name !== './main.js');
 }
@@ -49,7 +92,7 @@ async function writeInputs(
   bundle: Bundle,
   builder: PreparedRuntime,
   work: string,
-): Promise<object> {
+): Promise<SeaConfig> {
   const file = (name: string) => join(work, name);
   for (const [name, code] of Object.entries(bundle.chunks)) await writeFile(file(name), code);
   await writeFile(file('program.js'), bundle.main);
@@ -71,22 +114,15 @@ async function writeInputs(
   };
 }
 
-interface SeaInputs {
-  readonly config: object;
-  readonly builder: PreparedRuntime;
-  readonly runtime: PreparedRuntime;
-  readonly work: string;
-  readonly output: string;
-}
+type SeaSteps = Inputs & { readonly target: ExecutableTarget; readonly output: string };
 
-async function buildSea26({ config, builder, runtime, work, output }: SeaInputs): Promise<void> {
+async function buildSea26({ config, builder, runtime, work, output }: SeaSteps): Promise<void> {
   const configFile = join(work, 'sea.json');
   await writeFile(configFile, JSON.stringify({ ...config, executable: runtime.path, output }));
   await runCommand(builder.path, ['--build-sea', configFile]);
 }
 
-async function buildSea22(inputs: SeaInputs & { readonly target: ExecutableTarget }): Promise<void> {
-  const { config, builder, runtime, work, output, target } = inputs;
+async function buildSea22({ config, builder, runtime, work, output, target }: SeaSteps): Promise<void> {
   const configFile = join(work, 'sea.json');
   const blob = join(work, 'program.blob');
   await writeFile(configFile, JSON.stringify({ ...config, output: blob }));

@@ -39,6 +39,12 @@ export function builderOf(runtime: Runtime): Runtime {
   return getRuntime(`linux-x64-${runtime.major}`);
 }
 
+export function getExecutable(name: string): ExecutableTarget {
+  const found = executables.find((target) => target.name === name);
+  if (found === undefined) throw new Error(`scripts/node-targets.json has no executable ${name}`);
+  return found;
+}
+
 export function getRuntime(id: string): Runtime {
   const found = runtimes.find((runtime) => runtime.id === id);
   if (found === undefined) throw new Error(`scripts/node-targets.json has no runtime ${id}`);
