@@ -3,7 +3,7 @@
  * ends the controller. Keys that found no room in the queue are taken up again from the informers once there is some.
  */
 import type { Clock } from '../clock.ts';
-import { renderError, StorkError } from '../errors.ts';
+import { StorkError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Backoff } from './backoff.ts';
 import type { Change, Informer } from './informer.ts';
@@ -42,9 +42,8 @@ export interface Controller {
 
 export function createController(options: ControllerOptions): Controller {
   const { name, clock, log, metrics } = options;
-  const sources: { readonly synced: () => Promise<void>; readonly replay: () => void; readonly stop: Disposable }[] =
-    [];
-  let overflowed = 0;
+  const sources: Source[] = [];
+  const backlog = keyBacklog(() => sources);
 
   const queue: WorkQueue = workQueue({
     clock,
@@ -59,8 +58,8 @@ export function createController(options: ControllerOptions): Controller {
       follow(key, result);
       metrics?.reconciled?.(name, result.do, clock.monotonicMs() - startMs);
       metrics?.depth?.(name, queue.depth);
-      if (overflowed > 0 && queue.depth < overflowed / 2) takeUpAgain();
     },
+    onRoom: () => backlog.takeUp(queue.add),
   });
   const follow = (key: string, result: ReconcileResult) => {
     switch (result.do) {
@@ -85,18 +84,11 @@ export function createController(options: ControllerOptions): Controller {
     }
   };
   const enqueue = (key: string) => {
-    try {
-      queue.add(key);
-    } catch (error) {
-      if (!(error instanceof StorkError) || error.code !== 'QueueFull') throw error;
-      overflowed = Math.max(1, queue.depth);
-      log.warn('work queue is full', { controller: name, key, error: renderError(error) });
+    if (!fits(queue.add, key)) {
+      backlog.refused();
+      log.warn('work queue is full, the key is taken up later', { controller: name, key });
     }
     metrics?.depth?.(name, queue.depth);
-  };
-  const takeUpAgain = () => {
-    overflowed = 0;
-    for (const source of sources) source.replay();
   };
   return {
     watch<Entry>(informer: Informer<Entry>, toKeys: (change: Change<Entry>) => readonly string[]) {
@@ -104,10 +96,10 @@ export function createController(options: ControllerOptions): Controller {
         for (const key of toKeys(change)) enqueue(key);
       };
       const stop = informer.subscribe(onChange);
-      const replay = () => {
-        for (const [key, entry] of informer.entries()) onChange({ type: 'Added', key, now: entry });
+      const keys = function* () {
+        for (const [key, now] of informer.entries()) yield* toKeys({ type: 'Added', key, now });
       };
-      sources.push({ synced: () => informer.synced(), replay, stop });
+      sources.push({ synced: () => informer.synced(), keys, stop });
     },
     enqueue,
     async run(signal) {
@@ -122,6 +114,54 @@ export function createController(options: ControllerOptions): Controller {
       await queue.stop(signal.reason);
     },
   };
+}
+
+interface Source {
+  synced(): Promise<void>;
+  /** Keys of everything the informer holds now. */
+  keys(): Iterable<string>;
+  readonly stop: Disposable;
+}
+
+/**
+ * Keys that found no room are not kept: the informers know them. Once there is room, all keys are walked through, some at
+ * a time, until a whole walk met no refusal: none is left out, and a reconcile too many does no harm.
+ */
+function keyBacklog(sources: () => readonly Source[]) {
+  let refusals: 'None' | 'Some' = 'None';
+  let walk: Iterator<string> | undefined;
+  let held: string | undefined;
+  const allKeys = function* () {
+    for (const source of sources()) yield* source.keys();
+  };
+  return {
+    refused() {
+      refusals = 'Some';
+    },
+    takeUp(add: (key: string) => void) {
+      if (walk === undefined && refusals === 'None') return;
+      if (walk === undefined) refusals = 'None';
+      walk ??= allKeys();
+      for (;;) {
+        const next = held === undefined ? walk.next() : { done: false, value: held };
+        if (next.done === true) break;
+        held = next.value;
+        if (!fits(add, next.value)) return;
+        held = undefined;
+      }
+      walk = undefined;
+    },
+  };
+}
+
+function fits(add: (key: string) => void, key: string): boolean {
+  try {
+    add(key);
+    return true;
+  } catch (error) {
+    if (error instanceof StorkError && error.code === 'QueueFull') return false;
+    throw error;
+  }
 }
 
 async function reconcileSafely(reconcile: Reconcile, key: string, signal: AbortSignal): Promise<ReconcileResult> {

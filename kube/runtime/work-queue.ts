@@ -18,6 +18,8 @@ export interface WorkQueueOptions {
   readonly backoff?: Backoff | undefined;
   /** Called for one key; must not reject (a rejection is a bug and stops the queue's `stop` from resolving cleanly). */
   work(key: string, signal: AbortSignal): Promise<void>;
+  /** Called when a key's work has ended, so there may be room. */
+  onRoom?(): void;
 }
 
 export interface WorkQueue {
@@ -67,6 +69,7 @@ export function workQueue(options: WorkQueueOptions): WorkQueue {
       const work = options.work(key, stopping.signal).finally(() => {
         running.delete(key);
         if (again.delete(key)) ready.add(key);
+        options.onRoom?.();
         pump();
       });
       running.set(key, work);
