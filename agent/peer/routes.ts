@@ -142,7 +142,8 @@ function respond(stream: ServerHttp2Stream, status: number, body: unknown): void
   const bytes = Buffer.from(JSON.stringify(body));
   if (bytes.length > peerLimits.messageBytes) {
     const { status: failed, body: told } = renderPeerError(answerTooLarge(bytes.length));
-    return respond(stream, failed, told);
+    respond(stream, failed, told);
+    return;
   }
   stream.respond({ ':status': status, 'content-type': 'application/json', 'content-length': bytes.length });
   stream.end(bytes);

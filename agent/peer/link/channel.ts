@@ -90,7 +90,6 @@ export async function listenForChannels(options: {
   readonly identity: Identity;
   readonly port: number;
   readonly host?: string | undefined;
-  readonly clock: Clock;
   onChannel(channel: Channel, settled: () => void): void;
   onRefused(remote: string, code: string, message: string): void;
 }): Promise<ChannelServer> {

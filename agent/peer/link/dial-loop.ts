@@ -1,0 +1,71 @@
+/**
+ * Keeps dialling while there is something to dial: rests with backoff and jitter after failures, shortly after refusals
+ * that pass by themselves, long after others, and without end while there is nothing to do, until poked.
+ */
+import type { Clock } from '../../../kube/clock.ts';
+import { backoffMs, connectionBackoff } from '../../../kube/runtime/backoff.ts';
+import { passingRefusals, type Refusal } from './refusal.ts';
+
+export interface DialLoop {
+  /** Something changed: look again now. */
+  poke(): void;
+  /** Resolves when the loop has ended, which the signal asks for. */
+  readonly done: Promise<void>;
+}
+
+export type DialOutcome =
+  | { readonly do: 'connected' }
+  | { readonly do: 'retry'; readonly refusal: Refusal | undefined };
+
+export function startDialLoop(options: {
+  /** The addresses to try in turn; empty while there is nothing to dial. */
+  readonly endpoints: () => readonly string[];
+  /** One attempt; it doesn't throw. */
+  readonly dial: (endpoint: string) => Promise<DialOutcome>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+}): DialLoop {
+  const { endpoints, dial, clock, random, signal } = options;
+  let poked = Promise.withResolvers<void>();
+  const poke = () => poked.resolve();
+  signal.addEventListener('abort', poke);
+
+  const rest = async (ms: number | undefined) => {
+    using _timer = ms === undefined ? undefined : clock.after(ms, poke);
+    await poked.promise;
+    poked = Promise.withResolvers();
+    if (signal.aborted) poke();
+  };
+  const run = async () => {
+    for (let failures = 0; !signal.aborted; ) {
+      const addresses = endpoints();
+      const endpoint = addresses[failures % addresses.length];
+      if (endpoint === undefined) {
+        await rest(undefined);
+        continue;
+      }
+      const outcome = await dial(endpoint);
+      failures = outcome.do === 'connected' ? 0 : failures + 1;
+      if (outcome.do === 'retry' && !signal.aborted) {
+        await rest(retryDelayMs({ refusal: outcome.refusal, failures, random }));
+      }
+    }
+  };
+  return { poke, done: run() };
+}
+
+/** After a refusal that needs somebody to act here or there. */
+const refusedRetryMs = 30_000;
+/** After one that passes when the other admin confirms. */
+const passingRetryMs = 2_000;
+
+/** Pure: how long to wait before dialling again. */
+export function retryDelayMs(given: {
+  readonly refusal: Refusal | undefined;
+  readonly failures: number;
+  readonly random: () => number;
+}): number {
+  if (given.refusal === undefined) return backoffMs(connectionBackoff, given.failures, given.random);
+  return passingRefusals.has(given.refusal.code) ? passingRetryMs : refusedRetryMs;
+}

@@ -1,0 +1,264 @@
+/**
+ * One pair's link: keeps a bundle of connections alive (dialling where we know an address), sends requests over it, and
+ * knows its state. A changed grant holds from the next request on; a lost admission ends the link at once.
+ */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../kube/clock.ts';
+import { StorkError } from '../../kube/errors.ts';
+import type { Log } from '../../kube/log.ts';
+import { greet, helloIntervalMs } from './hello.ts';
+import type { Identity } from './identity.ts';
+import { type Bundle, openBundle } from './link/bundle.ts';
+import { describeLink } from './link/describe-link.ts';
+import { bundleLines, dialLine, type Line } from './link/dial.ts';
+import { type DialLoop, type DialOutcome, startDialLoop } from './link/dial-loop.ts';
+import type { SelfDescription } from './link/join.ts';
+import { type AdmissionFacts, passingRefusals, type Refusal } from './link/refusal.ts';
+import type { LinkState, PairFacts, Peer, PeerCall, PeerGrant, PeerRoute } from './peer.ts';
+import { openStreamOn, requestOn } from './requests.ts';
+
+/** What pairing declares of a pair. */
+export interface PairConfig extends AdmissionFacts {
+  /** uid, namespace and name of the ClusterPair. */
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly pairId: string;
+  /** Where to dial; none: the peer dials us. */
+  readonly endpoints: readonly string[];
+  readonly grant: PeerGrant;
+  /** The peer's name for its cluster as last heard, until it says it anew. */
+  readonly cluster: string;
+}
+
+export interface PairLinkOptions {
+  readonly identity: Identity;
+  readonly self: SelfDescription;
+  readonly routes: readonly PeerRoute[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly randomBytes: (sizeBytes: number) => Uint8Array;
+  readonly log: Log;
+  /** The state changed in a way worth telling (not each ping). */
+  onChange(): void;
+}
+
+/** A class for its lifetime: `close` ends it; until then it is the one Peer of its pair. */
+export class PairLink implements Peer {
+  readonly #options: PairLinkOptions;
+  readonly #closing = new AbortController();
+  readonly #dialLoop: DialLoop;
+  readonly #log: Log;
+  #config: PairConfig;
+  #bundle: Bundle | undefined;
+  #refusal: Refusal | undefined;
+  #failure: Refusal | undefined;
+  #peer: SelfDescription | undefined;
+  #roundTripMs: number | undefined;
+  #clockSkewMs: number | undefined;
+  #lastSeen: Date | undefined;
+
+  constructor(config: PairConfig, options: PairLinkOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#log = options.log.with({ pair: `${config.namespace}/${config.name}` });
+    this.#dialLoop = startDialLoop({
+      ...options,
+      endpoints: () => this.#dialTargets(),
+      dial: (endpoint) => this.#dialBundle(endpoint),
+      signal: this.#closing.signal,
+    });
+  }
+
+  get config(): PairConfig {
+    return this.#config;
+  }
+
+  get facts(): PairFacts {
+    const { pairId: id, uid, namespace, name, grant } = this.#config;
+    return { id, uid, namespace, name, grant, cluster: this.cluster };
+  }
+
+  get pairId(): string {
+    return this.#config.pairId;
+  }
+
+  get pair(): string {
+    return `${this.#config.namespace}/${this.#config.name}`;
+  }
+
+  get cluster(): string {
+    return this.#peer?.cluster ?? this.#config.cluster;
+  }
+
+  get grant(): PeerGrant {
+    return this.#config.grant;
+  }
+
+  get link(): LinkState {
+    const connected = this.#bundle !== undefined && isComplete(this.#bundle) ? 'Yes' : 'No';
+    return {
+      ...describeLink({ ...this.#config, connected, refusal: this.#refusal, failure: this.#failure }),
+      roundTripMs: this.#roundTripMs,
+      clockSkewMs: this.#clockSkewMs,
+      lastSeen: this.#lastSeen,
+      cluster: this.#peer?.cluster,
+      version: this.#peer?.version,
+    };
+  }
+
+  get state(): Peer['state'] {
+    const { state, code, message } = this.link;
+    return state === 'Connected' ? ({ ready: 'Yes' } as const) : ({ ready: 'No', code, message } as const);
+  }
+
+  async request<Out>(call: PeerCall<Out>): Promise<Out> {
+    const session = this.#bundle?.clients.control;
+    if (session === undefined) throw this.#notConnected();
+    return requestOn(session, call, this.#options.clock);
+  }
+
+  async openStream(path: string, signal?: AbortSignal): Promise<Duplex> {
+    const session = this.#bundle?.clients.bulk;
+    if (session === undefined) throw this.#notConnected();
+    return openStreamOn(session, path, this.#options.clock, signal);
+  }
+
+  update(next: PairConfig): void {
+    const former = this.#config;
+    this.#config = next;
+    const moved = next.peerPin !== former.peerPin || next.pairId !== former.pairId;
+    if (moved || next.admission !== 'Admitted') this.drop('the pair is not admitted');
+    this.#dialLoop.poke();
+  }
+
+  /** Takes a line that was admitted for this pair. */
+  async attach(line: Line): Promise<void> {
+    this.#peer = line.peer;
+    this.#lastSeen = this.#options.clock.now();
+    await this.#bundleNamed(line.bundle).attach(line);
+  }
+
+  /** Ends the connections; dialling goes on. */
+  drop(reason: string): void {
+    this.#bundle?.end(reason);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.drop('the pair was removed');
+    await this.#dialLoop.done;
+  }
+
+  #bundleNamed(name: string): Bundle {
+    if (this.#bundle?.name === name) return this.#bundle;
+    this.drop('a newer connection took its place');
+    const opened: Bundle = openBundle({
+      name,
+      routes: this.#options.routes,
+      pair: () => this.facts,
+      clock: this.#options.clock,
+      log: this.#log,
+      onPing: (roundTripMs) => {
+        this.#roundTripMs = roundTripMs;
+        this.#lastSeen = this.#options.clock.now();
+      },
+      onLine: () => {
+        if (this.#bundle === opened && isComplete(opened)) this.#connected(opened);
+      },
+    });
+    this.#bundle = opened;
+    this.#watchEnd(opened);
+    return opened;
+  }
+
+  #connected(bundle: Bundle): void {
+    [this.#refusal, this.#failure] = [undefined, undefined];
+    this.#log.info('peer connected', { cluster: this.cluster });
+    this.#options.onChange();
+    this.#greetRepeatedly(bundle);
+  }
+
+  async #watchEnd(bundle: Bundle): Promise<void> {
+    const reason = await bundle.ended;
+    if (this.#bundle !== bundle) return;
+    this.#bundle = undefined;
+    this.#log.info('peer disconnected', { reason });
+    this.#options.onChange();
+    this.#dialLoop.poke();
+  }
+
+  /** Asks the peer for its name, version and time, now and once in a while. */
+  async #greetRepeatedly(bundle: Bundle): Promise<void> {
+    const { clock, onChange } = this.#options;
+    if (this.#bundle !== bundle) return;
+    const again = clock.after(helloIntervalMs, () => void this.#greetRepeatedly(bundle));
+    bundle.ended.then(() => again[Symbol.dispose]());
+    try {
+      const { peer, clockSkewMs } = await greet(this, clock, this.#closing.signal);
+      const news = this.#clockSkewMs === undefined || peer.cluster !== this.#peer?.cluster;
+      [this.#peer, this.#clockSkewMs] = [peer, clockSkewMs];
+      if (news) onChange();
+    } catch (error) {
+      // Nothing depends on it, and a broken link shows by its pings.
+      this.#log.debug('hello failed', { error });
+    }
+  }
+
+  #dialTargets(): readonly string[] {
+    const { endpoints, admission } = this.#config;
+    return admission === 'Admitted' && this.#bundle === undefined ? endpoints : [];
+  }
+
+  /** One attempt at one address: the first line learns whether we are admitted, the others follow together. */
+  async #dialBundle(endpoint: string): Promise<DialOutcome> {
+    const bundle = Buffer.from(this.#options.randomBytes(12)).toString('base64url');
+    const { pairId, peerPin } = this.#config;
+    const { signal } = this.#closing;
+    const dial = async (line: (typeof bundleLines)[number]) =>
+      this.attach(await dialLine({ ...this.#options, endpoint, line, bundle, pairId, peerPin, signal }));
+    const [head, ...others] = bundleLines;
+    try {
+      await dial(head);
+      await Promise.all(others.map(dial));
+      return { do: 'connected' };
+    } catch (error) {
+      if (this.#bundle?.name === bundle) this.drop('not all of its connections could be made');
+      return { do: 'retry', refusal: this.#note(error) };
+    }
+  }
+
+  /** Remembers why dialling failed, and tells it once. @returns the refusal, if it was one */
+  #note(error: unknown): Refusal | undefined {
+    if (this.#closing.signal.aborted) return undefined;
+    const told = error instanceof StorkError ? error : undefined;
+    const { code, message } = told ?? { code: 'PeerUnreachable', message: 'Connecting failed unexpectedly' };
+    const refused = told !== undefined && (!told.retryable || passingRefusals.has(code));
+    const former = this.link.code;
+    this.#refusal = refused ? { code, message } : undefined;
+    this.#failure = refused ? undefined : { code, message };
+    if (this.link.code !== former) {
+      this.#log.warn('peer could not be connected', {
+        code,
+        reason: message,
+        error: told === undefined ? error : undefined,
+      });
+      this.#options.onChange();
+    }
+    return this.#refusal;
+  }
+
+  #notConnected(): StorkError {
+    const about = `ClusterPair ${this.pair}`;
+    return new StorkError({
+      code: 'PeerNotConnected',
+      message: `${about} is not connected: ${this.link.message}`,
+      about,
+      hint: 'See the conditions of the ClusterPair on both clusters.',
+      retryable: true,
+    });
+  }
+}
+
+/** Both lanes on which we can ask the peer are up. */
+const isComplete = (bundle: Bundle) => bundle.clients.control !== undefined && bundle.clients.bulk !== undefined;

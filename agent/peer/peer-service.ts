@@ -1,0 +1,172 @@
+/**
+ * The pair link of one agent: answers joiners and diallers on one port, keeps one PairLink for each declared pair. It holds
+ * no trust of its own: which keys are whose comes from pairing by `declare`, and the desk keeps invitations.
+ */
+import type { Clock } from '../../kube/clock.ts';
+import { renderError, StorkError } from '../../kube/errors.ts';
+import type { Log } from '../../kube/log.ts';
+import { helloRoute } from './hello.ts';
+import type { Identity } from './identity.ts';
+import type { Invitation } from './invitation.ts';
+import { type Channel, listenForChannels } from './link/channel.ts';
+import { answerDial } from './link/dial.ts';
+import { answerJoin, type JoinDesk, type JoinResult, presentCode, type SelfDescription } from './link/join.ts';
+import { decideAdmission } from './link/refusal.ts';
+import { type PairConfig, PairLink } from './pair-link.ts';
+import type { PairFacts, Peer, PeerRoute, Peers } from './peer.ts';
+import { revocationRoute, tellRevoked } from './revocation.ts';
+
+export interface PairingDesk extends JoinDesk {
+  /** The peer's ClusterPair is gone. Durable when it resolves; may come again. */
+  revokedByPeer(pair: PairFacts, signal: AbortSignal): Promise<void>;
+}
+
+export interface PeerService extends AsyncDisposable {
+  readonly identity: Identity;
+  readonly peers: Peers;
+  /** Makes a pair's link, or changes it. Idempotent. */
+  declare(config: PairConfig): Peer;
+  findByUid(uid: string): Peer | undefined;
+  /** Ends a pair's link at once, telling the peer first if it is connected (bounded, best effort). */
+  revoke(uid: string): Promise<void>;
+  /** Ends a pair's link at once; the peer may come back. */
+  remove(uid: string): Promise<void>;
+  join(invitation: Invitation, signal?: AbortSignal): Promise<JoinResult>;
+  /** Starts answering peers; declare all known pairs first, else they are told that they are unknown. */
+  listen(options: {
+    readonly desk: PairingDesk;
+    readonly port: number;
+    readonly host?: string | undefined;
+  }): Promise<{ readonly port: number }>;
+  /** Hears of each change of a link's state, by the ClusterPair's uid. */
+  subscribe(listener: (uid: string) => void): Disposable;
+}
+
+export interface PeerServiceOptions {
+  readonly identity: Identity;
+  /** What peers are told of us: printable ASCII. */
+  readonly self: SelfDescription;
+  readonly routes: readonly PeerRoute[];
+  readonly agentNamespace: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly randomBytes: (sizeBytes: number) => Uint8Array;
+  readonly log: Log;
+}
+
+export function createPeerService(options: PeerServiceOptions): PeerService {
+  const { identity, self, clock, log, agentNamespace } = options;
+  const links = new Map<string, PairLink>();
+  const listeners = new Set<(uid: string) => void>();
+  const closing = new AbortController();
+  const servers = new AsyncDisposableStack();
+  const opened: { desk?: PairingDesk } = {};
+
+  const find = (matches: (config: PairConfig) => boolean) => [...links.values()].find((link) => matches(link.config));
+  const routes = [
+    helloRoute(self, clock),
+    revocationRoute(async (pair, signal) => opened.desk?.revokedByPeer(pair, signal)),
+    ...options.routes,
+  ];
+  const remove = async (uid: string) => {
+    const link = links.get(uid);
+    links.delete(uid);
+    await link?.close();
+  };
+
+  const service: PeerService = {
+    identity,
+    peers: {
+      async find(namespace, name) {
+        const named = (where: string) => find((config) => config.namespace === where && config.name === name);
+        return named(namespace) ?? named(agentNamespace);
+      },
+      findById: (pairId) => find((config) => config.pairId === pairId),
+    },
+    declare(config) {
+      const present = links.get(config.uid);
+      present?.update(config);
+      const onChange = () => {
+        for (const listener of listeners) listener(config.uid);
+      };
+      const link = present ?? new PairLink(config, { ...options, routes, onChange });
+      links.set(config.uid, link);
+      return link;
+    },
+    findByUid: (uid) => links.get(uid),
+    async revoke(uid) {
+      const link = links.get(uid);
+      if (link === undefined) return;
+      // From now on the pair is unknown here, whatever the telling does.
+      links.delete(uid);
+      await tellRevoked(link, log);
+      await link.close();
+    },
+    remove,
+    join: (invitation, signal) => presentCode({ invitation, identity, self, clock, signal }),
+    async listen({ desk, port, host }) {
+      opened.desk = desk;
+      const answering = { ...options, desk, find, signal: closing.signal };
+      return servers.use(
+        await listenForChannels({
+          identity,
+          port,
+          host,
+          onRefused: (remote, code, message) => log.warn('connection refused', { remote, code, reason: message }),
+          onChannel(channel, settled) {
+            answerChannel(channel, answering)
+              .catch((error: unknown) => {
+                const code = error instanceof StorkError ? error.code : 'InternalError';
+                log.warn('connection refused', { remote: channel.remote, code, reason: renderError(error) });
+                channel.socket.destroy();
+              })
+              .finally(settled);
+          },
+        }),
+      );
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await servers.disposeAsync();
+      await Promise.all([...links.keys()].map(remove));
+    },
+  };
+  return service;
+}
+
+interface Answering extends PeerServiceOptions {
+  readonly desk: PairingDesk;
+  readonly signal: AbortSignal;
+  readonly find: (matches: (config: PairConfig) => boolean) => PairLink | undefined;
+}
+
+async function answerChannel(channel: Channel, options: Answering): Promise<void> {
+  const log = options.log.with({ remote: channel.remote });
+  if (channel.purpose === 'join') {
+    const result = await answerJoin(channel, options);
+    if ('code' in result) log.warn('join refused', { code: result.code, reason: result.message });
+    else log.info('joined', { pairId: result.pairId, cluster: result.cluster });
+    channel.socket.end();
+    return;
+  }
+  const linkFor = (pairId: string) =>
+    options.find((config) => config.pairId === pairId && config.peerPin === channel.peerPin);
+  const answered = await answerDial(channel, {
+    ...options,
+    admit: (dial, peerPin) => decideAdmission(linkFor(dial.pairId)?.config, peerPin),
+  });
+  if ('refusal' in answered) {
+    const { code, message } = answered.refusal;
+    log.warn('pair connection refused', { pairId: answered.pairId, code, reason: message });
+    channel.socket.end();
+    return;
+  }
+  const link = linkFor(answered.pairId);
+  // Revoked while the answer was under way.
+  if (link?.config.admission !== 'Admitted') return void channel.socket.destroy();
+  await link.attach(answered.line);
+}
