@@ -81,7 +81,14 @@ const builds: readonly Build[] = [
     linksTo: 'testbed',
   },
   { what: 'the CSI sidecars', names: sidecarNames, module: 'go', packages: ['tool'], env: {} },
-  { what: 'CoreDNS', names: ['coredns'], module: 'go-dns', packages: ['.'], env: { CGO_ENABLED: '0' } },
+  {
+    what: 'CoreDNS',
+    names: ['coredns'],
+    module: 'go-dns',
+    packages: ['.'],
+    env: { CGO_ENABLED: '0' },
+    linksTo: 'testbed-dns',
+  },
   {
     what: 'the CSI test driver',
     names: ['csi-driver', 'pause'],
@@ -113,13 +120,14 @@ export async function ensureBinaries(names: readonly BinaryName[], report: Repor
   };
 }
 
-/** Control plane parts only: sidecars and our own programs are always ours, so that their flags fit. */
+/**
+ * Control plane parts only, and from PATH only beside a kube-apiserver: a distribution's lone etcd or kubectl is
+ * years older. Sidecars and our own programs are always ours, so that their flags fit.
+ */
 function findInstalled(name: BinaryName): string | undefined {
   if (!multiCallNames.some((known) => known === name)) return undefined;
-  const assets = process.env.KUBEBUILDER_ASSETS;
-  const folders = [...(assets === undefined ? [] : [assets]), ...(process.env.PATH ?? '').split(delimiter)];
-  return folders
-    .filter((folder) => folder !== '')
+  return [process.env.KUBEBUILDER_ASSETS ?? '', ...(process.env.PATH ?? '').split(delimiter)]
+    .filter((folder) => folder !== '' && existsSync(join(folder, 'kube-apiserver')))
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
 }

@@ -3,11 +3,21 @@
  * functions behind it instead.
  */
 import { parseArgs } from 'node:util';
+import { ensureImage, parseImageName } from '../images/images.ts';
 import { startApiServer } from './apiserver.ts';
+import { bringDown, bringUp, loadImage } from './bed.ts';
 import { allBinaries, ensureBinaries } from './binaries.ts';
+import { findPlaces, kubeconfigPlace } from './places.ts';
+import { parseClusterName } from './plan.ts';
+import { describeBed } from './status.ts';
 
 const usage = `usage: npm run testbed -- COMMAND
 
+  up [--audit]              starts clusters a and b; returns at once when they run
+  down                      stops them and removes every trace
+  status                    what runs
+  kubeconfig [a|b]          path of the kubeconfig with contexts a and b, or of one cluster's
+  load-image FILE|NAME…     imports image archives into all nodes; NAME is one of test/images
   apiserver [--dir DIR]     one etcd and kube-apiserver without nodes: prints its kubeconfig, runs until interrupted
   binaries                  builds what the test bed needs into the cache
 `;
@@ -15,6 +25,25 @@ const usage = `usage: npm run testbed -- COMMAND
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  up: async (args) => {
+    const { values } = parseArgs({ args: [...args], options: { audit: { type: 'boolean' } } });
+    await bringUp({ report, audit: values.audit === true ? 'On' : 'Off' });
+  },
+  down: () => bringDown(report),
+  status: async () => {
+    for (const line of await describeBed(findPlaces())) process.stdout.write(`${line}\n`);
+  },
+  kubeconfig: async ([name]) => {
+    const cluster = name === undefined ? undefined : parseClusterName(name);
+    if (name !== undefined && cluster === undefined) throw new Error(`there is no cluster ${name}: a or b`);
+    process.stdout.write(`${kubeconfigPlace(findPlaces(), cluster)}\n`);
+  },
+  'load-image': async (args) => {
+    for (const arg of args) {
+      const name = parseImageName(arg);
+      await loadImage(name === undefined ? arg : await ensureImage(name, report));
+    }
+  },
   apiserver: async (args) => {
     const { values } = parseArgs({ args: [...args], options: { dir: { type: 'string' } } });
     await using server = await startApiServer({ report, ...(values.dir === undefined ? {} : { dir: values.dir }) });

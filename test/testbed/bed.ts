@@ -1,0 +1,193 @@
+/**
+ * The whole bed: `bringUp`, `bringDown`, `observeBed`. At most one bed per
+ * state folder; commands on it wait for one another.
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureImage } from '../images/images.ts';
+import { startDns } from './addons.ts';
+import { answersReadyz } from './apiserver.ts';
+import { allBinaries, ensureBinaries, type Report } from './binaries.ts';
+import { ensureBedCgroup, findLeftCgroups, killBedCgroup, listBedProcesses, removeBedCgroups } from './cgroups.ts';
+import { type StartedCluster, startCluster } from './cluster.ts';
+import { createDaemons, findDaemon, listDaemons } from './daemons.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { isAlive, withLock } from './lock.ts';
+import { createNetwork, createPodRoutes, findNetworkLeftovers, removeNetwork } from './network.ts';
+import { enterNode, importImage, waitFor } from './node.ts';
+import { nodeMounts, volumesFolder } from './node-configs.ts';
+import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, type Places } from './places.ts';
+import { listClusters, listNodes, planBed, serverUrl } from './plan.ts';
+import { requirePackages } from './require-packages.ts';
+import { runCommand } from './run-command.ts';
+import { startStorage } from './storage.ts';
+
+export interface UpOptions {
+  readonly report: Report;
+  readonly audit?: 'On' | 'Off';
+}
+
+export type BedState = 'Up' | 'Broken' | 'Down';
+
+const readyLimitMs = 90_000;
+const readyMark = 'ready';
+
+/** Returns at once on a healthy bed; a broken one is taken down first and its data are lost. */
+export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<void> {
+  const places = findPlaces();
+  await requirePackages();
+  const binaries = await ensureBinaries(allBinaries, report);
+  const pause = await ensureImage('pause', report);
+  await locked(places, report, async () => {
+    const state = await observeState(places);
+    if (state === 'Up') {
+      report('the test bed is up already');
+      return;
+    }
+    if (state === 'Broken') {
+      report('the test bed is broken (a process or an API server is gone): starting it anew');
+      await takeDown(places, report);
+    }
+    const startedAt = Date.now();
+    const since = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
+    const plan = planBed();
+    await prepareFolders(places);
+    await createNetwork(plan, places.state);
+    const daemons = createDaemons(places.state, await ensureBedCgroup());
+    const started = await Promise.all(
+      listClusters(plan).map(async (cluster) => {
+        const inputs = { places, binaries, daemons, cluster, report, audit };
+        const running = await startCluster(inputs);
+        report(`[${since()}] cluster ${cluster.name}: control plane ready, kubelets started`);
+        await Promise.all(running.nodes.map(({ prepared }) => importImage(prepared.enter, pause)));
+        await startDns(inputs, running);
+        await startStorage(inputs, running);
+        return running;
+      }),
+    );
+    await createPodRoutes(plan);
+    await writeKubeconfig(
+      kubeconfigPlace(places),
+      started.map(({ kubeconfig }) => kubeconfig),
+    );
+    for (const running of started) {
+      await waitForNodes(places, running);
+      report(`[${since()}] cluster ${running.cluster.name}: nodes Ready`);
+    }
+    await writeFile(join(places.state, readyMark), '');
+  });
+}
+
+/** Stops and removes everything; works on a half-built or killed bed, and on none. */
+export async function bringDown(report: Report): Promise<void> {
+  const places = findPlaces();
+  await locked(places, report, () => takeDown(places, report));
+}
+
+/** Imports an archive into every node. @param archive docker archive or OCI layout, as a tar. */
+export async function loadImage(archive: string): Promise<void> {
+  const places = findPlaces();
+  if (!existsSync(archive)) throw new Error(`there is no file ${archive}`);
+  await Promise.all(
+    listNodes(planBed()).map(async (node) => {
+      const holder = await findDaemon(places.state, `${node.name}-holder`);
+      if (holder === undefined) throw new Error(`node ${node.name} does not run: npm run testbed -- up`);
+      await importImage(enterNode(holder.pid), archive);
+    }),
+  );
+}
+
+export async function observeState(places: Places): Promise<BedState> {
+  const daemons = await listDaemons(places.state);
+  if (daemons.length === 0 && (await findLeftovers(places)).length === 0) return 'Down';
+  if (!existsSync(join(places.state, readyMark)) || !daemons.every(isAlive)) return 'Broken';
+  const answers = await Promise.all(
+    listClusters(planBed()).map(async (cluster) => {
+      const ca = await readFile(join(clusterPlace(places, cluster.name), 'pki', 'ca.crt'));
+      return answersReadyz(serverUrl(cluster), ca);
+    }),
+  );
+  return answers.every(Boolean) ? 'Up' : 'Broken';
+}
+
+/** Everything of a bed that is still on this machine, in words; empty after `down`. */
+export async function findLeftovers(places: Places): Promise<readonly string[]> {
+  const processes = await listBedProcesses();
+  const network = await findNetworkLeftovers(planBed());
+  const loops = (await runCommand('losetup', ['-a'])).split('\n').filter((line) => line.includes(places.state));
+  const mounts = (await readFile('/proc/self/mounts', 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes(places.state));
+  return [
+    ...processes.map((pid) => `process ${pid}`),
+    ...network.map((line) => `network: ${line}`),
+    ...loops.map((line) => `loop device: ${line}`),
+    ...mounts.map((line) => `mount: ${line}`),
+    ...(await findLeftCgroups()).map((folder) => `cgroup: ${folder}`),
+    ...(existsSync(places.state) ? [`folder: ${places.state}`] : []),
+  ];
+}
+
+/** Fails at once when a program of the bed ended, with the end of its log. */
+async function waitForNodes(places: Places, { cluster, kubectl }: StartedCluster): Promise<void> {
+  const nodes = cluster.nodes.map((node) => `node/${node.name}`);
+  const isReady = async () => {
+    const dead = (await listDaemons(places.state)).find((daemon) => !isAlive(daemon));
+    if (dead !== undefined) {
+      const log = await readFile(join(logPlace(places), `${dead.name}.log`), 'utf8');
+      throw new Error(`${dead.name} ended:\n${log.slice(-2000)}`);
+    }
+    return kubectl(['wait', '--for=condition=Ready', '--timeout=2s', ...nodes]).then(
+      () => true,
+      () => false,
+    );
+  };
+  await waitFor(`cluster ${cluster.name}'s nodes`, isReady, readyLimitMs);
+}
+
+async function takeDown(places: Places, report: Report): Promise<void> {
+  await killBedCgroup();
+  await waitFor('the loop devices', async () => !(await runCommand('losetup', ['-a'])).includes(places.state));
+  await removeNetwork(planBed(), places.state);
+  await removeBedCgroups();
+  await removeFolders(places);
+  await rm(places.state, { recursive: true, force: true });
+  const left = await findLeftovers(places);
+  if (left.length > 0) throw new Error(`the test bed left something behind:\n  ${left.join('\n  ')}`);
+  report('the test bed is down; nothing is left of it');
+}
+
+function locked<T>(places: Places, report: Report, action: () => Promise<T>): Promise<T> {
+  return withLock(
+    `${places.state}.lock`,
+    (pid) => report(`process ${pid} works on the test bed: waiting for it`),
+    action,
+  );
+}
+
+/** Mount points have to exist on the host; those we make are remembered, to be removed again. */
+async function prepareFolders(places: Places): Promise<void> {
+  await mkdir(places.state, { recursive: true });
+  await chmod(places.state, 0o700);
+  const made: string[] = [];
+  for (const folder of [...nodeMounts.map(([, seenAt]) => seenAt), volumesFolder]) {
+    const first = await mkdir(folder, { recursive: true });
+    if (first !== undefined) made.push(...pathsBetween(first, folder));
+    await writeFile(join(places.state, 'made-folders'), made.join('\n'));
+  }
+}
+
+async function removeFolders(places: Places): Promise<void> {
+  const text = await readFile(join(places.state, 'made-folders'), 'utf8').catch(() => '');
+  for (const folder of text.split('\n').filter(Boolean).reverse()) {
+    await rmdir(folder).catch(() => {
+      // Someone else put something there meanwhile: then it is theirs.
+    });
+  }
+}
+
+function pathsBetween(first: string, last: string): readonly string[] {
+  const below = last.slice(first.length).split('/').filter(Boolean);
+  return [first, ...below.map((_, index) => join(first, ...below.slice(0, index + 1)))];
+}
