@@ -1,0 +1,288 @@
+/**
+ * Two clusters on fakes with the migration feature on both sides, joined without a network: requests go straight to the
+ * other side's routes, and a pair of mover jobs moves a volume's content when both run. Time is the test's.
+ */
+import { applyDefaults, parse, renderCrd } from '../../../crds/schema/index.ts';
+import { allKinds, type Migration, type MigrationSpecInput, migrations } from '../../../crds/v1alpha1/index.ts';
+import { memoryDriver } from '../../../drivers/memory/memory-driver.ts';
+import { memoryStorage } from '../../../drivers/memory/memory-storage.ts';
+import type { KubeClient } from '../../../kube/client/client.ts';
+import { type CustomResourceDefinition, core } from '../../../kube/client/core.ts';
+import { type ManualClock, manualClock } from '../../../kube/clock.ts';
+import { StorkError } from '../../../kube/errors.ts';
+import { type FakeApiServer, fakeApiServer } from '../../../kube/fake/fake-api-server.ts';
+import { silentLog } from '../../../kube/log.ts';
+import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
+import { runMachine } from '../../../kube/runtime/run-machine.ts';
+import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
+import type { PairFacts, Peer, PeerCall, PeerRoute } from '../../peer/peer.ts';
+import { createRuleRunner } from '../../rule/rule-runner.ts';
+import type { DestinationServices } from '../destination/destination-services.ts';
+import { receive } from '../destination/receive.ts';
+import { destinationRoutes } from '../destination/routes.ts';
+import { createRecords } from '../records.ts';
+import { collectMigration } from '../source/collect.ts';
+import { migrationMachine } from '../source/migration-machine.ts';
+import type { SourceServices } from '../source/source-services.ts';
+import { type StorageWorld, storageWorld } from './fake-storage-world.ts';
+
+export const agentNamespace = 'stork-system';
+const pairId = 'pair-1';
+
+export interface Side {
+  readonly name: 'a' | 'b';
+  readonly server: FakeApiServer;
+  readonly client: KubeClient;
+  readonly world: StorageWorld;
+  readonly source: SourceServices;
+  readonly destination: DestinationServices;
+  readonly gates: Map<string, () => Promise<GateAnswer>>;
+  readonly scaledDown: string[];
+}
+
+export interface TwoClusters {
+  readonly clock: ManualClock;
+  readonly a: Side;
+  readonly b: Side;
+  /** Flips to `No` to cut the link. */
+  link: { ready: 'Yes' | 'No' };
+  migrate(from: Side, name: string, spec: Partial<MigrationSpecInput>): Promise<void>;
+  /** Drives both agents until the migration has ended; the status it ended with. */
+  finish(from: Side, name: string, effects?: EffectRecorder): Promise<NonNullable<Migration['status']>>;
+  /** One look of each controller and of storage. */
+  turn(from: Side, name: string, effects?: EffectRecorder): Promise<void>;
+}
+
+export function twoClusters(): TwoClusters {
+  const clock = manualClock();
+  const link: TwoClusters['link'] = { ready: 'Yes' };
+  const routes = new Map<string, readonly PeerRoute[]>();
+  const peerTo = (name: 'a' | 'b') => directPeer(name, link, () => routes.get(name) ?? []);
+  const a = makeSide('a', clock, peerTo('b'));
+  const b = makeSide('b', clock, peerTo('a'));
+  for (const side of [a, b]) routes.set(side.name, destinationRoutes({ services: side.destination, wake: () => {} }));
+  const stop = new AbortController();
+  const turn = async (from: Side, name: string, effects?: EffectRecorder) => {
+    const to = from === a ? b : a;
+    const machine = migrationMachine(from.source);
+    await runMachine(machine, { client: from.client, clock, log: silentLog(), effects })(`db/${name}`, stop.signal);
+    for (const { value } of await to.destination.records.listReceives())
+      await receive(to.destination, value.request.run);
+    await runMovers(from, to);
+    await Promise.all([from.world.settle(), to.world.settle()]);
+    await clock.advance(1000);
+  };
+  return {
+    clock,
+    a,
+    b,
+    link,
+    turn,
+    async migrate(from, name, spec) {
+      const object = {
+        apiVersion: migrations.apiVersion,
+        kind: 'Migration',
+        metadata: { name, namespace: 'db' },
+        spec: { clusterPair: 'pair', namespaces: ['db'], ...spec },
+      };
+      await from.client.create(migrations, applyDefaults(migrations.schema, object));
+    },
+    async finish(from, name, effects) {
+      for (let turns = 0; turns < 200; turns++) {
+        await turn(from, name, effects);
+        const { status } = await from.client.get(migrations, { namespace: 'db', name });
+        if (status?.finishTimestamp !== undefined && status.status !== 'InProgress') return status;
+      }
+      const { status } = await from.client.get(migrations, { namespace: 'db', name });
+      throw new Error(`migration ${name} has not ended: ${JSON.stringify(status)}`);
+    },
+  };
+}
+
+function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
+  const server = fakeApiServer({ clock });
+  for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
+  const client = server.client();
+  const storage = memoryStorage(() => clock.now());
+  const world = storageWorld(server, storage);
+  const driver = memoryDriver({ storage });
+  const gates = new Map<string, () => Promise<GateAnswer>>();
+  const scaledDown: string[] = [];
+  const shared = {
+    client,
+    clock,
+    log: silentLog(),
+    agentNamespace,
+    records: createRecords(client, agentNamespace),
+    moverJobs: world.jobs,
+    driverFor: (volume: { readonly pv: Parameters<typeof driver.owns>[0]['pv'] }) =>
+      driver.owns(volume) ? driver : undefined,
+  };
+  const runs = { open: () => ({ report: undefined, bytesPerSecond: 0 }), close: () => {} };
+  const source: SourceServices = {
+    ...shared,
+    cluster: name,
+    peers: { find: async () => peer, findById: () => peer },
+    runs,
+    rules: createRuleRunner({ client, clock }),
+    collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
+  };
+  const destination: DestinationServices = {
+    ...shared,
+    runs: { open: (run, gate) => void gates.set(run, gate), close: (run) => void gates.delete(run) },
+    asPeer: () => client,
+    applyObjects: async ({ objects }) =>
+      objects.map(({ kind, metadata }) => ({
+        group: '',
+        version: 'v1',
+        kind,
+        namespace: String(metadata.namespace ?? ''),
+        name: metadata.name,
+        result: 'Created',
+        reason: '',
+      })),
+    activate: async () => ({ messages: [], failures: [] }),
+    async scaleDown(_, namespace, pods) {
+      for (const pod of pods) await client.delete(core.pods, { namespace, name: pod }, { gracePeriodSeconds: 0 });
+      scaledDown.push(...pods);
+    },
+  };
+  server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
+  server.seed(core.storageClasses, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'fast' },
+    provisioner: 'memory.stork.test',
+  });
+  return { name, server, client, world, source, destination, gates, scaledDown };
+}
+
+const pair: PairFacts = {
+  id: pairId,
+  uid: 'uid-1',
+  namespace: agentNamespace,
+  name: 'pair',
+  cluster: 'other',
+  grant: { namespaces: ['*'], directions: ['Receive', 'Send'], clusterScopedKinds: [], serviceAccount: 'stork-peer' },
+};
+
+function directPeer(cluster: 'a' | 'b', link: TwoClusters['link'], routes: () => readonly PeerRoute[]): Peer {
+  const notReady = { ready: 'No', code: 'Disconnected', message: 'the link is cut' } as const;
+  return {
+    pairId,
+    pair: `${agentNamespace}/pair`,
+    cluster,
+    grant: pair.grant,
+    get state() {
+      return link.ready === 'Yes' ? ({ ready: 'Yes' } as const) : notReady;
+    },
+    link: {
+      state: 'Connected',
+      code: 'Connected',
+      message: '',
+      roundTripMs: 1,
+      clockSkewMs: 0,
+      lastSeen: undefined,
+      cluster,
+      version: '0',
+    },
+    async request<Out>(call: PeerCall<Out>): Promise<Out> {
+      if (link.ready === 'No')
+        throw new StorkError({ code: 'PeerNotConnected', message: 'the link is cut', retryable: true });
+      const found = routes().map((route) => ({ route, params: matchPath(route.path, call.path) }));
+      const hit = found.find(
+        ({ route, params }) => route.kind === 'json' && route.method === call.method && params !== undefined,
+      );
+      if (hit?.route.kind !== 'json') throw new Error(`no route ${call.method} ${call.path}`);
+      const body =
+        hit.route.body === undefined ? undefined : parse(hit.route.body, JSON.parse(JSON.stringify(call.body)));
+      const { signal } = new AbortController();
+      const answer = await hit.route.answer({
+        pair,
+        params: hit.params ?? {},
+        query: new URLSearchParams(),
+        body,
+        operation: undefined,
+        signal,
+      });
+      return parse(call.answer, JSON.parse(JSON.stringify(answer)));
+    },
+    openStream: () => Promise.reject(new Error('movers are simulated')),
+  };
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, segment] of wanted.entries()) {
+    if (segment.startsWith(':')) params[segment.slice(1)] = decodeURIComponent(given[index] ?? '');
+    else if (segment !== given[index]) return undefined;
+  }
+  return params;
+}
+
+/** When both movers of a run are there, the content crosses, as the real ones' contract says. */
+async function runMovers(from: Side, to: Side): Promise<void> {
+  for (const source of from.world.jobs.running.values()) {
+    const sink = [...to.world.jobs.running.values()].find(
+      ({ request }) => request.run === source.request.run && request.role === 'destination',
+    );
+    if (sink === undefined || sink.sight.job !== 'Running' || source.request.role !== 'source') continue;
+    const changed = sink.request.volumes.find(
+      ({ claim, expectDigest }) =>
+        expectDigest !== undefined && digestOf(to.world.contentOf(sink.request.namespace, claim)) !== expectDigest,
+    );
+    if (changed !== undefined) {
+      sink.sight = { job: 'Ended', result: aResult(source.request.run, 'DestinationChanged', []), failure: undefined };
+      continue;
+    }
+    if (sink.request.mode === 'update') {
+      const answer = await to.gates.get(sink.request.run)?.();
+      if (answer?.state !== 'Go') continue;
+    }
+    const volumes: { name: string; content: string }[] = [];
+    for (const [index, volume] of sink.request.volumes.entries()) {
+      const content = from.world.contentOf(source.request.namespace, source.request.volumes[index]?.claim ?? '') ?? '?';
+      await to.world.write(sink.request.namespace, volume.claim, content);
+      volumes.push({ name: volume.name, content });
+    }
+    for (const job of [source, sink])
+      job.sight = { job: 'Ended', result: aResult(job.request.run, 'Complete', volumes), failure: undefined };
+  }
+}
+
+export const digestOf = (content: string | undefined): string => `sha256:${content}`;
+
+function aResult(
+  run: string,
+  outcome: MoverResult['outcome'],
+  volumes: readonly { readonly name: string; readonly content: string }[],
+): MoverResult {
+  return {
+    version: 1,
+    run,
+    role: 'destination',
+    outcome,
+    code: outcome,
+    message: outcome === 'Complete' ? 'all equal' : 'the volume was written since our last sync',
+    retryable: false,
+    volumes: volumes.map(({ name, content }) => ({
+      name,
+      digest: digestOf(content),
+      files: 1,
+      bytes: content.length,
+      bytesRead: content.length,
+      bytesSent: content.length,
+      blocksSent: 1,
+      warnings: {},
+      degraded: {},
+    })),
+  };
+}
+
+/** The renderer makes what the API server takes; its type is looser than client-node's. */
+function assertDefinition(rendered: { readonly spec: unknown }): Pick<CustomResourceDefinition, 'spec'> {
+  return rendered as Pick<CustomResourceDefinition, 'spec'>;
+}
