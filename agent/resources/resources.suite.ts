@@ -1,0 +1,423 @@
+/**
+ * What collecting, applying and activating promise, on any API server: resources.test.ts runs it on the fake,
+ * test/conformance/resources.conformance.ts on a real kube-apiserver.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { AnyObject, KubeClient, Resource } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { activateNamespace, deactivateNamespace } from './activation.ts';
+import { applyObjects, identityOfServiceAccount } from './apply/apply-objects.ts';
+import type { ApplyGrant } from './apply/decide-apply.ts';
+import { collectResources } from './collect/collect-resources.ts';
+import { at } from './fields.ts';
+import { storkNames } from './names.ts';
+import { orderObjects } from './order-objects.ts';
+import { transformObject } from './transform/transform-object.ts';
+
+export interface ResourcesWorld {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** A name no other test of this world has. */
+  freshNamespace(): Promise<string>;
+  /** `Full`: schemas, immutable fields, allocated ports and RBAC are checked, too. */
+  readonly checks: 'Full' | 'Objects';
+}
+
+/** The ServiceAccount that the world lets do everything, and one that may do nothing. */
+export const peerAccount = 'stork-system/stork-peer';
+export const powerlessAccount = 'stork-system/nobody';
+
+const pairId = 'pair-1';
+const deployments: Resource = { ...anyOf(core.deployments) };
+const configMaps: Resource = { ...anyOf(core.configMaps) };
+const cronJobs: Resource = { ...anyOf(core.cronJobs) };
+
+export function describeResources(name: string, world: () => ResourcesWorld): void {
+  const everything: ApplyGrant = { namespaces: ['*'], clusterScopedKinds: ['*'] };
+
+  const apply = (objects: readonly AnyObject[], grant = everything, account = peerAccount) => {
+    const { client, clock } = world();
+    const migration = { namespace: 'shop', name: 'm1', time: clock.now().toISOString() };
+    const identity = identityOfServiceAccount(account);
+    return applyObjects({ client, clock, identity }, { objects, pairId, migration, grant });
+  };
+  const resultsOf = async (objects: readonly AnyObject[]) => (await apply(objects)).map(({ result }) => result);
+  const sent = (object: AnyObject) =>
+    transformObject(object, {
+      pairId,
+      namespaces: [object.metadata.namespace ?? ''],
+      serviceAddresses: 'Clear',
+      registrations: [],
+    });
+  const get = (resource: Resource, namespace: string, objectName: string) =>
+    world().client.get(resource, { namespace, name: objectName });
+
+  describe(`applying on ${name}`, () => {
+    it('creates a workload at rest and leaves its count to whoever activates or scales it', async () => {
+      const namespace = await world().freshNamespace();
+      const [first] = await apply([sent(deployment(namespace, { replicas: 3 }))]);
+      assert.equal(first?.result, 'Created', String(first?.reason));
+      const made = await get(deployments, namespace, 'web');
+      assert.equal(at(made, ['spec', 'replicas']), 0);
+      assert.equal(made.metadata.annotations?.[storkNames.migrationReplicas], '3');
+      assert.equal(made.metadata.labels?.[storkNames.migrated], 'true');
+
+      const activated = await activateNamespace({ client: world().client }, namespace);
+      assert.deepEqual(activated.messages, [`Updated replicas for deployment ${namespace}/web to 3`]);
+      assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 3);
+
+      assert.deepEqual(await resultsOf([sent(deployment(namespace, { replicas: 2, image: 'web:2' }))]), ['Updated']);
+      const synced = await get(deployments, namespace, 'web');
+      assert.equal(at(synced, ['spec', 'replicas']), 3);
+      assert.match(JSON.stringify(synced.spec), /web:2/);
+
+      const patch = { type: 'merge', body: { spec: { replicas: 7 } } } as const;
+      await world().client.patch(deployments, { namespace, name: 'web' }, patch, { fieldManager: 'autoscaler' });
+      assert.deepEqual(await resultsOf([sent(deployment(namespace, { replicas: 2, image: 'web:3' }))]), ['Updated']);
+      assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 7);
+    });
+
+    it('follows the count of the source while the workload rests', async () => {
+      const namespace = await world().freshNamespace();
+      await apply([sent(deployment(namespace, { replicas: 3 }))]);
+      await apply([sent(deployment(namespace, { replicas: 5 }))]);
+      assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 0);
+      await activateNamespace({ client: world().client }, namespace);
+      assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 5);
+    });
+
+    it('does not write what is as it should be', async () => {
+      const namespace = await world().freshNamespace();
+      const objects = [sent(configMap(namespace)), sent(deployment(namespace, {}))];
+      assert.deepEqual(await resultsOf(objects), ['Created', 'Created']);
+      const before = await get(deployments, namespace, 'web');
+      assert.deepEqual(await resultsOf(objects), ['Unchanged', 'Unchanged']);
+      const afterwards = await get(deployments, namespace, 'web');
+      assert.equal(afterwards.metadata.resourceVersion, before.metadata.resourceVersion);
+    });
+
+    it('leaves an object that is not ours, and says so', async () => {
+      const namespace = await world().freshNamespace();
+      const { client } = world();
+      await client.create(configMaps, configMap(namespace, { key: 'theirs' }));
+      const [applied] = await apply([sent(configMap(namespace))]);
+      assert.equal(applied?.result, 'Conflict');
+      assert.match(applied?.reason ?? '', /did not come by a migration/);
+      assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'theirs' });
+    });
+
+    it('takes an object with the same content for what it is', async () => {
+      const namespace = await world().freshNamespace();
+      await world().client.create(configMaps, configMap(namespace));
+      assert.deepEqual(await resultsOf([sent(configMap(namespace))]), ['Unchanged']);
+    });
+
+    it('knows its own original when it comes back', async () => {
+      const namespace = await world().freshNamespace();
+      const original = await world().client.create(configMaps, configMap(namespace), { fieldManager: 'stork' });
+      const there = configMap(namespace, { key: 'changed there' }, 'uid-there');
+      const marks = { [storkNames.migrationPair]: pairId, [storkNames.sourceUid]: original.metadata.uid ?? '' };
+      const returning = sent({ ...there, metadata: { ...there.metadata, annotations: marks } });
+      await apply([returning]);
+      const [applied] = await apply([returning]);
+      assert.notEqual(applied?.reason?.includes('did not come by a migration'), true, String(applied?.reason));
+      const stranger = sent({ ...there, metadata: { ...there.metadata, name: 'other', annotations: marks } });
+      await world().client.create(configMaps, {
+        ...configMap(namespace, { key: 'x' }),
+        metadata: { name: 'other', namespace },
+      });
+      assert.deepEqual(await resultsOf([stranger]), ['Conflict']);
+    });
+
+    it('never takes a field that another manager owns, and names the owner', async () => {
+      const namespace = await world().freshNamespace();
+      await apply([sent(configMap(namespace))]);
+      const patch = { type: 'merge', body: { data: { key: 'edited' } } } as const;
+      await world().client.patch(configMaps, { namespace, name: 'settings' }, patch, { fieldManager: 'kubectl-edit' });
+      const [applied] = await apply([sent(configMap(namespace, { key: 'newer', more: 'x' }))]);
+      assert.equal(applied?.result, 'Conflict');
+      assert.match(applied?.reason ?? '', /kubectl-edit/);
+      assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'edited' });
+    });
+
+    it('removes what the source removed, but nothing of others', async () => {
+      const namespace = await world().freshNamespace();
+      await apply([sent(configMap(namespace, { a: '1', b: '2' }))]);
+      const patch = { type: 'merge', body: { data: { local: 'x' } } } as const;
+      await world().client.patch(configMaps, { namespace, name: 'settings' }, patch, { fieldManager: 'someone' });
+      assert.deepEqual(await resultsOf([sent(configMap(namespace, { a: '1' }))]), ['Updated']);
+      assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { a: '1', local: 'x' });
+    });
+
+    it('merges into a ServiceAccount that is there', async () => {
+      const namespace = await world().freshNamespace();
+      const accounts: Resource = { ...anyOf(core.serviceAccounts) };
+      const account = (fields: Readonly<Record<string, unknown>>): AnyObject => ({
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'shop', namespace },
+        ...fields,
+      });
+      await world().client.create(accounts, account({ imagePullSecrets: [{ name: 'local' }] }));
+      const incoming = account({ imagePullSecrets: [{ name: 'registry' }], automountServiceAccountToken: false });
+      assert.deepEqual(await resultsOf([sent(incoming)]), ['Updated']);
+      const merged = await get(accounts, namespace, 'shop');
+      assert.deepEqual(merged.imagePullSecrets, [{ name: 'local' }, { name: 'registry' }]);
+      assert.equal(merged.automountServiceAccountToken, false);
+      assert.deepEqual(await resultsOf([sent(incoming)]), ['Unchanged']);
+    });
+
+    it('creates and updates what server-side apply cannot express', async () => {
+      const namespace = await world().freshNamespace();
+      const env = [
+        { name: 'TZ', value: 'UTC' },
+        { name: 'TZ', value: 'CET' },
+      ];
+      const [made] = await apply([sent(deployment(namespace, { env }))]);
+      assert.equal(made?.result, 'Created', String(made?.reason));
+      const [updated] = await apply([sent(deployment(namespace, { env, image: 'web:2' }))]);
+      assert.equal(updated?.result, 'Updated', String(updated?.reason));
+      const live = await get(deployments, namespace, 'web');
+      assert.match(JSON.stringify(live.spec), /web:2/);
+      assert.equal(at(live, ['spec', 'replicas']), 0);
+      await activateNamespace({ client: world().client }, namespace);
+      assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 1);
+    });
+
+    it('writes only what the grant covers', async () => {
+      const namespace = await world().freshNamespace();
+      const grant = { namespaces: ['elsewhere'], clusterScopedKinds: [] };
+      const [inside] = await apply([sent(configMap(namespace))], grant);
+      assert.equal(inside?.result, 'Failed');
+      assert.match(inside?.reason ?? '', /not in the pair's grant/);
+      const priority = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'p' }, value: 1 };
+      const [cluster] = await apply([sent(priority)], grant);
+      assert.match(cluster?.reason ?? '', /PriorityClass\.scheduling\.k8s\.io/);
+    });
+
+    it('refuses a kind that the destination lacks, by name', async () => {
+      const namespace = await world().freshNamespace();
+      const odd = { apiVersion: 'odd.example.com/v1', kind: 'Odd', metadata: { name: 'o', namespace } };
+      const [applied] = await apply([odd]);
+      assert.equal(applied?.result, 'Failed');
+      assert.match(applied?.reason ?? '', /does not serve odd\.example\.com\/v1 Odd/);
+    });
+
+    it('creates namespaces and never changes them', async () => {
+      const namespace = await world().freshNamespace();
+      const object = (labels: Readonly<Record<string, string>>, objectName: string) =>
+        sent({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: objectName, labels } });
+      const fresh = `${namespace}-new`;
+      assert.deepEqual(await resultsOf([object({ team: 'a' }, fresh), object({ team: 'b' }, namespace)]), [
+        'Created',
+        'Unchanged',
+      ]);
+      const made = await world().client.get(core.namespaces, { name: fresh });
+      assert.equal(made.metadata.labels?.team, 'a');
+      const kept = await world().client.get(core.namespaces, { name: namespace });
+      assert.equal(kept.metadata.labels?.team, undefined);
+    });
+  });
+
+  describe(`activating on ${name}`, () => {
+    it('stops and starts every workload of a namespace, each time in Stork’s words', async () => {
+      const namespace = await world().freshNamespace();
+      const { client } = world();
+      await client.create(deployments, deployment(namespace, { replicas: 2 }));
+      await client.create(cronJobs, cronJob(namespace, { suspend: false }));
+      const stopped = await deactivateNamespace({ client }, namespace);
+      assert.deepEqual(stopped.messages.toSorted(), [
+        `Updated replicas for deployment ${namespace}/web to 0`,
+        `Updated suspend option for cronjob ${namespace}/report to true`,
+      ]);
+      assert.deepEqual(await deactivateNamespace({ client }, namespace), { messages: [], failures: [], unchanged: 2 });
+      const started = await activateNamespace({ client }, namespace);
+      assert.deepEqual(started.messages.toSorted(), [
+        `Updated replicas for deployment ${namespace}/web to 2`,
+        `Updated suspend option for cronjob ${namespace}/report to false`,
+      ]);
+      assert.deepEqual(started.failures, []);
+    });
+
+    it('does not wake a CronJob that slept before', async () => {
+      const namespace = await world().freshNamespace();
+      const { client } = world();
+      await apply([sent(cronJob(namespace, { suspend: true }))]);
+      await activateNamespace({ client }, namespace);
+      assert.equal(at(await get(cronJobs, namespace, 'report'), ['spec', 'suspend']), true);
+    });
+
+    it('starts nothing that carries no count', async () => {
+      const namespace = await world().freshNamespace();
+      await world().client.create(deployments, deployment(namespace, { replicas: 0 }));
+      const started = await activateNamespace({ client: world().client }, namespace);
+      assert.deepEqual(started.messages, []);
+    });
+  });
+
+  describe(`collecting on ${name}`, () => {
+    it('takes along what belongs to the namespace, in the order in which it can be made', async () => {
+      const namespace = await world().freshNamespace();
+      const { client } = world();
+      await client.create(deployments, deployment(namespace, {}));
+      await client.create(configMaps, configMap(namespace));
+      await client.create(configMaps, { ...configMap(namespace), metadata: { name: 'kube-root-ca.crt', namespace } });
+      await client.create(cronJobs, cronJob(namespace, {}));
+      const collected = await collectResources({ client }, { namespaces: [namespace], registrations: [] });
+      const waves = orderObjects(collected.objects).map((wave) => wave.map((object) => object.kind));
+      assert.deepEqual(waves, [['Namespace'], ['ConfigMap'], ['CronJob', 'Deployment']]);
+      assert.deepEqual(
+        collected.skipped.map(({ ref, reason }) => [ref.name, reason]),
+        [['kube-root-ca.crt', 'every cluster makes its own']],
+      );
+      assert.deepEqual(collected.unreadable, []);
+    });
+
+    it('takes what selectors, exclusions and annotations leave', async () => {
+      const namespace = await world().freshNamespace();
+      const { client } = world();
+      const labelled = (objectName: string, metadata: Readonly<Record<string, unknown>>): AnyObject => ({
+        ...configMap(namespace),
+        metadata: { name: objectName, namespace, ...metadata },
+      });
+      await client.create(configMaps, labelled('a', { labels: { app: 'x' } }));
+      await client.create(configMaps, labelled('b', { labels: { app: 'x', tier: 'old' } }));
+      await client.create(configMaps, labelled('c', { labels: { app: 'y' } }));
+      await client.create(
+        configMaps,
+        labelled('d', { labels: { app: 'x' }, annotations: { [storkNames.skipResource]: 'true' } }),
+      );
+      const request = { namespaces: [namespace], registrations: [], selectors: { app: 'x' } };
+      const names = async (more: { readonly excludeResourceTypes?: readonly string[] }) => {
+        const excludeSelectors = { tier: 'old' };
+        const collected = await collectResources({ client }, { ...request, excludeSelectors, ...more });
+        return collected.objects.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
+      };
+      assert.deepEqual(await names({}), ['a']);
+      assert.deepEqual(await names({ excludeResourceTypes: ['configmap', 'NoSuchKind'] }), []);
+    });
+  });
+
+  describe(`applying on ${name}, refused by the server`, () => {
+    const full = () => (world().checks === 'Full' ? false : 'needs a real API server');
+
+    it('fails on an immutable field and keeps the object', async (test) => {
+      const skip = full();
+      if (skip !== false) return test.skip(skip);
+      const namespace = await world().freshNamespace();
+      await apply([sent(deployment(namespace, {}))]);
+      const { uid } = (await get(deployments, namespace, 'web')).metadata;
+      const [applied] = await apply([sent(deployment(namespace, { app: 'renamed' }))]);
+      assert.equal(applied?.result, 'Failed');
+      assert.match(applied?.reason ?? '', /spec\.selector.*immutable/);
+      assert.equal((await get(deployments, namespace, 'web')).metadata.uid, uid);
+    });
+
+    it('names a node port that is taken', async (test) => {
+      const skip = full();
+      if (skip !== false) return test.skip(skip);
+      const namespace = await world().freshNamespace();
+      const service = (objectName: string): AnyObject => ({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: objectName, namespace },
+        spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 80, nodePort: 30_123 }] },
+      });
+      const [first] = await apply([sent(service('one'))]);
+      assert.equal(first?.result, 'Created', String(first?.reason));
+      const [second] = await apply([sent(service('two'))]);
+      assert.equal(second?.result, 'Failed');
+      assert.match(second?.reason ?? '', /nodePort.*30123/);
+    });
+
+    it('writes with the rights of the granted ServiceAccount only', async (test) => {
+      const skip = full();
+      if (skip !== false) return test.skip(skip);
+      const namespace = await world().freshNamespace();
+      const [applied] = await apply([sent(configMap(namespace))], everything, powerlessAccount);
+      assert.equal(applied?.result, 'Failed');
+      assert.match(applied?.reason ?? '', /ServiceAccount may not/);
+    });
+
+    it('applies a custom resource right after its CRD', async () => {
+      const namespace = await world().freshNamespace();
+      const group = `${namespace}.example.com`;
+      const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+      const crd = {
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: `queues.${group}` },
+        spec: {
+          group,
+          scope: 'Namespaced',
+          names: { plural: 'queues', singular: 'queue', kind: 'Queue', listKind: 'QueueList' },
+          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+        },
+      };
+      const queue = { apiVersion: `${group}/v1`, kind: 'Queue', metadata: { name: 'q', namespace }, spec: { size: 3 } };
+      const [made] = await apply([sent(crd)]);
+      assert.equal(made?.result, 'Created', String(made?.reason));
+      const [first] = await apply([sent(queue)]);
+      assert.equal(first?.result, 'Created', String(first?.reason));
+      assert.deepEqual(await resultsOf([sent(crd), sent(queue)]), ['Unchanged', 'Unchanged']);
+    });
+  });
+}
+
+function anyOf(resource: {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}): Resource {
+  const { group, version, plural, kind, namespaced } = resource;
+  return { group, version, plural, kind, namespaced };
+}
+
+function deployment(
+  namespace: string,
+  fields: {
+    readonly replicas?: number;
+    readonly image?: string;
+    readonly env?: readonly unknown[];
+    readonly app?: string;
+  },
+): AnyObject {
+  const { replicas = 1, image = 'web:1', env = [], app = 'web' } = fields;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', namespace, labels: { app: 'web' } },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app } },
+      template: { metadata: { labels: { app } }, spec: { containers: [{ name: 'web', image, env }] } },
+    },
+  };
+}
+
+function configMap(
+  namespace: string,
+  fields: Readonly<Record<string, string>> = { key: 'ours' },
+  uid?: string,
+): AnyObject {
+  const metadata = { name: 'settings', namespace, ...(uid === undefined ? {} : { uid }) };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: fields };
+}
+
+function cronJob(namespace: string, fields: { readonly suspend?: boolean }): AnyObject {
+  const pod = { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name: 'report', namespace },
+    spec: {
+      schedule: '0 4 * * *',
+      suspend: fields.suspend ?? false,
+      jobTemplate: { spec: { template: { spec: pod } } },
+    },
+  };
+}
