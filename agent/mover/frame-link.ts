@@ -25,6 +25,7 @@ export interface FrameLink {
   receive(): Promise<Frame>;
   close(): void;
   readonly bytesSent: number;
+  readonly bytesReceived: number;
 }
 
 const headerBytes = 5;
@@ -37,6 +38,7 @@ const silenceLimitMs = 45_000;
 export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   let broken: LinkBroken | undefined;
   let bytesSent = 0;
+  let bytesReceived = 0;
   let silence: Disposable | undefined;
   let alive: Disposable | undefined;
   const onBroken = new Set<() => void>();
@@ -102,6 +104,7 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
           throw error instanceof StorkError ? error : (broken ?? error);
         });
         silence?.[Symbol.dispose]();
+        if (frame !== undefined) bytesReceived += headerBytes + frame.payload.length;
         if (frame === undefined) {
           breakWith('The stream ended');
           continue;
@@ -112,6 +115,9 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
     close: () => breakWith('The stream was closed by us'),
     get bytesSent() {
       return bytesSent;
+    },
+    get bytesReceived() {
+      return bytesReceived;
     },
   };
 }

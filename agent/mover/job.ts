@@ -70,6 +70,8 @@ export interface ScanJob {
   readonly root: ByteString;
   readonly units: readonly ScanUnit[];
   readonly pack: boolean;
+  /** Forget cached pages first, so that storage is what is read. */
+  readonly fromStorage: boolean;
 }
 
 /** Reads segments; `own` are truncated hashes (`ownHashBytes` each) of the receiver's blocks. */
@@ -85,11 +87,11 @@ export interface BlocksJob {
   readonly place: SegmentPlace;
 }
 
-/** Verifies a pack; writes it when `root` is given. The payload is in `pack` or at `source` of a blob file. */
+/** Verifies a pack; writes it when `root` is given. */
 export interface PutJob {
   readonly do: 'put';
   readonly root: ByteString | undefined;
-  readonly payload: Uint8Array | { readonly file: string; readonly offset: number; readonly length: number };
+  readonly payload: Uint8Array;
   readonly compressed: boolean;
   readonly rawLength: number;
   readonly parts: readonly PutPart[];

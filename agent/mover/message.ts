@@ -19,6 +19,8 @@ export interface Want {
   readonly item: number;
   /** The receiver's block hashes, shortened; undefined when it has nothing there. */
   readonly own: Uint8Array | undefined;
+  /** Answer without the payload: the receiver only wants to know how much it is. */
+  readonly countOnly: boolean;
 }
 
 export interface DataPart {
@@ -33,6 +35,8 @@ export interface DataMessage {
   readonly payload: Uint8Array;
   readonly compressed: boolean;
   readonly rawLength: number;
+  /** The payload's length also when it was left out. */
+  readonly payloadLength: number;
 }
 
 /** Raw bytes of one items message; more is split by the sender. */
@@ -101,8 +105,9 @@ export function decodeItems(payload: Buffer): { readonly first: number; readonly
 export function encodeWants(wants: readonly Want[]): readonly Uint8Array[] {
   const writer = byteWriter(1024);
   writer.number(wants.length);
-  for (const { item, own } of wants) {
+  for (const { item, own, countOnly } of wants) {
     writer.number(item);
+    writer.byte(countOnly ? 1 : 0);
     writer.bytes(own ?? new Uint8Array(0));
   }
   return [writer.take()];
@@ -114,8 +119,9 @@ export function decodeWants(payload: Buffer): readonly Want[] {
   if (count > wantsPerMessage) fail('ProtocolError', 'Too many wants in one message');
   return Array.from({ length: count }, () => {
     const item = reader.number();
+    const countOnly = reader.byte() === 1;
     const own = reader.bytes(blockCount(segmentBytes) * ownHashBytes);
-    return { item, own: own.length === 0 ? undefined : own };
+    return { item, own: own.length === 0 ? undefined : own, countOnly };
   });
 }
 
@@ -130,6 +136,7 @@ export function encodeData(message: DataMessage): readonly Uint8Array[] {
   }
   writer.byte(message.compressed ? 1 : 0);
   writer.number(message.rawLength);
+  writer.number(message.payloadLength);
   return [writer.take(), message.payload];
 }
 
@@ -145,7 +152,10 @@ export function decodeData(payload: Buffer): DataMessage {
   }));
   const compressed = reader.byte() === 1;
   const rawLength = reader.number();
-  return { parts, compressed, rawLength, payload: payload.subarray(reader.offset) };
+  const payloadLength = reader.number();
+  const rest = payload.subarray(reader.offset);
+  if (rest.length !== 0 && rest.length !== payloadLength) fail('ProtocolError', 'A payload has not the length it says');
+  return { parts, compressed, rawLength, payloadLength, payload: rest };
 }
 
 /** States of blocks as one byte when all are alike, else two bits each. */

@@ -2,7 +2,7 @@
  * Verifies a pack block by block against its segment hashes, then writes it. Nothing is written of a part that doesn't match.
  * Writing is idempotent: absolute offsets, holes where zeros belong.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Entry } from './entry.ts';
 import { blockStates, type PutAnswer, type PutJob, type PutPart } from './job.ts';
 import {
@@ -21,7 +21,7 @@ import { settle } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
-  const raw = unpack(payloadOf(job), job.compressed, job.rawLength);
+  const raw = unpack(job.payload, job.compressed, job.rawLength);
   const { root } = job;
   let bytesWritten = 0;
   const finished: Entry[] = [];
@@ -38,23 +38,6 @@ export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
 }
 
 type SegmentStates = Pick<PutPart, 'size' | 'segment' | 'states'>;
-
-function payloadOf({ payload }: PutJob): Uint8Array {
-  if (payload instanceof Uint8Array) return payload;
-  const fd = openSync(payload.file, constants.O_RDONLY);
-  try {
-    const bytes = Buffer.allocUnsafe(payload.length);
-    let done = 0;
-    while (done < bytes.length) {
-      const got = readSync(fd, bytes, done, bytes.length - done, payload.offset + done);
-      if (got === 0) fail('StagingDamaged', 'A staged pack is shorter than its record says', payload.file);
-      done += got;
-    }
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
-}
 
 function* blocksOf(
   part: SegmentStates,

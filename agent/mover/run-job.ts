@@ -58,7 +58,7 @@ function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls): ScanAnsw
       hashes.push(Buffer.alloc(hashBytes));
       continue;
     }
-    const segment = reader.read(job.root, place);
+    const segment = reader.read(job.root, place, job.fromStorage ? 'Storage' : 'Cache');
     bytesRead += segment.bytesRead;
     hashes.push(hashSegment(segment.hashes));
     if (segment.warning === 'vanished' && found !== undefined) gone.push(at);

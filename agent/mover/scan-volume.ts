@@ -20,6 +20,8 @@ export interface ScanOptions {
   readonly sizeBytes?: number | undefined;
   /** Contents of entries after this path come along as packs; of none when undefined, of all when ''. */
   readonly packAfter?: ByteString | undefined;
+  /** Read from storage rather than from the page cache, as far as the kernel lets us. */
+  readonly fromStorage?: boolean | undefined;
   readonly pool: WorkerPool;
   readonly syscalls: Syscalls;
   readonly signal?: AbortSignal | undefined;
@@ -49,7 +51,10 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   const inFlight: { readonly units: readonly ScanUnit[]; readonly answer: Promise<ScanAnswer> }[] = [];
   for (const units of batchesOf(found)) {
     signal?.throwIfAborted();
-    const answer = pool.run({ do: 'scan', root, units, pack: isPacked(units, options.packAfter) }, signal);
+    const answer = pool.run(
+      { do: 'scan', root, units, pack: isPacked(units, options.packAfter), fromStorage: options.fromStorage ?? false },
+      signal,
+    );
     // A rejection is seen when its turn comes; until then it must not count as unhandled.
     answer.catch(() => undefined);
     inFlight.push({ units, answer });

@@ -22,7 +22,7 @@ export interface ReadSegment {
 
 export interface SegmentReader {
   /** Reads one segment; `vanished` with zeros when the file is gone or no regular file any more. */
-  read(root: ByteString, place: SegmentPlace): ReadSegment;
+  read(root: ByteString, place: SegmentPlace, from?: 'Cache' | 'Storage'): ReadSegment;
   /** Closes the file kept open from the last read. */
   close(): void;
 }
@@ -45,12 +45,14 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
   };
   return {
     close,
-    read(root, place) {
+    read(root, place, from = 'Cache') {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = place.path === '' ? root : `${root}/${place.path}`;
+      const isReopened = open?.path !== path;
       const fd = fileAt(path);
       if (fd === undefined) return { ...hashedBlocks(bytes.fill(0)), bytesRead: 0, warning: 'vanished' };
+      if (from === 'Storage' && isReopened) syscalls.dropCache(fd);
       const offset = place.segment * segmentBytes;
       const bytesRead = isHole(syscalls, fd, place, offset, length) ? 0 : readFully(fd, bytes, offset, path);
       bytes.fill(0, bytesRead);

@@ -101,7 +101,11 @@ async function listen(stream: Stream, signal: AbortSignal): Promise<void> {
   for (;;) {
     const frame = await stream.link.receive();
     signal.throwIfAborted();
-    if (hear(stream, frame) === 'over') return;
+    if (hear(stream, frame) === 'over') {
+      // Heard: the receiver waits for this before it lets go of the stream.
+      await stream.link.send(frameTypes.control, encodeControl({ type: 'finish' }));
+      return;
+    }
     stream.run.noteProgress();
   }
 }
@@ -142,7 +146,8 @@ function hearControl(stream: Stream, control: Control): 'over' | 'more' {
       stream.cursor = 0;
       return 'more';
     case 'finish':
-      return run.volume === undefined ? 'over' : fail('ProtocolError', 'The peer finished before the last volume');
+      if (run.volume !== undefined) fail('ProtocolError', 'The peer finished before the last volume');
+      return 'over';
     case 'failure':
       throw failureOf(control.code, control.message);
     default:
@@ -208,7 +213,9 @@ async function serveWants(stream: Stream): Promise<'did' | 'idle'> {
     volume.noteSent(item, hash, states);
     return { item, hash, states, rawOffset };
   });
-  await stream.link.send(frameTypes.data, ...encodeData({ ...answer.pack, parts }));
+  const payloadLength = answer.pack.payload.length;
+  const payload = wants[0]?.countOnly === true ? new Uint8Array(0) : answer.pack.payload;
+  await stream.link.send(frameTypes.data, ...encodeData({ ...answer.pack, payload, payloadLength, parts }));
   return 'did';
 }
 
@@ -223,7 +230,7 @@ function takeWants(wants: Want[], volume: SourceVolume): readonly PlacedWant[] {
   for (let want = wants[0]; want !== undefined && taken.length < wantsPerPack; want = wants[0]) {
     const place = volume.placeOf(want.item);
     bytes += segmentLength(place.size, place.segment);
-    if (taken.length > 0 && bytes > packLimitBytes) break;
+    if (taken.length > 0 && (bytes > packLimitBytes || want.countOnly !== taken[0]?.countOnly)) break;
     taken.push({ ...want, place });
     wants.shift();
   }

@@ -102,7 +102,7 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
       if (item?.is === 'segment') item.coming = true;
     }
     const parts = pack.parts.map(({ at, hash, states, rawOffset }) => ({ item: first + at, hash, states, rawOffset }));
-    packs.set(produced - 1, { ...pack, parts });
+    packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
   };
   const itemOf = (scannedItem: ScannedBatch['items'][number]): Item => {
@@ -149,6 +149,11 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
       const pack = packs.get(at);
       if (pack === undefined) return undefined;
       packs.delete(at);
+      // Offered again on another stream, its content must be asked for.
+      for (const part of pack.parts) {
+        const item = window.get(part.item);
+        if (item?.is === 'segment') item.coming = false;
+      }
       heldPackBytes -= pack.payload.length;
       changed.beat();
       return pack;

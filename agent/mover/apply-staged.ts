@@ -1,0 +1,84 @@
+/**
+ * Applies a staged plan to its volume. Idempotent: a crash at any instant is answered by carrying out the whole plan again;
+ * nothing but the staging directory is needed.
+ */
+import type { Counts } from './contract.ts';
+import type { WorkerPool } from './job.ts';
+import { fail } from './mover-error.ts';
+import { decodeOperation, type Operation } from './plan.ts';
+import { openRecordCursor, openRecordReader } from './record-file.ts';
+import { decodeBlob, stagingFiles } from './staging.ts';
+import type { ByteString } from './syscalls.ts';
+import { type VolumeWriter, volumeWriter } from './volume-writer.ts';
+
+export interface ApplyOptions {
+  readonly root: ByteString;
+  /** Of the volume's staging. */
+  readonly directory: string;
+  readonly pool: WorkerPool;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves with what could not be set, by kind. */
+export async function applyStaged({ root, directory, pool, signal }: ApplyOptions): Promise<Counts> {
+  const files = stagingFiles(directory);
+  const plan = openRecordCursor(files.plan);
+  const blobs = openRecordReader(files.blobs);
+  const writer = volumeWriter(root, pool);
+  // Writes of one blob go together, so that it is unpacked once.
+  let writes: WriteOperation[] = [];
+  const flushWrites = async () => {
+    if (writes.length === 0) return;
+    const together = writes;
+    writes = [];
+    await startWrites(together, blobs, writer);
+  };
+  try {
+    for (let next = plan.next(); next !== undefined; next = plan.next()) {
+      signal.throwIfAborted();
+      const operation = decodeOperation(next.record);
+      if (operation.do !== 'write' || operation.placement.record !== writes[0]?.placement.record) await flushWrites();
+      if (operation.do === 'write') writes.push(operation);
+      else await apply(operation, writer);
+    }
+    await flushWrites();
+    await writer.flush();
+    return writer.degraded;
+  } finally {
+    plan.close();
+    blobs.close();
+  }
+}
+
+type WriteOperation = Extract<Operation, { readonly do: 'write' }>;
+
+async function startWrites(
+  writes: readonly WriteOperation[],
+  blobs: { read(offset: number): Buffer },
+  writer: VolumeWriter,
+): Promise<void> {
+  const record = writes[0]?.placement.record ?? 0;
+  const { parts, payload, compressed, rawLength } = decodeBlob(blobs.read(record));
+  const targets = writes.map(({ target, placement }) => {
+    const part = parts[placement.part] ?? fail('StagingDamaged', 'The plan names content that staging lacks');
+    return { ...target, ...part };
+  });
+  await writer.startPut({ parts: targets, payload, compressed, rawLength });
+}
+
+async function apply(operation: Exclude<Operation, WriteOperation>, writer: VolumeWriter): Promise<void> {
+  switch (operation.do) {
+    case 'remove':
+      return writer.remove(operation.path);
+    case 'makeDirectory':
+      return writer.makeDirectory(operation.path);
+    case 'create':
+      return await writer.create(operation.entry);
+    case 'link':
+      return await writer.link(operation.entry);
+    case 'finish':
+      return await writer.finish(operation.entry);
+    default:
+      return operation satisfies never;
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The receiving mover. `fresh`: writes into volumes provisioned for this run, then re-reads everything. `update`: scans its volumes
+ * and compares them with what they should hold, receives into staging, waits for the gate, applies, re-reads everything.
+ * Until `complete` lies in staging no byte of an updated volume changes; after it the peer isn't needed any more.
+ */
+import type { Clock } from '../../kube/clock.ts';
+import { applyStaged } from './apply-staged.ts';
+import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './contract.ts';
+import type { VolumeEnd, VolumeStart } from './control-message.ts';
+import { converseAsDestination } from './destination-stream.ts';
+import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
+import { beginIncoming, endIncoming } from './incoming-marker.ts';
+import type { WorkerPool } from './job.ts';
+import { fail } from './mover-error.ts';
+import { buildOwnIndex, type OwnIndex } from './own-index.ts';
+import { createPulse, type Pulse } from './pulse.ts';
+import { type RunState, readRunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
+import { type Connect, keepConversing } from './session.ts';
+import type { VolumeSpec } from './source-volume.ts';
+import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
+import type { Syscalls } from './syscalls.ts';
+import { Verdict } from './verdict.ts';
+import { verifyVolume } from './verify-volume.ts';
+import { freshSink, type VolumeSink } from './volume-sink.ts';
+import { volumeWriter } from './volume-writer.ts';
+
+export interface DestinationSpec extends VolumeSpec {
+  /** The digest its last complete point had; `update` refuses when the volume is anything else. */
+  readonly expectDigest?: string | undefined;
+}
+
+export interface DestinationOptions {
+  readonly run: string;
+  /** Unique for each call. */
+  readonly instance: string;
+  readonly mode: MoverMode;
+  readonly volumes: readonly DestinationSpec[];
+  /** Whether content that nobody expects may be overwritten. */
+  readonly existing: 'Refuse' | 'Overwrite';
+  readonly staging: { readonly directory: string; readonly limitBytes: number };
+  /** Asks until the answer is Go or Refused. */
+  readonly awaitGate: (signal: AbortSignal) => Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
+  readonly connect: Connect;
+  readonly pool: WorkerPool;
+  readonly syscalls: Syscalls;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: DestinationProgress) => void) | undefined;
+}
+
+export interface DestinationProgress {
+  readonly phase: MoverPhase;
+  readonly files: number;
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly bytesSent: number;
+}
+
+interface CurrentVolume {
+  readonly spec: DestinationSpec;
+  readonly sizeBytes: number;
+  readonly own: OwnIndex;
+  readonly sink: VolumeSink;
+  readonly staging: StagingSink | undefined;
+  readonly volume: DestinationVolume;
+  readonly pushAfter: string | null;
+}
+
+/** What outlasts streams. */
+export interface DestinationRun {
+  readonly options: DestinationOptions;
+  readonly changed: Pulse;
+  readonly at: number;
+  readonly current: CurrentVolume | undefined;
+  peer: string | null;
+  /** Scans our volume; resolves with the path after which contents may be pushed. */
+  beginVolume(start: VolumeStart): Promise<string | null>;
+  endVolume(end: VolumeEnd): Promise<void>;
+  /** Makes everything received safe; repeatable. */
+  conclude(): Promise<void>;
+  countReceived(bytes: number): void;
+  noteProgress(): void;
+  report(phase: MoverPhase): void;
+}
+
+/**
+ * Receives all volumes; resolves with their results, verified. Throws Verdict for an answer that is no failure
+ * (`DestinationChanged`, `NeedsScratch`, `Refused`), `PeerRestarted` when it must start over.
+ */
+export async function runDestination(options: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
+  const { clock, connect, signal } = options;
+  const before = readRunState(options.staging.directory, options.run);
+  if (before?.stage === 'Done') return before.results;
+  if (before !== undefined) return await applyAndVerify(options, before);
+  const { run, progress, state, close } = createRun(options);
+  try {
+    await keepConversing({ connect, clock, signal, converse: converseAsDestination.bind(undefined, run), progress });
+  } finally {
+    await close();
+  }
+  const received = state() ?? fail('MoverFault', 'The run ended without a result');
+  return received.stage === 'Done' ? received.results : await applyAndVerify(options, received);
+}
+
+function createRun(options: DestinationOptions) {
+  const { pool, syscalls, staging, signal } = options;
+  const changed = createPulse();
+  const finished: StagedVolume[] = [];
+  const ended: CurrentVolume[] = [];
+  let at = 0;
+  let current: CurrentVolume | undefined;
+  let beginning: Promise<CurrentVolume> | undefined;
+  let state: RunState | undefined;
+  let progress = 0;
+  let received = 0;
+  let receivedBefore = 0;
+
+  const begin = async (start: VolumeStart): Promise<CurrentVolume> => {
+    const spec = options.volumes[start.volume] ?? fail('ProtocolError', 'A volume that nobody expects');
+    if (spec.name !== start.name) fail('VolumesDiffer', `The source sends volume ${start.name} as ${spec.name}`);
+    if (spec.kind !== start.kind)
+      fail('VolumeKindDiffers', `Volume ${spec.name} is ${spec.kind} here, ${start.kind} there`);
+    run.report('Scanning');
+    const directory = volumeDirectory(staging.directory, options.run, start.volume);
+    const sizeBytes = spec.kind === 'block' ? start.sizeBytes : undefined;
+    const file = stagingFiles(directory).index;
+    const own = await buildOwnIndex({ root: spec.path, kind: spec.kind, sizeBytes, file, pool, syscalls, signal });
+    if (options.mode === 'fresh') beginIncoming(spec, own, options);
+    else expectOwn(spec, own, options);
+    const staged =
+      options.mode === 'update' ? stagingSink({ directory, limitBytes: staging.limitBytes, pool }) : undefined;
+    const sink = staged ?? freshSink(volumeWriter(spec.path, pool));
+    const volume = destinationVolume({ root: spec.path, own, sink, pool, changed });
+    const pushAfter = options.mode === 'fresh' && spec.kind === 'files' ? own.lastPath : null;
+    return { spec, sizeBytes: start.sizeBytes, own, sink, staging: staged, volume, pushAfter };
+  };
+  const run: DestinationRun = {
+    options,
+    changed,
+    peer: null,
+    get at() {
+      return at;
+    },
+    get current() {
+      return current;
+    },
+    async beginVolume(start) {
+      if (start.volume !== at) fail('ProtocolError', 'Volumes arrive out of order');
+      beginning ??= begin(start);
+      current = await beginning;
+      return current.pushAfter;
+    },
+    async endVolume(end) {
+      if (current === undefined || end.volume !== at) return fail('ProtocolError', 'A volume ends that has not begun');
+      await current.volume.finish(end.items, end.tree);
+      const { counts } = current.volume;
+      finished.push({
+        name: current.spec.name,
+        sizeBytes: current.sizeBytes,
+        tree: end.tree,
+        warnings: end.warnings,
+        degraded: current.sink.degraded,
+        bytesRead: current.own.bytesRead + counts.bytesRead,
+        bytesSent: received,
+        blocksSent: counts.blocks,
+      });
+      current.own.close();
+      ended.push(current);
+      receivedBefore += received;
+      received = 0;
+      current = undefined;
+      beginning = undefined;
+      at++;
+      return undefined;
+    },
+    async conclude() {
+      if (at < options.volumes.length) fail('ProtocolError', 'The run ends before its last volume');
+      state ??=
+        options.mode === 'fresh' ? await concludeFresh(options, finished) : concludeStaged(options, finished, ended);
+    },
+    countReceived(bytes) {
+      received += bytes;
+    },
+    noteProgress() {
+      progress++;
+    },
+    report(phase) {
+      options.onProgress?.({
+        phase,
+        files: finished.reduce((sum, { tree }) => sum + tree.files, current?.volume.settled ?? 0),
+        bytes: finished.reduce((sum, { tree }) => sum + tree.bytes, current?.volume.counts.bytes ?? 0),
+        bytesTotal: 0,
+        bytesSent: receivedBefore + received,
+      });
+    },
+  };
+  const close = async () => {
+    await current?.volume.idle();
+    for (const { staging: open } of [...ended, ...(current === undefined ? [] : [current])]) open?.close();
+  };
+  return { run, progress: () => progress, state: () => state, close };
+}
+
+/** An updated volume must hold its last complete point, or the admin said that it doesn't matter. */
+function expectOwn(spec: DestinationSpec, own: OwnIndex, { existing }: DestinationOptions): void {
+  if (existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return;
+  throw new Verdict('DestinationChanged', `Volume ${spec.name} was written since its last complete point`);
+}
+
+async function concludeFresh(options: DestinationOptions, volumes: readonly StagedVolume[]): Promise<RunState> {
+  const results = await verifyAll(options, volumes);
+  for (const spec of options.volumes) endIncoming(spec, options.syscalls);
+  return writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
+}
+
+function concludeStaged(
+  options: DestinationOptions,
+  volumes: readonly StagedVolume[],
+  ended: readonly CurrentVolume[],
+): RunState {
+  const missing = ended.reduce((sum, { staging }) => sum + (staging?.missingBytes ?? 0), 0);
+  const staged = ended.reduce((sum, { staging }) => sum + (staging?.stagedBytes ?? 0), 0);
+  if (missing > 0) {
+    const needed = Math.ceil((staged + missing) * 1.1) + scratchReserveBytes;
+    throw new Verdict('NeedsScratch', `Staging needs ${needed} bytes`, needed);
+  }
+  for (const { staging } of ended) staging?.sync();
+  return writeRunState(options.staging.directory, { stage: 'Staged', run: options.run, volumes });
+}
+
+const scratchReserveBytes = 16 * 1024 * 1024;
+
+/** Needs nothing but staging and the volumes: redone from its start after any crash. */
+async function applyAndVerify(
+  options: DestinationOptions,
+  before: Exclude<RunState, { readonly stage: 'Done' }>,
+): Promise<readonly MoverVolumeResult[]> {
+  const { run, staging, pool, signal, onProgress } = options;
+  const bytesSent = before.volumes.reduce((sum, volume) => sum + volume.bytesSent, 0);
+  const bytesTotal = before.volumes.reduce((sum, { tree }) => sum + tree.bytes, 0);
+  const report = (phase: MoverPhase, bytes = 0) => onProgress?.({ phase, files: 0, bytes, bytesTotal, bytesSent });
+  if (before.stage === 'Staged') {
+    report('Staged');
+    const answer = await options.awaitGate(signal);
+    if (answer.state === 'Refused') throw new Verdict('Refused', answer.reason);
+    writeRunState(staging.directory, { stage: 'Applying', run, volumes: before.volumes });
+  }
+  report('Applying');
+  const applied: StagedVolume[] = [];
+  for (const [index, volume] of before.volumes.entries()) {
+    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
+    const directory = volumeDirectory(staging.directory, run, index);
+    const degraded = await applyStaged({ root: spec.path, directory, pool, signal });
+    applied.push({ ...volume, degraded });
+  }
+  report('Verifying');
+  const results = await verifyAll(options, applied);
+  writeRunState(staging.directory, { stage: 'Done', run, results });
+  return results;
+}
+
+async function verifyAll(
+  options: DestinationOptions,
+  volumes: readonly StagedVolume[],
+): Promise<readonly MoverVolumeResult[]> {
+  const results: MoverVolumeResult[] = [];
+  for (const [index, volume] of volumes.entries()) {
+    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
+    results.push(await verifyVolume(spec, volume, options));
+  }
+  return results;
+}

@@ -1,0 +1,106 @@
+/**
+ * An append-only file of length-prefixed records, written in large pieces and read back in order or at an offset.
+ * The destination keeps there what must not live in memory: the index of its own volume, the plan.
+ */
+import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { fail } from './mover-error.ts';
+
+export interface RecordWriter {
+  /** Returns the record's offset. */
+  append(record: Uint8Array): number;
+  /** Everything appended is in the file afterwards; with `Durable` also on its storage. */
+  flush(durability: 'Cached' | 'Durable'): void;
+  readonly bytes: number;
+  close(): void;
+}
+
+export interface RecordCursor {
+  /** The next record and its offset; undefined at the end. The bytes are valid until the next call. */
+  next(): { readonly record: Buffer; readonly offset: number } | undefined;
+  close(): void;
+}
+
+const bufferBytes = 256 * 1024;
+const lengthBytes = 4;
+const recordLimitBytes = 8 * 1024 * 1024;
+
+/** @param keepBytes how much of an existing file to keep; appending begins there */
+export function createRecordWriter(path: string, keepBytes = 0): RecordWriter {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  ftruncateSync(fd, keepBytes);
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let written = keepBytes;
+  const flush = () => {
+    const bytes = Buffer.concat(pending, pendingBytes);
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(fd, bytes, done, bytes.length - done, written + done);
+    }
+    written += bytes.length;
+    pending = [];
+    pendingBytes = 0;
+  };
+  return {
+    append(record) {
+      const offset = written + pendingBytes;
+      const length = Buffer.alloc(lengthBytes);
+      length.writeUInt32LE(record.length);
+      pending.push(length, record);
+      pendingBytes += lengthBytes + record.length;
+      if (pendingBytes >= bufferBytes) flush();
+      return offset;
+    },
+    flush(durability) {
+      flush();
+      if (durability === 'Durable') fsyncSync(fd);
+    },
+    get bytes() {
+      return written + pendingBytes;
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+export function openRecordCursor(path: string): RecordCursor {
+  const fd = openSync(path, 'r');
+  let buffer = Buffer.alloc(0);
+  let at = 0;
+  let fileOffset = 0;
+  const have = (length: number): boolean => {
+    if (buffer.length - at >= length) return true;
+    const more = Buffer.allocUnsafe(Math.max(bufferBytes, length));
+    const got = readSync(fd, more, 0, more.length, fileOffset + buffer.length);
+    fileOffset += at;
+    buffer = Buffer.concat([buffer.subarray(at), more.subarray(0, got)]);
+    at = 0;
+    return buffer.length >= length;
+  };
+  return {
+    next() {
+      if (!have(lengthBytes)) return undefined;
+      const length = buffer.readUInt32LE(at);
+      if (length > recordLimitBytes || !have(lengthBytes + length))
+        fail('StagingDamaged', 'A record file is cut short', path);
+      const offset = fileOffset + at;
+      const record = buffer.subarray(at + lengthBytes, at + lengthBytes + length);
+      at += lengthBytes + length;
+      return { record, offset };
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** Reads single records by offset. */
+export function openRecordReader(path: string): { read(offset: number): Buffer; close(): void } {
+  const fd = openSync(path, 'r');
+  const readAt = (offset: number, length: number) => {
+    const bytes = Buffer.alloc(length);
+    if (readSync(fd, bytes, 0, length, offset) < length) fail('StagingDamaged', 'A record file is cut short', path);
+    return bytes;
+  };
+  return {
+    read: (offset) =>
+      readAt(offset + lengthBytes, Math.min(recordLimitBytes, readAt(offset, lengthBytes).readUInt32LE())),
+    close: () => closeSync(fd),
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * How far a destination's run is, in one small file that is replaced atomically and is on storage before anybody acts on it:
+ * `Staged` (everything received, volume untouched), `Applying` (the gate opened, redo until done), `Done` (verified, with results).
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Counts, MoverVolumeResult } from './contract.ts';
+import { errnoOf, fail } from './mover-error.ts';
+import { shortRunName } from './run-name.ts';
+import type { TreeDigest } from './tree-digest.ts';
+
+export interface StagedVolume {
+  readonly name: string;
+  /** Of a block device; 0 for files. */
+  readonly sizeBytes: number;
+  /** What the source sent: what the volume must hold in the end. */
+  readonly tree: TreeDigest;
+  readonly warnings: Counts;
+  readonly degraded: Counts;
+  readonly bytesRead: number;
+  readonly bytesSent: number;
+  readonly blocksSent: number;
+}
+
+export type RunState =
+  | { readonly stage: 'Staged' | 'Applying'; readonly run: string; readonly volumes: readonly StagedVolume[] }
+  | { readonly stage: 'Done'; readonly run: string; readonly results: readonly MoverVolumeResult[] };
+
+/** Where a volume's index, blobs and plan lie; made when missing. Runs never share a directory. */
+export function volumeDirectory(staging: string, run: string, volume: number): string {
+  const directory = join(staging, shortRunName(run), String(volume));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return directory;
+}
+
+/** Undefined before anything is complete. */
+export function readRunState(staging: string, run: string): RunState | undefined {
+  try {
+    const state = assertRunState(JSON.parse(readFileSync(join(staging, shortRunName(run), 'state'), 'utf8')));
+    if (state.run !== run) fail('StagingOfAnotherRun', `Staging holds run ${state.run}`);
+    return state;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export function writeRunState(staging: string, state: RunState): RunState {
+  const directory = join(staging, shortRunName(state.run));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, 'state');
+  writeFileSync(`${path}.new`, JSON.stringify(state), { flush: true, mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return state;
+}
+
+// Only we write this file, below a directory of our own, replaced atomically.
+function assertRunState(value: unknown): RunState {
+  return value as RunState;
+}

@@ -1,0 +1,55 @@
+/** The last word on a destination: everything is read back from storage and its digest compared with the source's. */
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import type { Counts, MoverVolumeResult } from './contract.ts';
+import type { WorkerPool } from './job.ts';
+import { failForNow } from './mover-error.ts';
+import type { StagedVolume } from './run-state.ts';
+import { digestVolume } from './scan-volume.ts';
+import type { VolumeSpec } from './source-volume.ts';
+import type { Syscalls } from './syscalls.ts';
+import { type DigestPart, differingParts } from './tree-digest.ts';
+
+export interface VerifyOptions {
+  readonly pool: WorkerPool;
+  readonly syscalls: Syscalls;
+  readonly signal: AbortSignal;
+}
+
+/** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
+export async function verifyVolume(
+  spec: VolumeSpec,
+  volume: StagedVolume,
+  options: VerifyOptions,
+): Promise<MoverVolumeResult> {
+  const { pool, syscalls, signal } = options;
+  syncVolume(spec, syscalls);
+  const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
+  const scan = { root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, pool, syscalls, signal };
+  const found = await digestVolume(scan);
+  const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
+  if (unexplained.length > 0) {
+    failForNow(
+      'VerifyMismatch',
+      `Volume ${spec.name} reads back different from the source in ${unexplained.join(', ')}`,
+    );
+  }
+  const { bytesSent, blocksSent, warnings, degraded } = volume;
+  const bytesRead = volume.bytesRead + found.bytesRead;
+  const { digest, files, bytes } = found;
+  return { name: spec.name, digest, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
+}
+
+/** A special file that could not be made lacks all its metadata too. */
+function isExplained(part: DigestPart, degraded: Counts): boolean {
+  if (part === 'content') return false;
+  return (degraded[part] ?? 0) > 0 || (degraded.special ?? 0) > 0;
+}
+
+function syncVolume(spec: VolumeSpec, syscalls: Syscalls): void {
+  const fd = openSync(Buffer.from(spec.path, 'latin1'), 'r');
+  try {
+    if (spec.kind === 'block' || !syscalls.syncFileSystem(fd)) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

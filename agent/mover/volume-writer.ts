@@ -1,0 +1,147 @@
+/**
+ * Changes the destination volume, and nothing else does. Every operation is idempotent, so a journal of them can be replayed from
+ * its start after any crash. Names are made at once, contents and metadata by the workers; what must come after what is kept:
+ * a directory's times are set when nothing will be made in it any more.
+ */
+import { linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import type { Counts } from './contract.ts';
+import type { Entry } from './entry.ts';
+import type { PutJob, SettleAction, WorkerPool } from './job.ts';
+import { errnoOf, fail } from './mover-error.ts';
+import { createPulse, createSlots } from './pulse.ts';
+import { sumCounts } from './settle.ts';
+import type { ByteString } from './syscalls.ts';
+
+export interface VolumeWriter {
+  /** Removes a name and all below it; nothing when it isn't there. */
+  remove(path: ByteString): void;
+  makeDirectory(path: ByteString): void;
+  /** Writes verified content; resolves when it is written. */
+  put(job: Omit<PutJob, 'do' | 'root'>): Promise<void>;
+  /** The same without waiting for it: waits only for a free slot. `flush` waits for all. */
+  startPut(job: Omit<PutJob, 'do' | 'root'>): Promise<void>;
+  /** Makes symlinks, special and empty files. */
+  create(entry: Entry): Promise<void>;
+  /** Gives a file its second name; the first exists. */
+  link(entry: Entry): Promise<void>;
+  /** Sets size and metadata once everything before is done. */
+  finish(entry: Entry): Promise<void>;
+  /** Everything asked for is done. */
+  flush(): Promise<void>;
+  /** What the kernel refused, by kind. */
+  readonly degraded: Counts;
+  readonly bytesWritten: number;
+}
+
+const actionsPerJob = 256;
+
+export function volumeWriter(root: ByteString, pool: WorkerPool): VolumeWriter {
+  const slots = createSlots(pool.workers + 1);
+  const failed = createPulse();
+  let failure: { readonly error: unknown } | undefined;
+  let degraded: Counts = {};
+  let bytesWritten = 0;
+  let creations: SettleAction[] = [];
+  let finishes: SettleAction[] = [];
+
+  const check = () => {
+    if (failure !== undefined) throw failure.error;
+  };
+  const start = async (work: () => Promise<void>) => {
+    const release = await slots.take();
+    check();
+    work()
+      .catch((error: unknown) => {
+        failure ??= { error };
+        failed.beat();
+      })
+      .finally(release);
+  };
+  const settle = async (actions: readonly SettleAction[]) => {
+    const answer = await pool.run({ do: 'settle', root, actions });
+    degraded = sumCounts(degraded, answer.degraded);
+  };
+  const put = async (job: Omit<PutJob, 'do' | 'root'>) => {
+    const answer = await pool.run({ ...job, do: 'put', root });
+    degraded = sumCounts(degraded, answer.degraded);
+    bytesWritten += answer.bytesWritten;
+  };
+  const startCreations = async () => {
+    if (creations.length === 0) return;
+    const actions = creations;
+    creations = [];
+    await start(() => settle(actions));
+  };
+  const quiet = async () => {
+    await startCreations();
+    await slots.idle();
+    check();
+  };
+  const startFinishes = async () => {
+    if (finishes.length === 0) return;
+    await quiet();
+    const actions = finishes;
+    finishes = [];
+    // Not in the background: the next creation could touch a directory whose times are being set.
+    await settle(actions);
+  };
+  return {
+    remove: (path) => rmSync(nameOf(root, path), { recursive: true, force: true }),
+    makeDirectory: (path) => makeDirectory(nameOf(root, path)),
+    put,
+    startPut: (job) => start(() => put(job)),
+    async create(entry) {
+      creations.push({ do: 'create', entry });
+      if (creations.length >= actionsPerJob) await startCreations();
+    },
+    async link(entry) {
+      await quiet();
+      makeLink(root, entry);
+    },
+    async finish(entry) {
+      finishes.push({ do: 'finish', entry });
+      if (finishes.length >= actionsPerJob) await startFinishes();
+    },
+    async flush() {
+      await startFinishes();
+      await quiet();
+    },
+    get degraded() {
+      return degraded;
+    },
+    get bytesWritten() {
+      return bytesWritten;
+    },
+  };
+}
+
+const nameOf = (root: ByteString, path: ByteString): Buffer =>
+  Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1');
+
+function makeDirectory(name: Buffer): void {
+  try {
+    mkdirSync(name, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST' || !lstatSync(name).isDirectory()) throw error;
+  }
+}
+
+function makeLink(root: ByteString, entry: Entry): void {
+  assertPlainParents(root, entry.target);
+  const first = nameOf(root, entry.target);
+  const name = nameOf(root, entry.path);
+  const target = lstatSync(first, { bigint: true });
+  if (target.isDirectory()) fail('ProtocolError', 'A hard link to a directory');
+  const present = lstatSync(name, { bigint: true, throwIfNoEntry: false });
+  if (present !== undefined && present.ino === target.ino && present.dev === target.dev) return;
+  rmSync(name, { recursive: true, force: true });
+  linkSync(first, name);
+}
+
+/** The kernel follows symlinks on the way to a link's target; a hostile list of entries must not use that. */
+function assertPlainParents(root: ByteString, path: ByteString): void {
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    if (!lstatSync(nameOf(root, path.slice(0, at))).isDirectory())
+      fail('ProtocolError', 'A hard link leads through a symlink');
+  }
+}
