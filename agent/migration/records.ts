@@ -92,7 +92,8 @@ export function createRecords(client: KubeClient, agentNamespace: string): Recor
     },
     async saveReceive(record, was, signal) {
       const map = configMap(agentNamespace, receiveRecordName(record.request.run), 'receive', record);
-      const labels = { ...map.metadata.labels, [agentLabels.operation]: record.request.operation };
+      const { operation, run } = record.request;
+      const labels = { ...map.metadata.labels, [agentLabels.operation]: operation, [agentLabels.run]: run };
       const labelled = { ...map, metadata: { ...map.metadata, labels } };
       const options = { fieldManager: 'stork-agent', signal };
       if (was === undefined) return stored(await client.create(core.configMaps, labelled, options));
