@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { list } from 'tar';
 import { StorkError } from '../../kube/errors.ts';
 import { cacheFolder } from '../cache-folder.ts';
@@ -31,7 +31,7 @@ export interface PreparedRuntime {
 /** @throws RuntimeUnavailable when npm can't have it, RuntimeTampered when its bytes are not those pinned */
 export async function fetchRuntime(runtime: Runtime): Promise<PreparedRuntime> {
   const strip = stripProgram[`${runtime.os}-${runtime.arch}`];
-  const stripped = strip !== undefined && (await isOnPath(strip));
+  const stripped = strip !== undefined && isOnPath(strip);
   const key = `${runtime.package}-${runtime.version}-${stripped ? 'stripped' : 'plain'}-p${preparation}`;
   const path = cacheFolder('runtimes', key, runtime.os === 'windows' ? 'node.exe' : 'node');
   if (existsSync(path)) return { path, key };
@@ -92,9 +92,6 @@ async function extract(tarball: string, path: string): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-async function isOnPath(program: string): Promise<boolean> {
-  return await runCommand(program, ['--version']).then(
-    () => true,
-    () => false,
-  );
+function isOnPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
