@@ -5,6 +5,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { generateCrds } from './generate/generate-crds.ts';
+import { generateDriverMatrix } from './generate/generate-driver-matrix.ts';
 
 /** A generator owns every file of its folder that ends so: what it no longer makes is deleted. */
 export interface Generator {
@@ -14,7 +15,7 @@ export interface Generator {
   generate(): ReadonlyMap<string, string>;
 }
 
-const generators: readonly Generator[] = [generateCrds()];
+const generators: readonly Generator[] = [generateCrds(), generateDriverMatrix()];
 
 const root = join(import.meta.dirname, '..');
 

@@ -12,8 +12,8 @@ export interface DriverProcess {
   dieAtMutation(number: number, moment: 'Before' | 'After'): void;
   /** The next change takes effect but its reply is lost. */
   loseNextReply(): void;
-  /** Whether the scripted death or loss has happened. */
-  readonly struck: 'Yes' | 'No';
+  /** Whether the scripted death has happened. */
+  hasDied(): Promise<'Yes' | 'No'>;
 }
 
 export interface DriverWorld extends AsyncDisposable {

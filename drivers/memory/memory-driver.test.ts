@@ -63,8 +63,6 @@ function startProcess(storage: ReturnType<typeof memoryStorage>): DriverProcess 
     loseNextReply: () => {
       left = { number: 1, moment: 'After', once: 'Yes' };
     },
-    get struck() {
-      return struck;
-    },
+    hasDied: async () => struck,
   };
 }

@@ -139,7 +139,14 @@ function decideFeatureArrow({ fromPart, to, toPart }: InnerArrow): string | unde
 }
 
 function decideDriverArrow({ fromPart, to, toPart }: InnerArrow): string | undefined {
-  if (isFile(fromPart) || isFile(toPart) || fromPart === toPart || fromPart === 'conformance') return undefined;
+  if (
+    isFile(fromPart) ||
+    isFile(toPart) ||
+    fromPart === toPart ||
+    fromPart === 'conformance' ||
+    toPart === 'conformance'
+  )
+    return undefined;
   return `one driver imports another: ${to}`;
 }
 
