@@ -33,6 +33,7 @@ function main() {
     stop(`bootstrap: no command ${JSON.stringify(command)}; known: ${Object.keys(commands).join(', ')}`, 64);
   if (Number(process.versions.node.split('.')[0]) < 18)
     stop(`This needs Node 18 or newer to start; here is ${process.version}.`);
+  if (!existsSync(join(root, script))) stop(`${command} is not there yet (${script})`);
   ensurePackages();
   ensurePinnedNode();
   run([join(root, script), ...args]);
