@@ -2,11 +2,15 @@
 import type { Ambient } from '../kube/ambient.ts';
 import { type ClusterAccess, selectionOf } from './cluster-access.ts';
 import type { Cluster, Command, CommandContext, GivenArguments } from './command.ts';
+import { completeWords, flagsSoFar } from './complete-words.ts';
 import { parseCommandLine } from './parse-command-line.ts';
 import { renderFailure } from './render-failure.ts';
 import { renderCommandHelp, renderCommandList, renderGlobalOptions } from './render-help.ts';
 
-/** Exit codes: 0 done, 1 failed, 2 partly done (migrate), 130 interrupted. */
+/**
+ * `__complete WORDS…` is what `kubectl_complete-stork` calls (commands/completion.ts).
+ * Exit codes: 0 done, 1 failed, 2 partly done (migrate), 130 interrupted.
+ */
 export async function runCommandLine(
   argv: readonly string[],
   world: { readonly ambient: Ambient; readonly access: ClusterAccess; readonly commands: readonly Command[] },
@@ -17,6 +21,13 @@ export async function runCommandLine(
   try {
     if (argv[0] === 'options') {
       ambient.stdout.write(`${renderGlobalOptions(width)}\n`);
+      return 0;
+    }
+    if (argv[0] === '__complete') {
+      const words = argv.slice(1);
+      const given = { positionals: [], flags: flagsSoFar(words) };
+      const lines = await completeWords(createContext(given, { ambient, access, opened }), commands, words);
+      ambient.stdout.write([...lines, ':4\n'].join('\n'));
       return 0;
     }
     const line = parseCommandLine(commands, argv);

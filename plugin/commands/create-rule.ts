@@ -17,7 +17,7 @@ export const createRule = defineCommand({
     'pod-selector': pairs({ describes: 'Run in pods with all of these labels.', value: 'KEY=VALUE' }),
     container: text({ describes: "The container; a pod's first when absent.", value: 'NAME' }),
     command: text({ describes: 'The command line, run by sh -c.', value: 'COMMAND' }),
-    background: toggle({ describes: 'Hold the command until the volumes are cut; it must wait by ${WAIT_CMD}.' }),
+    background: toggle({ describes: `Hold the command until the volumes are cut; it must wait by \${WAIT_CMD}.` }),
     'single-pod': toggle({ describes: 'Run in the first matching pod instead of in all.' }),
   },
   examples: [

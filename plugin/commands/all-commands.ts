@@ -1,0 +1,49 @@
+/** Every command, in the order that help lists them. */
+import type { Command } from '../command.ts';
+import { clusterPairView } from '../output/views/cluster-pair-view.ts';
+import { migrationView } from '../output/views/migration-view.ts';
+import { ruleView } from '../output/views/rule-view.ts';
+import { activateMigration } from './activate-migration.ts';
+import { completion } from './completion.ts';
+import { createClusterPair } from './create-clusterpair.ts';
+import { createMigration } from './create-migration.ts';
+import { createRule } from './create-rule.ts';
+import { deleteObjects } from './delete-objects.ts';
+import { getObjects } from './get-objects.ts';
+import { install } from './install.ts';
+import { migrate } from './migrate.ts';
+import { pairAccept } from './pair-accept.ts';
+import { pairConfirm } from './pair-confirm.ts';
+import { pairCreate } from './pair-create.ts';
+import { pairJoin } from './pair-join.ts';
+import { pairList } from './pair-list.ts';
+import { pairRevoke } from './pair-revoke.ts';
+import { status } from './status.ts';
+import { uninstall } from './uninstall.ts';
+import { version } from './version.ts';
+
+export const allCommands: readonly Command[] = [
+  install,
+  uninstall,
+  pairCreate,
+  pairAccept,
+  pairJoin,
+  pairConfirm,
+  pairList,
+  pairRevoke,
+  migrate,
+  activateMigration('activate'),
+  activateMigration('deactivate'),
+  createMigration,
+  createClusterPair,
+  createRule,
+  getObjects(migrationView),
+  getObjects(clusterPairView),
+  getObjects(ruleView),
+  deleteObjects(migrationView),
+  deleteObjects(clusterPairView),
+  deleteObjects(ruleView),
+  status,
+  version,
+  completion,
+];

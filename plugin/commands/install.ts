@@ -1,0 +1,106 @@
+/** `install`: brings the agent, its kinds and its permissions into a cluster; repeatable, and printable instead. */
+import { StorkError } from '../../kube/errors.ts';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { dryRuns } from '../create-object.ts';
+import { choice, duration, text, texts, toggle, wholeNumber } from '../flag.ts';
+import { applyObjects, type InstallWork, refuseForeign, waitForAgent } from '../install/apply-install.ts';
+import { findGoStork } from '../install/find-go-stork.ts';
+import { defaultInstallChoices } from '../install/install-choices.ts';
+import { agentName, agentNamespace, pairNodePort } from '../install/names.ts';
+import { planInstall } from '../install/plan-install.ts';
+import { outputFlag } from '../output/output-format.ts';
+import { renderStructure } from '../output/print-objects.ts';
+
+export const install = defineCommand({
+  words: [['install']],
+  summary: 'Installs the agent into the cluster, or brings an installed one up to date.',
+  explains:
+    'Server-side apply of our own objects only; refuses beside a live Go Stork. With --dry-run=client -o yaml it prints them and asks no server.',
+  flags: {
+    image: text({ describes: "The agent's image (default stork-agent:VERSION).", value: 'REF' }),
+    'image-pull-policy': choice(['IfNotPresent', 'Always', 'Never'], {
+      describes: 'When the image is pulled.',
+      default: 'IfNotPresent',
+    }),
+    'image-pull-secret': texts({ describes: 'Secrets to pull it with.', value: 'NAMES' }),
+    replicas: wholeNumber({ describes: 'Agents; one leads, the others stand by.', default: 1 }),
+    'cluster-name': text({
+      describes: "What peers see as this cluster's name (default: the context's).",
+      value: 'NAME',
+    }),
+    'pair-endpoint': texts({
+      describes: 'HOST:PORT at which peers reach this cluster (default: found).',
+      value: 'HOST:PORT',
+    }),
+    'pair-service': choice(['NodePort', 'LoadBalancer', 'ClusterIP'], {
+      describes: 'How peers get in.',
+      default: 'NodePort',
+    }),
+    'pair-node-port': wholeNumber({ describes: 'The port on every node.', default: pairNodePort }),
+    'peer-cluster-role': texts({ describes: 'ClusterRoles for peers besides their own, e.g. admin.', value: 'NAMES' }),
+    'dry-run': choice(dryRuns, {
+      describes: 'client: only print; server: ask the server without keeping anything.',
+      bare: 'client',
+      default: 'none',
+    }),
+    output: outputFlag(),
+    wait: toggle({ describes: 'Wait until the agent is ready.', default: true }),
+    timeout: duration({ describes: 'Wait no longer than this.', value: 'DURATION', default: '3m' }),
+  },
+  examples: [
+    'kubectl stork install',
+    'kubectl stork install --dry-run=client -o yaml > stork.yaml',
+    'kubectl stork install --context west --pair-endpoint stork.example.org:30443',
+  ],
+  async run(context, { flags }) {
+    const namespace = context.givenNamespace ?? agentNamespace;
+    const printsOnly = flags['dry-run'] === 'client';
+    const objects = planInstall({
+      ...defaultInstallChoices,
+      namespace,
+      image: flags.image ?? `stork-agent:${context.ambient.version}`,
+      imagePullPolicy: flags['image-pull-policy'],
+      imagePullSecrets: flags['image-pull-secret'],
+      replicas: flags.replicas,
+      clusterName: flags['cluster-name'] ?? (printsOnly ? 'cluster' : (await context.cluster()).context),
+      pairService: flags['pair-service'],
+      pairNodePort: flags['pair-node-port'],
+      pairEndpoints: flags['pair-endpoint'],
+      peerClusterRoles: flags['peer-cluster-role'],
+    });
+    if (printsOnly) {
+      const format = flags.output.kind === 'json' ? 'json' : 'yaml';
+      context.print(renderAll(objects, format));
+      return 0;
+    }
+    const work = await prepare(context);
+    await refuseGoStork(work);
+    await refuseForeign(work, objects);
+    await applyObjects(work, objects, flags['dry-run'] === 'server' ? 'All' : undefined);
+    if (!flags.wait || flags['dry-run'] === 'server') return 0;
+    await waitForAgent(work, { namespace, name: agentName, timeoutMs: flags.timeout });
+    context.print(`The agent is ready in namespace ${namespace}`);
+    return 0;
+  },
+});
+
+async function prepare(context: CommandContext): Promise<InstallWork> {
+  const { client } = await context.cluster();
+  return { client, clock: context.ambient.clock, signal: context.signal, tell: context.print };
+}
+
+async function refuseGoStork({ client, signal }: InstallWork): Promise<void> {
+  const found = await findGoStork(client, signal);
+  if (found === undefined) return;
+  const [namespace = '', name = ''] = found.split('/');
+  throw new StorkError({
+    code: 'GoStorkIsRunning',
+    message: `a Go Stork is running here (Deployment ${found}); both would work on the same objects`,
+    hint: `Stop it first: kubectl -n ${namespace} scale deployment ${name} --replicas=0   (and back the same way)`,
+  });
+}
+
+function renderAll(objects: readonly unknown[], format: 'json' | 'yaml'): string {
+  if (format === 'json') return renderStructure({ apiVersion: 'v1', kind: 'List', items: objects }, 'json');
+  return objects.map((object) => renderStructure(object, 'yaml')).join('\n---\n');
+}

@@ -1,0 +1,94 @@
+/** `status`: is the agent there and well, with whom is it paired, what is under way. */
+import { clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
+import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';
+import { core, type Deployment, type Pod } from '../../kube/client/core.ts';
+import { isNotFound } from '../../kube/errors.ts';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { agentName, agentNamespace, leaderLabel } from '../install/names.ts';
+import { cellsOf, columnsOf } from '../output/object-view.ts';
+import { renderTable } from '../output/render-table.ts';
+import { clusterPairView } from '../output/views/cluster-pair-view.ts';
+import { migrationView } from '../output/views/migration-view.ts';
+
+export const status = defineCommand({
+  words: [['status']],
+  summary: 'Shows whether the agent is well, its pairs, and the migrations under way.',
+  explains: 'Exit code 1 when the agent is not installed or not ready.',
+  flags: {},
+  async run(context) {
+    const { client, context: named } = await context.cluster();
+    const namespace = context.givenNamespace ?? agentNamespace;
+    const signal = context.signal;
+    const agent = await client.find(core.deployments, { namespace, name: agentName }, { signal });
+    if (agent === undefined) {
+      context.print(`Agent: not installed on ${named} (kubectl stork install)`);
+      return 1;
+    }
+    const pods = await listAll(client, core.pods, {
+      namespace,
+      labelSelector: `app.kubernetes.io/name=${agentName}`,
+      signal,
+    });
+    context.print(describeAgent(agent, pods));
+    await printPairs(context, client);
+    await printMigrations(context, client);
+    return (agent.status?.readyReplicas ?? 0) > 0 ? 0 : 1;
+  },
+});
+
+function describeAgent(agent: Deployment, pods: readonly Pod[]): string {
+  const ready = agent.status?.readyReplicas ?? 0;
+  const image = agent.spec?.template.spec?.containers[0]?.image ?? '';
+  const leader = pods.find((pod) => pod.metadata.labels?.[leaderLabel] === 'true')?.metadata.name;
+  const lines = [
+    `Agent: ${ready}/${agent.spec?.replicas ?? 1} ready, ${image}, ${leader === undefined ? 'no leader yet' : `leader ${leader}`}`,
+  ];
+  const waiting = pods.flatMap((pod) =>
+    (pod.status?.containerStatuses ?? []).map((one) => [pod.metadata.name, one.state?.waiting] as const),
+  );
+  for (const [name, state] of waiting) {
+    if (state !== undefined) lines.push(`  ${name}: ${state.reason ?? 'waiting'} ${state.message ?? ''}`.trimEnd());
+  }
+  return lines.join('\n');
+}
+
+async function printPairs(context: CommandContext, client: KubeClient): Promise<void> {
+  const pairs = await listAll(client, clusterPairs, { signal: context.signal });
+  const shown = { wide: 'Yes', namespaces: 'Show', now: context.ambient.clock.now() } as const;
+  context.print(
+    pairs.length === 0
+      ? '\nNo pairs (kubectl stork pair create)'
+      : `\nPairs:\n${renderTable(
+          columnsOf(clusterPairView, shown),
+          pairs.map((pair) => cellsOf(clusterPairView, pair, shown)),
+        )}`,
+  );
+}
+
+async function printMigrations(context: CommandContext, client: KubeClient): Promise<void> {
+  const running = (await listAll(client, migrations, { signal: context.signal })).filter(isRunning);
+  const shown = { wide: 'No', namespaces: 'Show', now: context.ambient.clock.now() } as const;
+  if (running.length === 0) return context.print('\nNo migration is under way');
+  const rows = running.map((migration) => cellsOf(migrationView, migration, shown));
+  context.print(`\nMigrations under way:\n${renderTable(columnsOf(migrationView, shown), rows)}`);
+}
+
+function isRunning({ status: seen }: Migration): boolean {
+  return seen?.stage !== 'Final' && seen?.stage !== 'Planned';
+}
+
+/** A kind whose CRD isn't there has no objects. */
+async function listAll<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  options: { readonly namespace?: string; readonly labelSelector?: string; readonly signal: AbortSignal },
+): Promise<readonly T[]> {
+  try {
+    const found: T[] = [];
+    for await (const object of client.list(resource, options)) found.push(object);
+    return found;
+  } catch (error) {
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+}

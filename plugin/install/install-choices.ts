@@ -1,0 +1,31 @@
+/** What an installation may choose. */
+import { agentNamespace, pairNodePort } from './names.ts';
+
+export interface InstallChoices {
+  readonly namespace: string;
+  readonly image: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly imagePullSecrets: readonly string[];
+  readonly replicas: number;
+  /** What peers see as this cluster's name. */
+  readonly clusterName: string;
+  readonly pairService: 'NodePort' | 'LoadBalancer' | 'ClusterIP';
+  readonly pairNodePort: number;
+  /** host:port that peers reach; empty: found from the Service or the nodes. */
+  readonly pairEndpoints: readonly string[];
+  /** ClusterRoles that stork-peer gets besides its own, so that it may create Roles that grant as much. */
+  readonly peerClusterRoles: readonly string[];
+}
+
+export const defaultInstallChoices: InstallChoices = {
+  namespace: agentNamespace,
+  image: 'stork-agent',
+  imagePullPolicy: 'IfNotPresent',
+  imagePullSecrets: [],
+  replicas: 1,
+  clusterName: 'cluster',
+  pairService: 'NodePort',
+  pairNodePort,
+  pairEndpoints: [],
+  peerClusterRoles: [],
+};

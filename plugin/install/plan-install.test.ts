@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isRecord } from '../../crds/schema/apply-defaults.ts';
+import { defaultInstallChoices } from './install-choices.ts';
+import { isOurs } from './labelled.ts';
+import { planInstall } from './plan-install.ts';
+import { agentRoles, type PolicyRule, peerRules } from './policy-rules.ts';
+
+const rules: readonly PolicyRule[] = [...agentRoles.flatMap((role) => role.rules), ...peerRules];
+
+describe('an installation', () => {
+  const objects = planInstall({ ...defaultInstallChoices, peerClusterRoles: ['admin'] });
+
+  it('marks everything as ours', () => {
+    for (const object of objects) assert.ok(isOurs(object.metadata), `${object.kind} ${object.metadata.name}`);
+  });
+
+  it('names no object twice', () => {
+    const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`);
+    assert.deepEqual(names, [...new Set(names)]);
+  });
+
+  it('has no wildcard in any role', () => {
+    for (const rule of rules) {
+      for (const word of [...rule.apiGroups, ...rule.resources, ...rule.verbs]) assert.ok(!word.includes('*'), word);
+    }
+  });
+
+  it('can neither escalate, bind nor write Secrets outside its namespace', () => {
+    const cluster = agentRoles.filter((role) => role.scope === 'Cluster').flatMap((role) => role.rules);
+    for (const { verbs, resources } of cluster) {
+      for (const verb of ['escalate', 'bind', 'impersonate', 'deletecollection'])
+        assert.ok(!verbs.includes(verb), verb);
+      if (resources.includes('secrets')) assert.deepEqual(verbs, ['get', 'list', 'watch']);
+    }
+  });
+
+  it('impersonates the account of peers and no other', () => {
+    const role = objects.find(({ metadata }) => metadata.name === 'stork-agent-impersonate');
+    assert.ok(role !== undefined && Array.isArray(role.rules));
+    const [rule] = role.rules;
+    assert.ok(isRecord(rule));
+    assert.deepEqual(rule.resourceNames, ['stork-peer']);
+    assert.equal(role.kind, 'Role');
+  });
+
+  it('says why for each feature', () => {
+    for (const { feature, why } of agentRoles) assert.match(why, /\.$/, feature);
+  });
+});

@@ -1,0 +1,159 @@
+/**
+ * The steps of pairing, as docs/design/0001 has them: invite on one cluster, join on the other, confirm on the first.
+ * The code travels through Secrets of the two clusters and the caller's memory only.
+ */
+import { applyDefaults } from '../../crds/schema/index.ts';
+import {
+  type ClusterPair,
+  type ClusterPairGrant,
+  type ClusterPairSpecInput,
+  clusterPairs,
+} from '../../crds/v1alpha1/index.ts';
+import { core } from '../../kube/client/core.ts';
+import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
+import type { CommandContext } from '../command.ts';
+import type { PairPlace } from './pair-place.ts';
+import { waitForPair } from './wait-for-pair.ts';
+
+const fieldManager = 'kubectl-stork';
+
+export interface InviteRequest {
+  readonly endpoints: readonly string[];
+  readonly ttlSeconds: number;
+  readonly grant: ClusterPairGrant;
+  readonly timeoutMs: number;
+}
+
+/** Resolves to the one-time code. @throws StorkError `AlreadyPaired`, or as waitForPair does */
+export async function invite(context: CommandContext, place: PairPlace, request: InviteRequest): Promise<string> {
+  const { endpoints, ttlSeconds, grant, timeoutMs } = request;
+  await createPair(context, place, { accept: { endpoints, ttlSeconds }, grant });
+  const secret = { namespace: place.namespace, name: `stork-invite-${place.name}` };
+  return waitForPair(context, place, {
+    waitsFor: 'the invitation',
+    condition: 'Invited',
+    timeoutMs,
+    reached: async () => {
+      const found = await place.client.find(core.secrets, secret, { signal: context.signal });
+      const code = found?.data?.code;
+      return code === undefined ? undefined : Buffer.from(code, 'base64').toString('utf8').trim();
+    },
+  });
+}
+
+export interface JoinRequest {
+  readonly code: string;
+  readonly grant: ClusterPairGrant;
+  readonly timeoutMs: number;
+}
+
+/** Resolves to this cluster's fingerprint, once the other side knows it. A refusal leaves nothing behind. */
+export async function join(context: CommandContext, place: PairPlace, request: JoinRequest): Promise<string> {
+  const { code, grant, timeoutMs } = request;
+  const codeSecret = `stork-join-${place.name}`;
+  await refuseExisting(context, place);
+  await putCode(context, place, codeSecret, code);
+  let uid: string | undefined;
+  try {
+    uid = await createPair(context, place, { join: { codeSecret }, grant });
+    return await waitForPair(context, place, {
+      waitsFor: 'the answer of the other cluster',
+      condition: 'Joined',
+      timeoutMs,
+      reached: (pair) => (isTrue(pair, 'Joined') ? pair.status?.ownFingerprint : undefined),
+    });
+  } catch (error) {
+    await forget(place, { uid, codeSecret });
+    throw error;
+  }
+}
+
+/** Writes the accepting admin's yes. Idempotent; a changed joiner is a Conflict. */
+export async function confirm(context: CommandContext, place: PairPlace, pair: ClusterPair): Promise<void> {
+  const { namespace, name, client } = place;
+  const fingerprint = pair.status?.peer?.fingerprint;
+  const { resourceVersion } = pair.metadata;
+  const body = { metadata: { resourceVersion }, spec: { confirmedFingerprint: fingerprint } };
+  await client.patch(
+    clusterPairs,
+    { namespace, name },
+    { type: 'merge', body },
+    { fieldManager, signal: context.signal },
+  );
+}
+
+/** Resolves to the pair with the joiner's fingerprint in its status. */
+export function waitForJoiner(context: CommandContext, place: PairPlace, timeoutMs: number): Promise<ClusterPair> {
+  return waitForPair(context, place, {
+    waitsFor: 'the joining cluster',
+    condition: 'Joined',
+    timeoutMs,
+    reached: (pair) => (pair.status?.peer?.fingerprint === undefined ? undefined : pair),
+  });
+}
+
+export function waitUntilReady(context: CommandContext, place: PairPlace, timeoutMs: number): Promise<ClusterPair> {
+  return waitForPair(context, place, {
+    waitsFor: 'readiness',
+    condition: 'Ready',
+    timeoutMs,
+    reached: (pair) => (isTrue(pair, 'Ready') ? pair : undefined),
+  });
+}
+
+function isTrue(pair: ClusterPair, type: string): boolean {
+  return pair.status?.conditions?.some((one) => one.type === type && one.status === 'True') ?? false;
+}
+
+async function createPair(
+  context: CommandContext,
+  place: PairPlace,
+  spec: ClusterPairSpecInput,
+): Promise<string | undefined> {
+  const { client, namespace, name } = place;
+  const { apiVersion, kind, schema } = clusterPairs;
+  const object = applyDefaults(schema, { apiVersion, kind, metadata: { name, namespace }, spec });
+  try {
+    const made = await client.create(clusterPairs, object, { fieldManager, signal: context.signal });
+    return made.metadata.uid;
+  } catch (error) {
+    throw isAlreadyExists(error) ? alreadyPaired(place) : error;
+  }
+}
+
+async function refuseExisting(context: CommandContext, place: PairPlace): Promise<void> {
+  const { client, namespace, name } = place;
+  if ((await client.find(clusterPairs, { namespace, name }, { signal: context.signal })) !== undefined)
+    throw alreadyPaired(place);
+}
+
+/** A Secret of an earlier try that never became a pair is replaced. */
+async function putCode(context: CommandContext, place: PairPlace, name: string, code: string): Promise<void> {
+  const { client, namespace } = place;
+  await client.delete(core.secrets, { namespace, name }, { signal: context.signal });
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'stork-agent' } },
+    type: 'Opaque',
+    data: { code: Buffer.from(code, 'utf8').toString('base64') },
+  };
+  await client.create(core.secrets, secret, { fieldManager, signal: context.signal });
+}
+
+/** Only what this join made. Also when interrupted, so without the command's signal. */
+async function forget(
+  { client, namespace, name }: PairPlace,
+  { uid, codeSecret }: { readonly uid: string | undefined; readonly codeSecret: string },
+): Promise<void> {
+  if (uid !== undefined) await client.delete(clusterPairs, { namespace, name }, { uid });
+  await client.delete(core.secrets, { namespace, name: codeSecret });
+}
+
+function alreadyPaired({ context, namespace, name }: PairPlace): StorkError {
+  return new StorkError({
+    code: 'AlreadyPaired',
+    message: `there is a ClusterPair ${namespace}/${name} on ${context} already`,
+    hint: `Choose another name, or end it with: kubectl stork pair revoke ${name} -n ${namespace} --context ${context}`,
+  });
+}
