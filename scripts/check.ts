@@ -82,7 +82,7 @@ async function runUnitTests(): Promise<StepOutcome> {
   const unit = await runTests({
     files: unitTests,
     except: notUnit,
-    filesAtOnce: Math.max(1, availableParallelism() - 1),
+    filesAtOnce: availableParallelism(),
     write: (text) => void report.push(text),
   });
   const passed = unit.failed === 0 && unit.cancelled === 0 && unit.passed > 0;

@@ -44,7 +44,11 @@ const mockNames =
 
 const vagueNames = /^(utils?|helpers?|common|manager|handle|process|data|info|misc)$/;
 
-const isTest = (path: string): boolean => /\.(test|conformance)\.ts$/.test(path) || path.startsWith('test/');
+/** Suites that several implementations run: functions made of `describe` and `it`. */
+const isSuiteFile = (path: string): boolean => /[./-](conformance|suite)[./]/.test(path);
+
+const isTest = (path: string): boolean =>
+  /\.(test|conformance)\.ts$/.test(path) || isSuiteFile(path) || path.startsWith('test/');
 const isExempt = (path: string): boolean => isTest(path) || path.startsWith('scripts/');
 
 export const rules: Readonly<Record<string, Rule>> = {
@@ -55,7 +59,7 @@ export const rules: Readonly<Record<string, Rule>> = {
 
   'function-length': (file) =>
     file.functions
-      .filter(({ isSuite }) => !isSuite && !/[./-]conformance[./]/.test(file.path))
+      .filter(({ isSuite }) => !isSuite && !isSuiteFile(file.path))
       .flatMap(({ name, line, lineCount, ownLineCount }) => {
         const own = `${name} has ${ownLineCount} lines; at most ${limits.functionLines}`;
         if (ownLineCount > limits.functionLines) return [{ line, message: own }];
