@@ -53,7 +53,8 @@ export async function openStreamOn(
     if (status !== 200) throw parsePeerError(status, await readJson(stream, peerLimits.messageBytes));
   });
   if (signal !== undefined) {
-    const cancel = () => stream.close(constants.NGHTTP2_CANCEL);
+    // Not `close(code)`: that ends the stream in good order first.
+    const cancel = () => stream.destroy(brokenBy(signal));
     signal.addEventListener('abort', cancel, { once: true });
     stream.once('close', () => signal.removeEventListener('abort', cancel));
   }
@@ -109,6 +110,9 @@ function parseAnswer<Out>(call: PeerCall<Out>, body: unknown): Out {
     });
   }
 }
+
+const brokenBy = (signal: AbortSignal) =>
+  new StorkError({ code: 'StreamBroken', message: 'The stream was given up', cause: signal.reason });
 
 function tooLate(call: Pick<PeerCall<unknown>, 'method' | 'path'>, deadlineMs: number): StorkError {
   return new StorkError({

@@ -138,7 +138,8 @@ function decode(segment: string): string {
 
 function respond(stream: ServerHttp2Stream, status: number, body: unknown): void {
   if (stream.destroyed || stream.closed) return;
-  if (stream.headersSent) return void stream.close(internalError);
+  if (stream.headersSent)
+    return void stream.destroy(new StorkError({ code: 'StreamBroken', message: 'A stream failed' }));
   const bytes = Buffer.from(JSON.stringify(body));
   if (bytes.length > peerLimits.messageBytes) {
     const { status: failed, body: told } = renderPeerError(answerTooLarge(bytes.length));
@@ -153,9 +154,6 @@ function operationOf(headers: IncomingHttpHeaders): string | undefined {
   const operation = headers['stork-operation'];
   return typeof operation === 'string' && parameterPattern.test(operation) ? operation : undefined;
 }
-
-/** NGHTTP2_INTERNAL_ERROR. */
-const internalError = 2;
 
 /** `jsonRoute` puts the body's schema beside its handler, so what was parsed with it is what the handler takes. */
 function assertBodyOf<In>(request: PeerRequest<unknown>): PeerRequest<In> {
