@@ -58,6 +58,7 @@ export const cakeDefinition: Pick<CustomResourceDefinition, 'spec'> = {
                     'x-kubernetes-list-map-keys': ['type'],
                     items: {
                       type: 'object',
+                      required: ['type'],
                       properties: {
                         type: { type: 'string' },
                         status: { type: 'string' },
