@@ -41,13 +41,15 @@ export function failureOf(code: string, message: string): StorkError {
 /** Tells the peer why we stop; best effort. */
 export async function tellFailure(link: FrameLink, error: unknown): Promise<void> {
   if (!(error instanceof StorkError) || error.about === 'peer' || error.retryable) return;
+  // We come back with more room: the sender just waits for us.
+  if (error.code === 'NeedsScratch') return;
   const told = { type: 'failure', code: error.code, message: error.message } as const;
   await link.send(frameTypes.control, encodeControl(told)).catch(() => undefined);
 }
 
 /**
- * Opens streams and holds `converse` on each until it returns: then done. A broken stream is followed by the next.
- * Bounded by `connect`, and by `maxIdleStreams` streams in a row without progress.
+ * Opens streams and holds `converse` on each until it returns: then done. A broken stream, and `connect` throwing LinkBroken, are
+ * followed by another try with growing pauses; without progress for `patienceMs` it throws `PeerUnreachable`.
  */
 export async function keepConversing(options: {
   readonly connect: Connect;
@@ -56,35 +58,57 @@ export async function keepConversing(options: {
   readonly converse: (link: FrameLink, signal: AbortSignal) => Promise<void>;
   /** Grows with any progress. */
   readonly progress: () => number;
+  readonly patienceMs?: number | undefined;
 }): Promise<void> {
-  let idleStreams = 0;
+  const { clock, signal, patienceMs = defaultPatienceMs } = options;
+  let idleSinceMs = clock.monotonicMs();
+  let tries = 0;
   for (;;) {
     const before = options.progress();
-    const link = createFrameLink(await options.connect(options.signal), options.clock);
-    const stop = () => link.close();
-    options.signal.addEventListener('abort', stop, { once: true });
     try {
-      return await options.converse(link, options.signal);
+      return await converseOnce(options);
     } catch (error) {
-      options.signal.throwIfAborted();
-      await tellFailure(link, error);
+      signal.throwIfAborted();
       if (!(error instanceof LinkBroken)) throw error;
-      idleStreams = options.progress() > before ? 0 : idleStreams + 1;
-      if (idleStreams >= maxIdleStreams) throw streamsKeepBreaking(error);
-      await options.clock.sleep(Math.min(10_000, 100 * 2 ** idleStreams), options.signal);
-    } finally {
-      options.signal.removeEventListener('abort', stop);
-      link.close();
+      const moved = options.progress() > before;
+      if (moved) idleSinceMs = clock.monotonicMs();
+      tries = moved ? 0 : tries + 1;
+      if (clock.monotonicMs() - idleSinceMs > patienceMs) throw peerUnreachable(patienceMs, error);
+      await clock.sleep(Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(tries, 10)), signal);
     }
   }
 }
 
-const maxIdleStreams = 12;
+/** The other mover's pod may wait for a node, an image or a volume. */
+const defaultPatienceMs = 30 * 60_000;
+const firstPauseMs = 50;
+const longestPauseMs = 5_000;
 
-const streamsKeepBreaking = (cause: unknown): StorkError =>
+async function converseOnce(options: {
+  readonly connect: Connect;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly converse: (link: FrameLink, signal: AbortSignal) => Promise<void>;
+}): Promise<void> {
+  const { signal } = options;
+  const link = createFrameLink(await options.connect(signal), options.clock);
+  const stop = () => link.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await options.converse(link, signal);
+  } catch (error) {
+    if (!signal.aborted) await tellFailure(link, error);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    link.close();
+  }
+}
+
+const peerUnreachable = (patienceMs: number, cause: unknown): StorkError =>
   new StorkError({
     code: 'PeerUnreachable',
-    message: `The stream to the other mover broke ${maxIdleStreams} times in a row without progress`,
+    message: `The other mover was not to be reached for ${Math.round(patienceMs / 1000)} s`,
     retryable: true,
     cause,
   });

@@ -1,0 +1,147 @@
+/**
+ * A mover's connection to its agent: HTTP/2 over TLS, the agent's CA pinned, the pod's token on each request (read anew, it rotates).
+ * The byte stream has a connection of its own, so that reports and gates never queue behind bulk.
+ */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../kube/clock.ts';
+import { StorkError } from '../../kube/errors.ts';
+import {
+  type GateAnswer,
+  type MoverReport,
+  type MoverRole,
+  moverPaths,
+  moverReportIntervalMs,
+  moverReportLimitBytes,
+  parseGateAnswer,
+} from './contract.ts';
+import { LinkBroken } from './frame-link.ts';
+
+export interface AgentClient {
+  /** A stream to the other mover; throws LinkBroken when the agent can't give one now. */
+  openStream(role: MoverRole, signal: AbortSignal): Promise<Duplex>;
+  /** The newest report wins; sent in the background, at most one every two seconds, lost ones don't matter. */
+  report(report: MoverReport): void;
+  /** Asks until the agent answers Go or Refused. */
+  awaitGate(signal: AbortSignal): Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
+  close(): void;
+}
+
+export interface AgentClientOptions {
+  readonly url: string;
+  readonly ca: string;
+  readonly run: string;
+  readonly readToken: () => string;
+  readonly clock: Clock;
+}
+
+const windowBytes = 8 * 1024 * 1024;
+const answerTimeoutMs = 30_000;
+const gateRetryMs = 2_000;
+const longestGateRetryMs = 10_000;
+
+export function createAgentClient(options: AgentClientOptions): AgentClient {
+  const { url, ca, run, clock } = options;
+  const sessions = new Set<ClientHttp2Session>();
+  let control: ClientHttp2Session | undefined;
+  let waiting: MoverReport | undefined;
+  let timer: Disposable | undefined;
+
+  const openSession = (): ClientHttp2Session => {
+    const session = connect(url, {
+      ca,
+      minVersion: 'TLSv1.3',
+      settings: { initialWindowSize: windowBytes, enablePush: false },
+    });
+    session.on('connect', () => session.setLocalWindowSize(windowBytes));
+    sessions.add(session);
+    session.on('error', () => session.destroy());
+    session.on('close', () => sessions.delete(session));
+    return session;
+  };
+  const request = (session: ClientHttp2Session, path: string): ClientHttp2Stream => {
+    const headers = { ':method': 'POST', ':path': path, authorization: `Bearer ${options.readToken()}` };
+    return session.request(headers, { endStream: false });
+  };
+  const post = async (path: string, body: unknown): Promise<{ readonly status: number; readonly body: Buffer }> => {
+    if (control === undefined || control.destroyed || control.closed) control = openSession();
+    const stream = request(control, path);
+    stream.setTimeout(answerTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
+    stream.end(JSON.stringify(body));
+    const status = await statusOf(stream);
+    return { status, body: await readBody(stream) };
+  };
+  const sendReport = () => {
+    const report = waiting;
+    waiting = undefined;
+    timer = undefined;
+    if (report === undefined) return;
+    timer = clock.after(moverReportIntervalMs, sendReport);
+    // A report that is lost is followed by another; the result travels elsewhere.
+    post(moverPaths.report(run), report).catch(() => undefined);
+  };
+  return {
+    async openStream(role, signal) {
+      signal.throwIfAborted();
+      const session = openSession();
+      const stop = () => session.destroy();
+      signal.addEventListener('abort', stop, { once: true });
+      session.on('close', () => signal.removeEventListener('abort', stop));
+      const stream = request(session, moverPaths.stream(run, role));
+      stream.on('close', () => session.close());
+      const status = await statusOf(stream);
+      if (status === 200) return stream;
+      session.destroy();
+      throw new LinkBroken(`The agent answered ${status} to the request for a stream`);
+    },
+    report(report) {
+      waiting = report;
+      if (timer === undefined) sendReport();
+    },
+    async awaitGate(signal) {
+      for (;;) {
+        const answer = await askGate(() => post(moverPaths.gate(run, 'apply'), {}));
+        if (answer.state !== 'Wait') return answer;
+        await clock.sleep(Math.min(longestGateRetryMs, Math.max(100, answer.retryAfterMs)), signal);
+      }
+    },
+    close() {
+      timer?.[Symbol.dispose]();
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+/** An agent that can't be reached or doesn't know us yet is asked again: only its own word opens or closes the gate. */
+async function askGate(ask: () => Promise<{ readonly status: number; readonly body: Buffer }>): Promise<GateAnswer> {
+  try {
+    const { status, body } = await ask();
+    if (status === 200 || status === 202 || status === 409) return parseGateAnswer(body);
+  } catch (error) {
+    if (!(error instanceof LinkBroken) && !(error instanceof StorkError)) throw error;
+  }
+  return { state: 'Wait', retryAfterMs: gateRetryMs };
+}
+
+function statusOf(stream: ClientHttp2Stream): Promise<number> {
+  return new Promise((resolve, reject) => {
+    stream.once('response', (headers) => resolve(Number(headers[':status'] ?? 0)));
+    stream.once('error', (cause) => reject(new LinkBroken('The agent can not be reached', { cause })));
+    stream.once('close', () => reject(new LinkBroken('The agent closed the connection')));
+  });
+}
+
+async function readBody(stream: ClientHttp2Stream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stream) {
+      length += chunk.length;
+      if (length > moverReportLimitBytes) throw new LinkBroken('The agent answered too much');
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw new LinkBroken('The agent broke off its answer', { cause });
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { describe, it } from 'node:test';
+import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './test-volumes.ts';
+
+/** A volume with a 24 MB database-like file, copied once. */
+async function copiedOnce(space: Scratch) {
+  const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
+  mkdirSync(`${from}/db/deep`, { recursive: true });
+  mkdirSync(to);
+  writeFileSync(`${from}/db/table`, chanceBytes(seededChance(7), 24 * 1024 * 1024));
+  for (let at = 0; at < 300; at++) writeFileSync(`${from}/db/deep/f${at}`, `content ${at} `.repeat(at));
+  const first = await copyVolume({ from, to, staging, run: 'first' });
+  return { from, to, staging, first, expectDigest: first.destination.digest };
+}
+
+describe('updating a destination', () => {
+  it('sends only hashes when nothing changed', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { destination } = await copyVolume({ from, to, staging, mode: 'update', run: 'second', expectDigest });
+    assert.equal(destination.digest, expectDigest);
+    assert.ok(destination.bytesSent < 100_000, `sent ${destination.bytesSent}`);
+    assert.equal(destination.blocksSent, 0);
+  });
+
+  it('sends little more than the blocks that changed', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const fd = openSync(`${from}/db/table`, 'r+');
+    const changed = 20 * 16_384;
+    writeSync(fd, chanceBytes(seededChance(8), changed), 0, changed, 5 * 1024 * 1024);
+    closeSync(fd);
+    const { source, destination } = await copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'second',
+      expectDigest,
+    });
+    assert.equal(destination.digest, source.digest);
+    assert.ok(destination.bytesSent < 1.5 * changed, `sent ${destination.bytesSent} for ${changed}`);
+    assert.equal(destination.blocksSent, 20);
+    assert.deepEqual(readFileSync(`${to}/db/table`), readFileSync(`${from}/db/table`));
+  });
+
+  it('finds renamed content in its own volume, removes, adds, replaces by another type', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    renameSync(`${from}/db/table`, `${from}/moved`);
+    rmSync(`${from}/db/deep/f3`);
+    rmSync(`${from}/db/deep/f4`);
+    mkdirSync(`${from}/db/deep/f4`);
+    writeFileSync(`${from}/db/deep/f4/x`, 'x');
+    writeFileSync(`${from}/db/deep/new`, 'new');
+    writeFileSync(`${from}/db/deep/f200`, '');
+    const { source, destination } = await copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'second',
+      expectDigest,
+    });
+    assert.equal(destination.digest, source.digest);
+    assert.equal((await digestOf(to)).digest, (await digestOf(from)).digest);
+    assert.ok(destination.bytesSent < 100_000, `sent ${destination.bytesSent}`);
+  });
+
+  it('refuses a volume that was written since, and touches nothing', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    writeFileSync(`${to}/db/mine`, 'mine');
+    writeFileSync(`${from}/db/theirs`, 'theirs');
+    await assert.rejects(copyVolume({ from, to, staging, mode: 'update', run: 'second', expectDigest }), {
+      code: 'DestinationChanged',
+    });
+    assert.deepEqual(readdirSync(`${to}/db`), ['deep', 'mine', 'table']);
+    const overwritten = await copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'third',
+      expectDigest,
+      destination: { existing: 'Overwrite' },
+    });
+    assert.equal((await digestOf(to)).digest, overwritten.source.digest);
+  });
+
+  it('says how much scratch it needs before touching anything', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    writeFileSync(`${from}/db/more`, chanceBytes(seededChance(9), 20 * 1024 * 1024));
+    const small = { directory: staging, limitBytes: 16 * 1024 * 1024 };
+    const refused = copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'second',
+      expectDigest,
+      destination: { staging: small },
+    });
+    const verdict = await refused.then(
+      () => assert.fail('staged'),
+      (error: { code: string; scratchBytes: number }) => error,
+    );
+    assert.equal(verdict.code, 'NeedsScratch');
+    assert.equal((await digestOf(to)).digest, expectDigest);
+    const enough = { directory: staging, limitBytes: verdict.scratchBytes };
+    const { source, destination } = await copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'second',
+      expectDigest,
+      destination: { staging: enough },
+    });
+    assert.equal(destination.digest, source.digest);
+    // What the first attempt staged is not sent again.
+    assert.ok(destination.bytesSent < 14 * 1024 * 1024, `sent ${destination.bytesSent}`);
+  });
+
+  it('waits for the gate and leaves the volume alone when it is refused', async () => {
+    using space = scratch();
+    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    writeFileSync(`${from}/db/more`, 'more');
+    const refused = copyVolume({
+      from,
+      to,
+      staging,
+      mode: 'update',
+      run: 'second',
+      expectDigest,
+      destination: { awaitGate: async () => ({ state: 'Refused', reason: 'pod web-0 uses it' }) },
+    });
+    await assert.rejects(refused, { code: 'Refused', message: 'pod web-0 uses it' });
+    assert.equal((await digestOf(to)).digest, expectDigest);
+  });
+
+  it("refuses to fill a volume that holds somebody's files", async () => {
+    using space = scratch();
+    const { from, to, staging } = await copiedOnce(space);
+    await assert.rejects(copyVolume({ from, to, staging, run: 'second' }), { code: 'DestinationNotEmpty' });
+  });
+
+  it('leaves holes where the source has zeros', async () => {
+    using space = scratch();
+    const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
+    mkdirSync(from);
+    mkdirSync(to);
+    writeFileSync(`${from}/zeros`, Buffer.alloc(12 * 1024 * 1024));
+    const first = await copyVolume({ from, to, staging, run: 'first' });
+    assert.ok(first.destination.bytesSent < 20_000, `sent ${first.destination.bytesSent}`);
+    assert.ok(statSync(`${to}/zeros`).blocks < 16);
+    writeFileSync(`${from}/zeros`, chanceBytes(seededChance(3), 12 * 1024 * 1024));
+    const second = await copyVolume({
+      from,
+      to,
+      staging,
+      run: 'second',
+      mode: 'update',
+      expectDigest: first.destination.digest,
+    });
+    writeFileSync(`${from}/zeros`, Buffer.alloc(12 * 1024 * 1024));
+    const third = await copyVolume({
+      from,
+      to,
+      staging,
+      run: 'third',
+      mode: 'update',
+      expectDigest: second.destination.digest,
+    });
+    assert.equal(third.destination.digest, third.source.digest);
+    assert.ok(statSync(`${to}/zeros`).blocks < 16);
+  });
+});
