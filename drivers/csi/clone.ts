@@ -3,6 +3,7 @@ import { core } from '../../kube/client/core.ts';
 import { StorkError } from '../../kube/errors.ts';
 import type { CloneFacet } from '../driver.ts';
 import { ensureOwned, ownedBy } from './ownership.ts';
+import { placeCopy } from './selected-node.ts';
 import { type CsiAccess, getSourceVolume } from './source-volume.ts';
 
 export function cloneFacet(access: CsiAccess): CloneFacet {
@@ -17,17 +18,23 @@ export function cloneFacet(access: CsiAccess): CloneFacet {
         });
       const owner = { key: `clone-${target.name}`, volume: source };
       const { claim: from, pv } = await getSourceVolume(access, source, signal);
+      const storageClass = from.spec?.storageClassName ?? '';
+      const placement = await placeCopy(access, pv, storageClass, signal);
       const claim = await ensureOwned(
         access.client,
         core.persistentVolumeClaims,
         {
           apiVersion: 'v1',
           kind: 'PersistentVolumeClaim',
-          metadata: { name: target.name, namespace: source.claim.namespace, annotations: ownedBy(owner) },
+          metadata: {
+            name: target.name,
+            namespace: source.claim.namespace,
+            annotations: { ...ownedBy(owner), ...placement },
+          },
           spec: {
             accessModes: from.spec?.accessModes ?? [],
             volumeMode: from.spec?.volumeMode ?? 'Filesystem',
-            storageClassName: from.spec?.storageClassName ?? '',
+            storageClassName: storageClass,
             resources: { requests: { storage: pv.spec?.capacity?.storage ?? '0' } },
             dataSource: { kind: 'PersistentVolumeClaim', name: source.claim.name },
           },

@@ -12,6 +12,7 @@ import { StorkError } from '../../kube/errors.ts';
 import { parseBytes } from '../../kube/quantity.ts';
 import type { SnapshotRequest, SnapshotState } from '../driver.ts';
 import { deleteOwned, ensureOwned, isOwnedBy, ownedBy } from './ownership.ts';
+import { placeCopy } from './selected-node.ts';
 import type { CsiAccess } from './source-volume.ts';
 
 export interface ReadableTarget {
@@ -39,7 +40,8 @@ export async function ensureReadableClaim(readable: ReadableClaimRequest): Promi
   await ensureOwned(client, core.volumeSnapshotContents, planContent(readable), options);
   await ensureOwned(client, core.volumeSnapshots, planImport(readable), options);
   const storageClass = await chooseStorageClass(access, readable.pv, signal);
-  await ensureOwned(client, core.persistentVolumeClaims, planClaim(readable, storageClass), options);
+  const placement = await placeCopy(access, readable.pv, storageClass, signal);
+  await ensureOwned(client, core.persistentVolumeClaims, planClaim(readable, storageClass, placement), options);
   return { namespace: into.namespace, name: into.name };
 }
 
@@ -111,14 +113,23 @@ function planImport({ request, into, content }: ReadableClaimRequest): VolumeSna
   };
 }
 
-function planClaim({ request, into, pv, state }: ReadableClaimRequest, storageClass: string): PersistentVolumeClaim {
+function planClaim(
+  { request, into, pv, state }: ReadableClaimRequest,
+  storageClass: string,
+  placement: Readonly<Record<string, string>>,
+): PersistentVolumeClaim {
   const capacity = parseBytes(pv.spec?.capacity?.storage ?? '0');
   const restore = state.restoreSizeBytes ?? 0n;
   const modes = pv.spec?.accessModes ?? [];
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: into.name, namespace: into.namespace, labels: request.labels, annotations: ownedBy(request) },
+    metadata: {
+      name: into.name,
+      namespace: into.namespace,
+      labels: request.labels,
+      annotations: { ...ownedBy(request), ...placement },
+    },
     spec: {
       // One mover reads it: the narrowest mode that the source has asks the least of the storage.
       accessModes: modes.includes('ReadWriteOnce') ? ['ReadWriteOnce'] : modes,
