@@ -16,11 +16,12 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { isAlive, withLock } from './lock.ts';
 import { createNetwork, createPodRoutes, findNetworkLeftovers, removeNetwork } from './network.ts';
 import { enterNode, importImage, waitFor } from './node.ts';
-import { nodeMounts, volumesFolder } from './node-configs.ts';
+import { csiDriverName, nodeMounts, volumesFolder } from './node-configs.ts';
 import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, type Places } from './places.ts';
 import { listClusters, listNodes, planBed, serverUrl } from './plan.ts';
 import { requirePackages } from './require-packages.ts';
-import { runCommand } from './run-command.ts';
+import { CommandFailed, runCommand } from './run-command.ts';
+import { ensureSnapshotCrds } from './snapshot-crds.ts';
 import { startStorage } from './storage.ts';
 
 export interface UpOptions {
@@ -39,6 +40,7 @@ export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<voi
   await requirePackages();
   const binaries = await ensureBinaries(allBinaries, report);
   const pause = await ensureImage('pause', report);
+  const snapshotCrds = await ensureSnapshotCrds();
   await locked(places, report, async () => {
     const state = await observeState(places);
     if (state === 'Up') {
@@ -62,7 +64,7 @@ export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<voi
         report(`[${since()}] cluster ${cluster.name}: control plane ready, kubelets started`);
         await Promise.all(running.nodes.map(({ prepared }) => importImage(prepared.enter, pause)));
         await startDns(inputs, running);
-        await startStorage(inputs, running);
+        await startStorage({ ...inputs, snapshotCrds }, running);
         return running;
       }),
     );
@@ -138,10 +140,16 @@ async function waitForNodes(places: Places, { cluster, kubectl }: StartedCluster
       const log = await readFile(join(logPlace(places), `${dead.name}.log`), 'utf8');
       throw new Error(`${dead.name} ended:\n${log.slice(-2000)}`);
     }
-    return kubectl(['wait', '--for=condition=Ready', '--timeout=2s', ...nodes]).then(
-      () => true,
-      () => false,
-    );
+    const csiNodes = nodes.map((node) => `csi${node}`);
+    const registered = `--for=jsonpath={.spec.drivers[0].name}=${csiDriverName}`;
+    try {
+      await kubectl(['wait', '--for=condition=Ready', '--timeout=2s', ...nodes]);
+      await kubectl(['wait', registered, '--timeout=2s', ...csiNodes]);
+      return true;
+    } catch (error) {
+      if (error instanceof CommandFailed) return false;
+      throw error;
+    }
   };
   await waitFor(`cluster ${cluster.name}'s nodes`, isReady, readyLimitMs);
 }

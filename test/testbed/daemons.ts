@@ -21,6 +21,8 @@ export interface Daemons {
   start(name: string, argv: readonly string[], options?: DaemonOptions): Promise<DaemonRecord>;
 }
 
+const daemonPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** @param stateFolder receives `run/NAME.json` and `logs/NAME.log`. */
 export function createDaemons(stateFolder: string, cgroupProcsFile: string): Daemons {
   const intoCgroup = `echo $$ > ${cgroupProcsFile} && exec "$@"`;
@@ -32,7 +34,8 @@ export function createDaemons(stateFolder: string, cgroupProcsFile: string): Dae
       const child = spawn('sh', ['-c', intoCgroup, 'sh', ...argv], {
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
-        env: { ...process.env, ...options.env },
+        // Nothing of the caller's (a KUBECONFIG, say) may steer a program of the bed.
+        env: { PATH: daemonPath, HOME: '/root', ...options.env },
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve);

@@ -12,6 +12,8 @@ export const nodeFolder = '/run/stork-node';
 export const pauseImage = 'stork.test/pause:1';
 export const containerdSocket = '/run/containerd/containerd.sock';
 
+export const csiDriverName = 'csi.testbed.stork';
+
 /** Where the CSI test driver keeps volumes: a btrfs of the node's own. */
 export const volumesFolder = '/var/lib/stork-csi';
 

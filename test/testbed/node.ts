@@ -15,6 +15,7 @@ import { writeKubeconfig } from './kubeconfig.ts';
 import { isAlive } from './lock.ts';
 import {
   containerdSocket,
+  csiDriverName,
   kubeletArguments,
   kubeProxyArguments,
   nodeFolder,
@@ -102,6 +103,8 @@ export async function waitFor(
 
 async function writeNodeFiles(own: string, { cluster, node }: NodeInputs): Promise<void> {
   for (const [name] of nodeMounts) await mkdir(join(own, name), { recursive: true });
+  await mkdir(join(own, 'kubelet', 'plugins_registry'), { recursive: true });
+  await mkdir(join(own, 'kubelet', 'plugins', csiDriverName), { recursive: true });
   await writeFile(join(own, 'containerd.toml'), renderContainerdConfig());
   await writeFile(join(own, 'cni-config', '10-stork-testbed.conflist'), renderCniConfig(node));
   await writeFile(join(own, 'resolv.conf'), '# the bed has no way to the outside\n');
