@@ -28,7 +28,7 @@ export function admitNew(kind: ServedKind, input: Fields, namespace: string | un
   const key = { namespace, name: birth.name };
   const given = fieldsOf(input.metadata);
   const kept = without(
-    given,
+    protectedMetadata(kind, given),
     'managedFields',
     'resourceVersion',
     'selfLink',
@@ -50,6 +50,19 @@ export function admitNew(kind: ServedKind, input: Fields, namespace: string | un
   const born = kind.resource.kind === 'Namespace' ? { spec: { finalizers: ['kubernetes'] } } : {};
   const status = phase === undefined ? {} : { status: { phase } };
   return admitted(kind, key, { ...body, ...born, ...status, metadata: { ...metadata, creationTimestamp } });
+}
+
+/** What the admission plugin StorageObjectInUseProtection adds. */
+const protectionFinalizers: Readonly<Record<string, string>> = {
+  PersistentVolume: 'kubernetes.io/pv-protection',
+  PersistentVolumeClaim: 'kubernetes.io/pvc-protection',
+};
+
+function protectedMetadata(kind: ServedKind, metadata: Fields): Fields {
+  const finalizer = kind.resource.group === '' ? protectionFinalizers[kind.resource.kind] : undefined;
+  const given = itemsOf(metadata.finalizers);
+  if (finalizer === undefined || given.includes(finalizer)) return metadata;
+  return { ...metadata, finalizers: [...given, finalizer] };
 }
 
 export interface PlannedUpdate {

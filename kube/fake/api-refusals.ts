@@ -64,7 +64,7 @@ export function fieldManagerConflict(resource: RefusedKind, key: ObjectKey, caus
   const many = causes.length === 1 ? '1 conflict' : `${causes.length} conflicts`;
   const list = causes.map((cause) => `${cause.message}: ${cause.field}`).join('\n');
   const message = `Apply failed with ${many}: ${list}`;
-  return refusal(resource, key, { code: 409, reason: 'Conflict', message }, { causes });
+  return new ApiError({ code: 409, reason: 'Conflict', message, details: { causes } }, about(resource, key));
 }
 
 export function invalid(resource: RefusedKind, key: ObjectKey, causes: readonly FieldCause[]) {
@@ -77,6 +77,10 @@ export function invalid(resource: RefusedKind, key: ObjectKey, causes: readonly 
 
 export const badRequest = (resource: RefusedKind, key: ObjectKey, message: string) =>
   new ApiError({ code: 400, reason: 'BadRequest', message }, about(resource, key));
+
+/** Some wrong requests are the server's fault in its own eyes. */
+export const internalError = (resource: RefusedKind, key: ObjectKey, message: string) =>
+  new ApiError({ code: 500, reason: 'InternalError', message }, about(resource, key));
 
 export const forbidden = (resource: RefusedKind, key: ObjectKey, message: string) =>
   refusal(resource, key, {

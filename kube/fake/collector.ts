@@ -1,6 +1,6 @@
 /**
- * Deletion and what follows from it: finalizers, graceful pods, dependents of gone owners, contents of namespaces.
- * In a cluster the last two are asynchronous; here they have happened when the write returns.
+ * Deletion and what follows from it: finalizers, graceful pods, dependents of gone owners, contents of namespaces, claims
+ * that no pod uses any more. In a cluster the last three are asynchronous; here they have happened when the write returns.
  */
 import type { AnyObject, DeleteOptions, OwnerReference } from '../client/client.ts';
 import { assertObject } from './admission.ts';
@@ -17,6 +17,8 @@ export interface Collector {
 
 const defaultPodGraceSeconds = 30;
 const foreground = 'foregroundDeletion';
+const pvProtection = 'kubernetes.io/pv-protection';
+const pvcProtection = 'kubernetes.io/pvc-protection';
 
 export function createCollector(
   store: ObjectStore,
@@ -64,7 +66,8 @@ export function createCollector(
     while (collectOne());
   };
   const collectAfter = (written: AnyObject): void => {
-    if (written.metadata.deletionTimestamp !== undefined || owners(written).length > 0) collect();
+    const pending = written.metadata.deletionTimestamp !== undefined || owners(written).length > 0;
+    if (pending || written.kind === 'Pod') collect();
   };
   /** One step; whether there was something to do. */
   const collectOne = (): boolean => {
@@ -83,6 +86,11 @@ export function createCollector(
       return true;
     }
     if (object.metadata.finalizers?.includes(foreground) === true) return collectForeground(kind, stored);
+    const protection = releasableProtection(store, object);
+    if (protection !== undefined) {
+      release(kind, stored, protection);
+      return true;
+    }
     if (isHeld(object) || (kind.resource.kind === 'Namespace' && !isEmptyNamespace(store, object))) return false;
     store.remove(collection, object.metadata);
     return true;
@@ -99,11 +107,28 @@ export function createCollector(
     }
     if (dependents.some(([, { object }]) => owners(object).some((one) => one.uid === uid && one.blockOwnerDeletion)))
       return false;
-    const finalizers = (stored.object.metadata.finalizers ?? []).filter((finalizer) => finalizer !== foreground);
-    store.put(collectionOf(kind), { ...stored, object: withMetadata(stored.object, { finalizers }) });
+    release(kind, stored, foreground);
     return true;
   };
+  const release = (kind: ServedKind, stored: StoredObject, finalizer: string): void => {
+    const finalizers = (stored.object.metadata.finalizers ?? []).filter((one) => one !== finalizer);
+    store.put(collectionOf(kind), { ...stored, object: withMetadata(stored.object, { finalizers }) });
+  };
   return { remove, collectAfter };
+}
+
+/** The finalizer of a claim that no pod uses any more, or of a volume that is not bound. */
+function releasableProtection(store: ObjectStore, object: AnyObject): string | undefined {
+  const { finalizers = [], namespace, name } = object.metadata;
+  if (object.kind === 'PersistentVolume' && finalizers.includes(pvProtection)) {
+    return at(object, 'status', 'phase') === 'Bound' ? undefined : pvProtection;
+  }
+  if (object.kind !== 'PersistentVolumeClaim' || !finalizers.includes(pvcProtection)) return undefined;
+  const uses = ({ object: pod }: StoredObject) =>
+    pod.metadata.namespace === namespace &&
+    !['Succeeded', 'Failed'].includes(String(at(pod, 'status', 'phase'))) &&
+    itemsOf(at(pod, 'spec', 'volumes')).some((volume) => at(volume, 'persistentVolumeClaim', 'claimName') === name);
+  return store.all('/pods').some(uses) ? undefined : pvcProtection;
 }
 
 const owners = (object: AnyObject): readonly OwnerReference[] => object.metadata.ownerReferences ?? [];

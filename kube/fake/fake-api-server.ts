@@ -4,7 +4,7 @@
  * pages, watches with bookmarks and 410, server-side apply with field ownership, CRDs with defaults and validation.
  *
  * Not here: built-in kinds' schemas, defaults and immutable fields; CEL; admission webhooks; RBAC (but `authorize`);
- * every controller but the two named in collector.ts. kube/client/conformance says what the real server shows too.
+ * every controller but those named in collector.ts (garbage, namespaces, protection of claims and volumes). kube/client/conformance says what the real server shows too.
  */
 import type {
   AnyObject,

@@ -16,6 +16,7 @@ import type {
 } from '../client/client.ts';
 import { core } from '../client/core.ts';
 import { execTimedOut } from '../client/exec-errors.ts';
+import { impersonationHeaders } from '../client/impersonation.ts';
 import { listAll } from '../client/list-all.ts';
 import { requireKey, requireNamespace, requireResourceVersion } from '../client/object-path.ts';
 import { ApiError, isNotFound, StorkError } from '../errors.ts';
@@ -158,7 +159,10 @@ export function fakeClient(state: FakeServerState, identity: Impersonation): Kub
         path,
       );
     },
-    as: (other) => fakeClient(state, other),
+    as(other) {
+      impersonationHeaders(other);
+      return fakeClient(state, other);
+    },
     close() {},
   };
   return client;

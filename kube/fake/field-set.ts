@@ -51,6 +51,24 @@ function canonical(value: unknown): string {
   );
 }
 
+/** Where a list with keys has the same one twice, worded as the server does. */
+export function repeatedItems(value: unknown, shape: Shape, at = ''): readonly string[] {
+  if (isFields(value)) {
+    return Object.entries(value).flatMap(([name, child]) =>
+      repeatedItems(child, shape.field(name), join(at, `f:${name}`)),
+    );
+  }
+  if (!Array.isArray(value) || shape.list === 'atomic') return [];
+  const seen = new Set<string>();
+  return value.flatMap((item) => {
+    const element = itemElement(item, shape);
+    const what = element.startsWith('k:') ? 'key' : 'item';
+    const twice = seen.has(element) ? [`${renderPath(at)}: duplicate entries for ${what} ${renderPath(element)}`] : [];
+    seen.add(element);
+    return [...twice, ...(isFields(item) ? repeatedItems(item, shape.item(), join(at, element)) : [])];
+  });
+}
+
 /** The applied value over the live one: maps and keyed lists by their parts, all else replaced. Live order first. */
 export function mergeApplied(live: unknown, applied: unknown, shape: Shape): unknown {
   if (isFields(live) && isFields(applied) && shape.map === 'granular') {

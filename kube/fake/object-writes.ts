@@ -10,6 +10,13 @@ import { planApply, planUpdate } from './field-managers.ts';
 import { at, type Fields, fieldsOf, frozenCopy, sameJson, without, withoutNulls } from './json-value.ts';
 import type { ObjectStore, StoredObject } from './object-store.ts';
 import { InapplicablePatch, patched } from './patches.ts';
+import {
+  refuseLostNamespace,
+  refuseOtherApplied,
+  refuseOtherThan,
+  refusePreconditions,
+  refuseUntypable,
+} from './preconditions.ts';
 import { collectionOf, type ServedKind } from './served-kinds.ts';
 
 export interface WritesEnvironment {
@@ -79,7 +86,7 @@ export function createObjectWrites(environment: WritesEnvironment): ObjectWrites
       const body = fieldsOf(frozenCopy(input));
       const key = { name: String(at(body, 'metadata', 'name') ?? '') };
       if (at(body, 'metadata', 'resourceVersion') !== undefined) {
-        throw refusals.badRequest(kind.resource, key, 'resourceVersion should not be set on objects to be created');
+        throw refusals.internalError(kind.resource, key, 'resourceVersion should not be set on objects to be created');
       }
       refuseUnknownFields(kind, key, body);
       return createFrom(kind, body, options);
@@ -95,10 +102,10 @@ export function createObjectWrites(environment: WritesEnvironment): ObjectWrites
     apply(kind, input, options) {
       const body = fieldsOf(frozenCopy(withoutNulls(input)));
       const key = keyIn(body);
-      refuseUnknownFields(kind, key, body);
+      refuseUntypable(kind, key, body);
       const before = store.find(collectionOf(kind), scoped(kind, key));
       if (before === undefined && options.subresource !== undefined) throw refusals.notFound(kind.resource, key);
-      refuseOtherThan(kind, before?.object, fieldsOf(body.metadata), key);
+      refuseOtherApplied(kind, before?.object, fieldsOf(body.metadata), key);
       const applied = appliedPart(kind, body, options.subresource);
       const plan = planApply({
         live: before === undefined ? {} : before.object,
@@ -158,43 +165,6 @@ function newKey(kind: ServedKind, input: Fields, newSuffix: () => string) {
   throw refusals.invalid(kind.resource, { name: '' }, [
     { reason: 'FieldValueRequired', field: 'metadata.name', message },
   ]);
-}
-
-function refuseLostNamespace(store: ObjectStore, kind: ServedKind, key: ObjectKey): void {
-  if (!kind.resource.namespaced) return;
-  const namespaces = { group: '', plural: 'namespaces', kind: 'Namespace' };
-  const name = key.namespace ?? '';
-  const namespace = store.find('/namespaces', { name })?.object;
-  if (namespace === undefined) throw refusals.notFound(namespaces, { name });
-  if (namespace.metadata.deletionTimestamp === undefined) return;
-  const message = `unable to create new content in namespace ${name} because it is being terminated`;
-  throw refusals.forbidden(kind.resource, key, message);
-}
-
-/** A given uid or resourceVersion must be the live object's. */
-function refuseOtherThan(kind: ServedKind, live: AnyObject | undefined, given: Fields, key?: ObjectKey): void {
-  const { uid, resourceVersion } = given;
-  if (live === undefined) {
-    if (resourceVersion === undefined && uid === undefined) return;
-    throw refusals.changedMeanwhile(kind.resource, key ?? { name: '' });
-  }
-  if (uid !== undefined && uid !== live.metadata.uid) {
-    const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
-    throw refusals.conflict(kind.resource, live.metadata, message);
-  }
-  if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) {
-    throw refusals.changedMeanwhile(kind.resource, live.metadata);
-  }
-}
-
-function refusePreconditions(kind: ServedKind, live: AnyObject, { uid, resourceVersion }: DeleteOptions): void {
-  if (uid !== undefined && uid !== live.metadata.uid) {
-    const message = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
-    throw refusals.conflict(kind.resource, live.metadata, message);
-  }
-  if (resourceVersion === undefined || resourceVersion === live.metadata.resourceVersion) return;
-  const message = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.metadata.resourceVersion}`;
-  throw refusals.conflict(kind.resource, live.metadata, message);
 }
 
 /** What of an applied object counts on this endpoint. */

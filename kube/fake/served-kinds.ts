@@ -29,7 +29,7 @@ const withStatus: ReadonlySet<string> = new Set([
 
 const withGeneration: ReadonlySet<string> = new Set([
   ...['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob', 'PodDisruptionBudget'],
-  ...['Ingress', 'NetworkPolicy', 'CustomResourceDefinition', 'PriorityClass'],
+  ...['Ingress', 'NetworkPolicy', 'EndpointSlice', 'CustomResourceDefinition', 'PriorityClass'],
   ...['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'],
   ...['VolumeSnapshot', 'VolumeSnapshotContent', 'VolumeSnapshotClass'],
 ]);

@@ -27,6 +27,7 @@ export function withDefaults(value: unknown, schema: unknown): unknown {
 
 /** Paths of fields that the schema doesn't name, e.g. `spec.tpyo`. */
 export function unknownFields(value: unknown, schema: unknown, path = ''): readonly string[] {
+  if (schema === undefined) return [];
   const node = fieldsOf(schema);
   if (Array.isArray(value)) return value.flatMap((item, at) => unknownFields(item, node.items, `${path}[${at}]`));
   if (!isFields(value) || isRoot(node, path) === false) return [];
