@@ -1,8 +1,44 @@
 /** The command line of stork-agent: which words do what. Loaded only when main.ts could not answer by itself. */
 import type { Ambient } from '../kube/ambient.ts';
+import { renderError } from '../kube/errors.ts';
+
+const usage = `Usage: stork-agent COMMAND
+
+  run      the agent of a cluster, as \`kubectl stork install\` deploys it
+  mover    one half of a volume copy, as the agent's Jobs run it
+  mover digest PATH   prints the digest of a tree, to compare two volumes by hand
+
+  --version  --help
+`;
 
 /** Runs one command line; returns the exit code, never throws for what a user can cause. */
 export async function run(argv: readonly string[], ambient: Ambient): Promise<number> {
-  ambient.stderr.write(`stork-agent: unknown command ${JSON.stringify(argv[0] ?? '')}\n`);
-  return 1;
+  const [command, ...rest] = argv;
+  switch (command) {
+    case 'run':
+      return await runReported(ambient);
+    case 'mover': {
+      const { runMover } = await import('./mover/main-command.ts');
+      return await runMover(rest, ambient);
+    }
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      ambient.stdout.write(usage);
+      return 0;
+    default:
+      ambient.stderr.write(`stork-agent: unknown command ${JSON.stringify(command)}\n${usage}`);
+      return 2;
+  }
+}
+
+async function runReported(ambient: Ambient): Promise<number> {
+  const { runAgent } = await import('./run-agent.ts');
+  try {
+    return await runAgent(ambient);
+  } catch (error) {
+    ambient.stderr.write(`stork-agent: ${renderError(error)}\n`);
+    return 1;
+  }
 }

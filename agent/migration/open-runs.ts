@@ -62,17 +62,20 @@ function openSource(parts: OpenRunsParts, run: string, peer: Peer): OpenState {
 
 export function createDestinationRuns(
   parts: OpenRunsParts,
-  /** Resolves to the peer's stream for a run, once it has opened one. */
-  accept: (run: string, signal: AbortSignal) => Promise<Duplex>,
+  /** Resolves to that pair's stream for the run, once its peer has opened one. */
+  accept: (of: { readonly run: string; readonly pairId: string }, signal: AbortSignal) => Promise<Duplex>,
 ): DestinationRuns {
   const open = new Map<string, OpenState>();
   const gates = new Map<string, () => Promise<GateAnswer>>();
   return {
-    open(run, gate) {
+    open({ run, pairId }, gate) {
       gates.set(run, gate);
       if (open.has(run)) return;
       const ask = async () => (await gates.get(run)?.()) ?? refused(`run ${run} is over`);
-      open.set(run, register(parts, run, { role: 'destination', connect: (signal) => accept(run, signal), gate: ask }));
+      open.set(
+        run,
+        register(parts, run, { role: 'destination', connect: (signal) => accept({ run, pairId }, signal), gate: ask }),
+      );
     },
     close(run) {
       gates.delete(run);

@@ -9,7 +9,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Cluster, cluster, repository, run } from './commands.ts';
 import { expectSuccess, install, pairBoth } from './pairing.ts';
-import { deployShop, digestShop, maxId, seedShop, shopNamespace, shopReady, sql, startWriter } from './shop.ts';
+import {
+  deployShop,
+  digestShop,
+  maxId,
+  recordedHold,
+  seedShop,
+  shopNamespace,
+  shopReady,
+  sql,
+  startWriter,
+} from './shop.ts';
 import { createSteps, type Steps } from './steps.ts';
 
 const rows = 1_100_000;
@@ -101,7 +111,7 @@ async function showMigration(steps: Steps, a: Cluster, b: Cluster): Promise<void
       steps.note((await a.stork(['get', 'migration', '-n', shopNamespace])).stdout.trim());
     },
   );
-  const recorded = await recordedHold(a);
+  const recorded = await recordedHold(a, 'mysqlmigration');
   steps.note(`Writers were blocked for ${recorded.blockedMs} ms; the largest id under the lock was ${recorded.maxId}.`);
   await steps.run(`Compare every row up to id ${recorded.maxId} on both sides`, async () => {
     await shopReady(b);
@@ -112,20 +122,6 @@ async function showMigration(steps: Steps, a: Cluster, b: Cluster): Promise<void
     if (here.rows !== there.rows || here.checksum !== there.checksum) throw new Error('the two databases differ');
     steps.note(`Equal. Meanwhile ${a.context} went on to id ${await maxId(a)}.`);
   });
-}
-
-/** What the rule wrote down while it held the lock. */
-export async function recordedHold(a: Cluster): Promise<{ readonly maxId: bigint; readonly blockedMs: number }> {
-  const migration = await a.get<{
-    status: { rule: { blockedMilliseconds: number; pre: { steps: { targets: { output?: string }[] }[] } } };
-  }>(['-n', shopNamespace, 'migration', 'mysqlmigration']);
-  const output = migration.status.rule.pre.steps
-    .flatMap(({ targets }) => targets)
-    .map((target) => target.output ?? '')
-    .join('\n');
-  const found = /max_id=(\d+)/.exec(output)?.[1];
-  if (found === undefined) throw new Error(`the rule recorded no max_id; its output was: ${output}`);
-  return { maxId: BigInt(found), blockedMs: migration.status.rule.blockedMilliseconds };
 }
 
 async function node(args: readonly string[]): Promise<void> {

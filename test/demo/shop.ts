@@ -76,6 +76,26 @@ export async function maxId(cluster: Cluster): Promise<bigint> {
   return BigInt(await sql(cluster, 'SELECT MAX(id) FROM shop.orders'));
 }
 
+/** What the rule wrote down while it held the lock, and for how long it did. */
+export async function recordedHold(
+  source: Cluster,
+  name: string,
+): Promise<{ readonly maxId: bigint; readonly blockedMs: number }> {
+  const { status } = await source.get<{ status: RuleStatus }>(['migration', name, '-n', shopNamespace]);
+  const targets = status.rule.pre.steps.flatMap((step) => step.targets);
+  const output = targets.map((target) => target.output ?? '').join('\n');
+  const found = /max_id=(\d+)/.exec(output)?.[1];
+  if (found === undefined) throw new Error(`the rule recorded no max_id; its output was: ${output}`);
+  return { maxId: BigInt(found), blockedMs: status.rule.blockedMilliseconds };
+}
+
+interface RuleStatus {
+  readonly rule: {
+    readonly blockedMilliseconds: number;
+    readonly pre: { readonly steps: readonly { readonly targets: readonly { readonly output?: string }[] }[] };
+  };
+}
+
 /** Runs SQL in the database's pod through its socket; answers the rows, tab-separated, without header. */
 export async function sql(cluster: Cluster, statement: string): Promise<string> {
   const out = await cluster.exec(shopNamespace, 'deployment/mysql', ['mariadb', '--batch', '--skip-column-names'], {

@@ -25,7 +25,7 @@ export interface Sender {
 
 export interface DestinationRuns {
   /** Lets the run's destination mover in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
-  open(run: string, gate: () => Promise<GateAnswer>): void;
+  open(of: { readonly run: string; readonly pairId: string }, gate: () => Promise<GateAnswer>): void;
   close(run: string): void;
 }
 
@@ -64,6 +64,8 @@ export const destinationLimits = {
   pollSeconds: 2,
   /** A record whose peer has gone silent is given up after this long, unless its update is being applied. */
   giveUpHours: 48,
+  /** How long an overwritten destination's pods may take to end. */
+  scaleDownMinutes: 10,
   /** Head room over what the mover asked for, because file systems need some themselves. */
   scratchFactor: 1.25,
   minScratchBytes: 256 * 1024 * 1024,

@@ -50,7 +50,9 @@ async function work(
     await services.records.saveReceive({ ...record, phase: 'Removing', reason: 'PeerSilent' }, stored, signal);
     return requeueAfter(0);
   }
-  services.runs.open(record.request.run, () => answerGate(services, record.request.run));
+  services.runs.open({ run: record.request.run, pairId: record.pairId }, () =>
+    answerGate(services, record.request.run),
+  );
   const sight = await gatherReceiveFacts(services, record, signal);
   const step = decideReceive(sight.facts);
   try {
@@ -64,9 +66,11 @@ async function work(
 
 /** Nobody finished or aborted it for days: what it holds is given back. An update that has begun is finished regardless. */
 function isForsaken(services: DestinationServices, record: ReceiveRecord): boolean {
-  const ageMs = services.clock.now().getTime() - Date.parse(record.started);
-  return record.applyingSince === undefined && ageMs > destinationLimits.giveUpHours * 3_600_000;
+  return record.applyingSince === undefined && ageMs(services, record) > destinationLimits.giveUpHours * 3_600_000;
 }
+
+const ageMs = (services: DestinationServices, record: ReceiveRecord): number =>
+  services.clock.now().getTime() - Date.parse(record.started);
 
 /** What waiting won't cure. Anything else (a conflict, a server away) is tried again with backoff. */
 const refusals: ReadonlySet<string> = new Set([
@@ -93,6 +97,11 @@ async function carryOut(
       await provision(services, record, step.claims, signal);
       return requeueAfter(0);
     case 'scaleDown':
+      if (ageMs(services, record) > destinationLimits.scaleDownMinutes * 60_000) {
+        const message = `pod ${step.pods.join(', ')} still uses the volume, though its workload was scaled down`;
+        await conclude(services, stored, { phase: 'Failed', reason: 'DestinationActive', message }, signal);
+        return requeueAfter(0);
+      }
       for (const namespace of new Set(record.request.claims.map((claim) => claim.namespace)))
         await services.scaleDown(services.asPeer(serviceAccount), namespace, step.pods, signal);
       return requeueAfter(1);

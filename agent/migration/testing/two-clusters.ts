@@ -129,7 +129,7 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
   };
   const destination: DestinationServices = {
     ...shared,
-    runs: { open: (run, gate) => void gates.set(run, gate), close: (run) => void gates.delete(run) },
+    runs: { open: ({ run }, gate) => void gates.set(run, gate), close: (run) => void gates.delete(run) },
     asPeer: () => client,
     applyObjects: async ({ objects }) =>
       objects.map(({ kind, metadata }) => ({

@@ -1,0 +1,41 @@
+/** What `stork-agent run` is told by its Deployment (environment) and its command line. */
+import { StorkError } from '../kube/errors.ts';
+
+export interface AgentOptions {
+  /** The agent's namespace: its records, secrets and movers. */
+  readonly namespace: string;
+  readonly pod: string;
+  /** This image, for mover Jobs. */
+  readonly image: string;
+  /** This cluster's name, for people on both sides. */
+  readonly cluster: string;
+  readonly httpPort: number;
+  readonly pairPort: number;
+  readonly moverPort: number;
+}
+
+/** @throws StorkError `AgentMisconfigured` naming the variable */
+export function readAgentOptions(env: Readonly<Record<string, string | undefined>>): AgentOptions {
+  const need = (name: string): string => {
+    const value = env[name];
+    if (value !== undefined && value !== '') return value;
+    throw new StorkError({
+      code: 'AgentMisconfigured',
+      message: `The environment variable ${name} is not set`,
+      about: name,
+      hint: 'Install the agent with `kubectl stork install`, which sets it.',
+    });
+  };
+  return {
+    namespace: need('POD_NAMESPACE'),
+    pod: need('POD_NAME'),
+    image: need('STORK_IMAGE'),
+    cluster: printable(env.STORK_CLUSTER_NAME ?? 'cluster'),
+    httpPort: 8080,
+    pairPort: 8443,
+    moverPort: 9443,
+  };
+}
+
+/** Peers take a name of printable ASCII only. */
+const printable = (name: string): string => name.replace(/[^\x21-\x7e]/g, '-').slice(0, 63) || 'cluster';

@@ -1,0 +1,217 @@
+/**
+ * What the leader runs, put together: services first, then the features that use them. Nothing here decides anything; it
+ * only says which part gets which other part.
+ */
+
+import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
+import type { Ambient } from '../kube/ambient.ts';
+import type { KubeClient } from '../kube/client/client.ts';
+import type { Log } from '../kube/log.ts';
+import { eventRecorder } from '../kube/runtime/events.ts';
+import { informerSet } from '../kube/runtime/informer-set.ts';
+import { createMachineController, type MachineControllerOptions } from '../kube/runtime/machine-controller.ts';
+import { activationMachine } from './activation/activation-machine.ts';
+import type { AgentOptions } from './agent-options.ts';
+import type { DestinationServices } from './migration/destination/destination-services.ts';
+import { createMigrationFeature, type MigrationFeature } from './migration/migration-controllers.ts';
+import { createMoverJobs, type MoverRequest } from './migration/mover-jobs.ts';
+import { agentLabels, moverJobName, operationLabels } from './migration/names.ts';
+import { createDestinationRuns, createSourceRuns } from './migration/open-runs.ts';
+import { createRecords } from './migration/records.ts';
+import { collectMigration } from './migration/source/collect.ts';
+import type { SourceServices } from './migration/source/source-services.ts';
+import { planMoverJob } from './mover/mover-job.ts';
+import { createPairing } from './pairing/pairing.ts';
+import { ensureIdentity } from './peer/identity.ts';
+import { createMoverAuthentication } from './peer/mover-authentication.ts';
+import { startMoverEndpoint } from './peer/mover-endpoint.ts';
+import { ensureMoverTls, type MoverTls } from './peer/mover-tls.ts';
+import type { PeerRoute, Peers } from './peer/peer.ts';
+import { createPeerService } from './peer/peer-service.ts';
+import { streamRoute } from './peer/routes.ts';
+import { createRunRegistry, type RunRegistry } from './peer/run-registry.ts';
+import { createStreamRendezvous, type StreamRendezvous } from './peer/stream-rendezvous.ts';
+import { activateNamespace, deactivateNamespace } from './resources/activation.ts';
+import { applyObjects, identityOfServiceAccount } from './resources/apply/apply-objects.ts';
+import { createRuleRunner } from './rule/rule-runner.ts';
+
+export interface LeaderParts {
+  readonly options: AgentOptions;
+  readonly ambient: Ambient;
+  readonly client: KubeClient;
+  readonly log: Log;
+  readonly observe: Pick<MachineControllerOptions, 'metrics' | 'onEdge'>;
+}
+
+/** Leads until the signal aborts. */
+export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<void> {
+  const { options, ambient, client, log } = parts;
+  const { clock, random, randomBytes } = ambient;
+  const secrets = { client, namespace: options.namespace, randomBytes, now: clock.now(), signal };
+  const identity = await ensureIdentity(secrets);
+  const tls = await ensureMoverTls(secrets);
+  const runs = createRunRegistry();
+  const rendezvous = createStreamRendezvous(clock);
+  const late: { peers?: Peers } = {};
+  await using informers = informerSet({ client, clock, random, log });
+  const feature = migrationFeature(parts, { tls, runs, rendezvous, peers: lazyPeers(late), informers });
+  await using peer = createPeerService({
+    identity,
+    self: { cluster: options.cluster, version: ambient.version },
+    routes: [...feature.routes, runStreamRoute(rendezvous)],
+    agentNamespace: options.namespace,
+    clock,
+    random,
+    randomBytes,
+    log,
+  });
+  late.peers = peer.peers;
+  const authentication = createMoverAuthentication(client, clock);
+  await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
+  const environment = machineEnvironment(parts, informers);
+  const activation = createMachineController(activationMachine({ agentNamespace: options.namespace }), environment);
+  const pairing = createPairing({
+    client,
+    service: peer,
+    informers,
+    agentNamespace: options.namespace,
+    pairPort: options.pairPort,
+    clock,
+    random,
+    randomBytes,
+    log,
+  });
+  const renewing = renewTls({ ...parts, renew: (renewed) => endpoint.renew(renewed) }, tls, signal);
+  log.info('leading', { cluster: options.cluster, fingerprint: identity.fingerprint });
+  await Promise.all([pairing.run(signal), feature.run(signal), activation.run(signal), renewing]);
+}
+
+/** The features need the peers, the peers' routes are the features': one of them comes first. */
+function lazyPeers(late: { readonly peers?: Peers }): Peers {
+  return {
+    find: async (namespace, name, signal) => await late.peers?.find(namespace, name, signal),
+    findById: (pairId) => late.peers?.findById(pairId),
+  };
+}
+
+/** A peer's mover stream: matched with our mover's by pair and run, so that no pair can take another's. */
+function runStreamRoute(rendezvous: StreamRendezvous): PeerRoute {
+  return streamRoute({
+    path: '/v1/runs/:run/stream',
+    admit:
+      async ({ pair, params }) =>
+      (stream) =>
+        rendezvous.offer(`${pair.id}/${params.run}`, stream),
+  });
+}
+
+function machineEnvironment(
+  parts: LeaderParts,
+  informers: MachineControllerOptions['informers'],
+): MachineControllerOptions {
+  const { ambient, client, log, observe } = parts;
+  const { clock, random, randomUuid } = ambient;
+  const events = eventRecorder({ client, clock, log, component: 'stork-agent', newId: randomUuid });
+  return { client, clock, random, log, informers, events, ...observe };
+}
+
+interface Shared {
+  readonly tls: MoverTls;
+  readonly runs: RunRegistry;
+  readonly rendezvous: StreamRendezvous;
+  readonly peers: Peers;
+  readonly informers: MachineControllerOptions['informers'];
+}
+
+function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature {
+  const { options, ambient, client, log } = parts;
+  const { clock } = ambient;
+  const agentNamespace = options.namespace;
+  const drivers = createDriverRegistry({ client, clock });
+  const common = {
+    client,
+    clock,
+    log,
+    agentNamespace,
+    records: createRecords(client, agentNamespace),
+    moverJobs: createMoverJobs(client, (request) => moverJob(options, shared.tls, request)),
+    driverFor: (volume: Parameters<DriverRegistry['driverFor']>[0]) => drivers.driverFor(volume),
+  };
+  const runParts = { client, clock, runs: shared.runs };
+  const source: SourceServices = {
+    ...common,
+    cluster: options.cluster,
+    peers: shared.peers,
+    runs: createSourceRuns(runParts),
+    rules: createRuleRunner({ client, clock }),
+    collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
+  };
+  const destination: DestinationServices = {
+    ...common,
+    runs: createDestinationRuns(runParts, ({ run, pairId }, signal) =>
+      shared.rendezvous.take(`${pairId}/${run}`, signal),
+    ),
+    asPeer: (serviceAccount) => client.as(identityOfServiceAccount(`${agentNamespace}/${serviceAccount}`)),
+    ...destinationResources(parts),
+  };
+  return createMigrationFeature({ source, destination, environment: machineEnvironment(parts, shared.informers) });
+}
+
+function destinationResources({
+  options,
+  ambient,
+  client,
+}: LeaderParts): Pick<DestinationServices, 'applyObjects' | 'activate' | 'scaleDown'> {
+  return {
+    async applyObjects({ sender, migration, time, objects }, signal) {
+      const identity = identityOfServiceAccount(`${options.namespace}/${sender.grant.serviceAccount}`);
+      const [namespace = '', name = ''] = migration.split('/');
+      const request = { objects, pairId: sender.pairId, migration: { namespace, name, time }, grant: sender.grant };
+      const applied = await applyObjects({ client, clock: ambient.clock, identity }, request, signal);
+      return applied.map(({ ref, result, reason }) => ({ ...ref, result, reason }));
+    },
+    async activate(peerClient, namespaces, signal) {
+      const messages: string[] = [];
+      const failures: string[] = [];
+      for (const namespace of namespaces) {
+        const result = await activateNamespace({ client: peerClient }, namespace, signal);
+        messages.push(...result.messages);
+        failures.push(...result.failures);
+      }
+      return { messages, failures };
+    },
+    async scaleDown(peerClient, namespace, _pods, signal) {
+      await deactivateNamespace({ client: peerClient }, namespace, signal);
+    },
+  };
+}
+
+function moverJob(options: AgentOptions, tls: MoverTls, request: MoverRequest) {
+  const labels = { ...operationLabels(request.operation), [agentLabels.run]: request.run };
+  return planMoverJob({
+    ...request,
+    labels,
+    name: moverJobName(request.run, request.role),
+    existing: request.overwrite === undefined ? 'Refuse' : 'Overwrite',
+    image: options.image,
+    agentUrl: `https://stork-agent.${options.namespace}.svc:9443`,
+    agentCa: tls.authority,
+  });
+}
+
+/** Renews the certificate movers see, long before it ends. */
+async function renewTls(
+  parts: LeaderParts & { readonly renew: (tls: MoverTls) => void },
+  first: MoverTls,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, ambient, options } = parts;
+  const { clock, randomBytes } = ambient;
+  for (let tls = first; !signal.aborted; ) {
+    const waitMs = Math.min(24 * 3_600_000, Math.max(60_000, tls.renewAfter.getTime() - clock.now().getTime()));
+    await clock.sleep(waitMs, signal).catch(() => {});
+    if (signal.aborted) return;
+    tls = await ensureMoverTls({ client, namespace: options.namespace, randomBytes, now: clock.now(), signal });
+    parts.renew(tls);
+  }
+}

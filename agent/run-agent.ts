@@ -1,0 +1,50 @@
+/**
+ * `stork-agent run`: health and metrics on every replica, everything else in the leader. Losing the Lease ends the process:
+ * a fresh start is the one state that is always right.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Ambient } from '../kube/ambient.ts';
+import { createKubeClient } from '../kube/client/create-kube-client.ts';
+import { inClusterConfig } from '../kube/client/in-cluster-config.ts';
+import { runAsLeader } from '../kube/runtime/lease.ts';
+import { readAgentOptions } from './agent-options.ts';
+import { lead } from './compose-leader.ts';
+import { takeLeaderLabel } from './leader-label.ts';
+import { createHealth } from './observe/health.ts';
+import { startHttpServer } from './observe/http-server.ts';
+import { createJsonLog } from './observe/json-log.ts';
+import { createMetrics } from './observe/metrics.ts';
+
+/** Runs until asked to stop (0) or until leadership was lost (1). @throws StorkError when it can't start */
+export async function runAgent(ambient: Ambient): Promise<number> {
+  const options = readAgentOptions(ambient.env);
+  const { clock, random, env, signal } = ambient;
+  const log = createJsonLog({ stream: ambient.stderr, clock });
+  const readText = (path: string) => readFile(path, 'utf8');
+  const config = await inClusterConfig({ env, readText });
+  const userAgent = `stork-agent/${ambient.version}`;
+  const client = createKubeClient({ config, env, clock, random, readText, terminal: 'Absent', userAgent });
+  const metrics = createMetrics();
+  const health = createHealth();
+  await using server = await startHttpServer({ port: options.httpPort, metrics, health, log });
+  log.info('started', { version: ambient.version, cluster: options.cluster, pod: options.pod, port: server.port });
+  const self = { namespace: options.namespace, pod: options.pod };
+  const leading = async (leaderSignal: AbortSignal): Promise<void> => {
+    await takeLeaderLabel(client, self, leaderSignal);
+    await lead({ options, ambient, client, log, observe: metrics.controllers }, leaderSignal);
+  };
+  const election = {
+    client,
+    clock,
+    random,
+    log,
+    namespace: options.namespace,
+    name: 'stork-agent',
+    identity: `${options.pod}-${ambient.randomUuid()}`,
+  };
+  health.ready();
+  const ended = await runAsLeader(election, leading, signal);
+  client.close();
+  if (ended === 'Lost') log.error('leadership was lost, ending');
+  return ended === 'Lost' ? 1 : 0;
+}
