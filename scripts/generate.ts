@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { generateCrds } from './generate/generate-crds.ts';
 import { generateDriverMatrix } from './generate/generate-driver-matrix.ts';
+import { generateStates } from './generate/generate-states.ts';
 
 /** A generator owns every file of its folder that ends so: what it no longer makes is deleted. */
 export interface Generator {
@@ -15,7 +16,7 @@ export interface Generator {
   generate(): ReadonlyMap<string, string>;
 }
 
-const generators: readonly Generator[] = [generateCrds(), generateDriverMatrix()];
+const generators: readonly Generator[] = [generateCrds(), generateDriverMatrix(), generateStates()];
 
 const root = join(import.meta.dirname, '..');
 
