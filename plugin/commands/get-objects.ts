@@ -52,7 +52,9 @@ async function run<T extends KubeObject>(view: ObjectView<T>, context: CommandCo
   }
   const shown = printOptions(context, args);
   if (!args.flags['watch-only'] && (found.length > 0 || shown.format.kind === 'table')) {
-    context.print(printObjects(view, found, shown));
+    const printed = printObjects(view, found, shown);
+    // As kubectl: a template ends its lines itself.
+    context.ambient.stdout.write(shown.format.kind === 'jsonpath' ? printed : `${printed}\n`);
   }
   return watches ? await watchObjects(view, context, { cluster, args, found, shown }) : 0;
 }

@@ -2,11 +2,11 @@
 import { migrations } from '../../crds/v1alpha1/index.ts';
 import { isNotFound, StorkError } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import { toggle } from '../flag.ts';
+import { duration, toggle } from '../flag.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
 import { agentNamespace } from '../install/names.ts';
 import { planInstall } from '../install/plan-install.ts';
-import { resourceOfObject } from '../install/resource-of-object.ts';
+import { deleteOurObjects, removeObjects } from '../install/remove-install.ts';
 
 export const uninstall = defineCommand({
   words: [['uninstall']],
@@ -18,21 +18,25 @@ export const uninstall = defineCommand({
     'keep-namespace': toggle({
       describes: "Keep the agent's namespace with its Secrets: pairs survive a new install.",
     }),
+    timeout: duration({ describes: 'How long --crds waits for objects to go.', value: 'DURATION', default: '1m' }),
     force: toggle({ describes: 'Also while migrations run; they stay unfinished.' }),
   },
   async run(context, { flags }) {
     const { client } = await context.cluster();
-    const signal = context.signal;
     const namespace = context.givenNamespace ?? agentNamespace;
     if (!flags.force) await refuseWhileRunning(context);
+    const work = { client, clock: context.ambient.clock, signal: context.signal, tell: context.print };
+    // While the agent still lives, so that it can let its finalizers go.
+    if (flags.crds) await deleteOurObjects(work, flags.timeout);
+    const kept = new Set([
+      ...(flags.crds ? [] : ['CustomResourceDefinition']),
+      ...(flags['keep-namespace'] ? ['Namespace'] : []),
+    ]);
     const plan = planInstall({ ...defaultInstallChoices, namespace });
-    for (const object of [...plan].reverse()) {
-      const isCrd = object.kind === 'CustomResourceDefinition';
-      if ((isCrd && !flags.crds) || (object.kind === 'Namespace' && flags['keep-namespace'])) continue;
-      const { name, namespace: place } = object.metadata;
-      const found = await client.delete(resourceOfObject(object), { name, namespace: place }, { signal });
-      if (found !== undefined) context.print(`${object.kind} ${name} deleted`);
-    }
+    await removeObjects(
+      work,
+      [...plan].reverse().filter(({ kind }) => !kept.has(kind)),
+    );
     return 0;
   },
 });

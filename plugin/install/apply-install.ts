@@ -61,9 +61,16 @@ async function applyOne(
   const resource = resourceOfObject(object);
   const { name, namespace } = object.metadata;
   const before = await client.find(resource, { name, namespace }, { signal });
+  if (dryRun !== undefined && namespace !== undefined && !(await exists({ client, signal }, namespace)))
+    return 'created';
   const after = await client.apply(resource, object, { fieldManager, conflicts: 'Force', dryRun, signal });
   if (before === undefined) return 'created';
   return before.metadata.resourceVersion === after.metadata.resourceVersion ? 'unchanged' : 'configured';
+}
+
+/** The server can't try out an object whose namespace is only a dry run. */
+async function exists({ client, signal }: Pick<InstallWork, 'client' | 'signal'>, namespace: string): Promise<boolean> {
+  return (await client.find(core.namespaces, { name: namespace }, { signal })) !== undefined;
 }
 
 const servedWithinMs = 30_000;

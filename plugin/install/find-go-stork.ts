@@ -1,4 +1,7 @@
-/** Looks for a live Go Stork: two controllers over one set of objects would fight. */
+/**
+ * Looks for a live Go Stork: two controllers over one set of objects would fight.
+ * tidy: driver-names because the image of Go Stork carries the name of its maker.
+ */
 import type { KubeClient } from '../../kube/client/client.ts';
 import { core, type Deployment } from '../../kube/client/core.ts';
 

@@ -57,7 +57,6 @@ function deployment(choices: InstallChoices): AnyObject {
         metadata: { labels: { ...nameLabel, 'app.kubernetes.io/part-of': 'stork' } },
         spec: {
           serviceAccountName: agentName,
-          priorityClassName: 'system-cluster-critical',
           terminationGracePeriodSeconds: 30,
           ...(imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
           securityContext: {

@@ -9,7 +9,8 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   options: TableOptions = { headers: 'Show' },
 ): string {
-  return alignRows(options.headers === 'Show' ? [columns, ...rows] : rows, widthsOf([columns, ...rows]));
+  const shown = options.headers === 'Show' ? [columns, ...rows] : rows;
+  return alignRows(shown, widthsOf(shown));
 }
 
 /** The widest cell of each column; a watch keeps these for the rows that come later. */

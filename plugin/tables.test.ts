@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { applyDefaults } from '../crds/schema/index.ts';
+import { clusterPairs, type MigrationStatus, migrations, rules } from '../crds/v1alpha1/index.ts';
+import { assertGolden, type TerminalWorld, terminalWorld } from './terminal-world.ts';
+
+const v1 = 'stork.libopenstorage.org/v1alpha1';
+const created = (time: string) => ({ creationTimestamp: `2019-07-09T${time}Z` });
+
+function seedMigration(
+  { servers }: TerminalWorld,
+  name: string,
+  status: MigrationStatus | undefined,
+  namespace = 'mysql',
+) {
+  const metadata = { name, namespace, ...created('02:04:00') };
+  const spec = { clusterPair: 'remotecluster', namespaces: [namespace] };
+  servers.east.seed(
+    migrations,
+    applyDefaults(migrations.schema, { apiVersion: v1, kind: 'Migration', metadata, spec, status }),
+  );
+}
+
+function seedDemo(world: TerminalWorld) {
+  seedMigration(world, 'mysqlmigration', {
+    stage: 'Final',
+    status: 'Successful',
+    finishTimestamp: '2019-07-09T02:05:16Z',
+    summary: { totalNumberOfVolumes: 1, numOfMigratedVolumes: 1, totalNumberOfResources: 8, numOfMigratedResources: 8 },
+    progress: { bytesSent: 327_155_712 },
+    activeSide: 'east is active',
+  });
+  world.servers.east.seed(clusterPairs, {
+    apiVersion: v1,
+    kind: 'ClusterPair',
+    metadata: { name: 'remotecluster', namespace: 'mysql', ...created('02:00:00') },
+    spec: {},
+    status: {
+      storageStatus: 'Ready',
+      schedulerStatus: 'Ready',
+      peer: { cluster: 'west', fingerprint: 'SHA256:abcdefghijklmnop' },
+      roundTripMs: 1.234,
+      lastSeenTime: '2019-07-09T02:05:59Z',
+    },
+  });
+  const action = {
+    type: 'command',
+    background: true,
+    runInSinglePod: false,
+    value: `x \${WAIT_CMD}`,
+    onError: 'Fail',
+  } as const;
+  const metadata = { name: 'lock', namespace: 'mysql', ...created('02:01:00') };
+  world.servers.east.seed(rules, {
+    apiVersion: v1,
+    kind: 'Rule',
+    metadata,
+    rules: [{ podSelector: { app: 'mysql' }, actions: [action] }],
+  });
+}
+
+describe('tables', () => {
+  it('P25: shows objects as Stork does', async () => {
+    const world = terminalWorld();
+    seedDemo(world);
+    await world.run('get clusterpair --all-namespaces');
+    await world.run('get migration -n mysql');
+    await world.run('get migration -n mysql -o wide');
+    await world.run('get cp -n mysql -o wide --no-headers');
+    await world.run('get rules -n mysql');
+    await world.run('get migration');
+    await world.run('get migration -A -l app=none');
+    await world.run('get migration -n mysql -o name');
+    await world.run('get migration mysqlmigration -n mysql -o jsonpath={.status.stage}{"\\n"}');
+    await world.run('get migration nope -n mysql');
+    await world.run('get migration nope -n mysql --ignore-not-found');
+    await world.run('get migration -n mysql -o csv');
+    await assertGolden('tables.txt', world.transcript());
+  });
+
+  it('shows a running one, and one that nobody has picked up', async () => {
+    const world = terminalWorld();
+    seedMigration(world, 'new', undefined);
+    seedMigration(world, 'running', {
+      stage: 'Volumes',
+      status: 'InProgress',
+      summary: { volumes: '1/2', resources: '0/0' },
+    });
+    await world.run('get migrations -n mysql');
+    await assertGolden('tables-running.txt', world.transcript());
+  });
+
+  it('prints rows as they change', async () => {
+    const world = terminalWorld();
+    seedDemo(world);
+    const interrupt = new AbortController();
+    const watching = world.run('get migration -n mysql -w', { interrupt: interrupt.signal });
+    await world.settle();
+    seedMigration(world, 'second', undefined);
+    await world.settle();
+    const client = world.servers.east.client();
+    const key = { namespace: 'mysql', name: 'second' };
+    const patch = { type: 'merge', body: { status: { stage: 'Volumes', status: 'InProgress' } } } as const;
+    await client.patch(migrations, key, patch, { subresource: 'status' });
+    await world.settle();
+    await client.delete(migrations, key);
+    await world.settle();
+    interrupt.abort();
+    assert.equal(await watching, 130);
+    await assertGolden('watch.txt', world.transcript());
+  });
+
+  it('masks credentials that Stork manifests carry', async () => {
+    const world = terminalWorld();
+    world.servers.east.seed(clusterPairs, {
+      apiVersion: v1,
+      kind: 'ClusterPair',
+      metadata: { name: 'inline', namespace: 'default' },
+      spec: {
+        config: { users: { u: { token: 'hunter2', 'client-key-data': 'hunter3' } } },
+        options: { token: 'hunter4' },
+      },
+    });
+    await world.run('get clusterpair inline -o yaml');
+    await world.run('get clusterpair inline -o jsonpath={.spec}');
+    assert.doesNotMatch(world.transcript(), /hunter/);
+  });
+
+  it('keeps control characters of others from the terminal', async () => {
+    const world = terminalWorld();
+    seedMigration(world, 'evil', { activeSide: '\u001b[2Jgone\nsecond line' });
+    await world.run('get migration -n mysql -o wide');
+    assert.ok(!world.transcript().includes('\u001b'));
+    assert.equal(world.transcript().split('\n').length, 5);
+  });
+});
