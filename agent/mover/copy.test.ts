@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { chanceBytes, copyVolume, digestOf, scratch, seededChance } from './test-volumes.ts';
+import { chanceBytes, copyVolume, digestOf, scratch, seededChance } from './testing/test-volumes.ts';
 
 describe('a copy between two movers', () => {
   it('fills a fresh volume with an equal tree', async () => {

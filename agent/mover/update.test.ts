@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { describe, it } from 'node:test';
-import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './test-volumes.ts';
+import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
 
 /** A volume with a 24 MB database-like file, copied once. */
 async function copiedOnce(space: Scratch) {

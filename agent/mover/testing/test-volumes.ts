@@ -3,17 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
-import { systemClock } from '../../kube/clock.ts';
-import type { MoverMode, MoverVolumeResult } from './contract.ts';
-import { type DestinationOptions, runDestination } from './destination-run.ts';
-import type { WorkerPool } from './job.ts';
-import { digestVolume } from './scan-volume.ts';
-import type { Connect } from './session.ts';
-import { runSource, type SourceOptions } from './source-run.ts';
-import { openSyscalls } from './syscalls.ts';
-import type { TreeDigest } from './tree-digest.ts';
-import type { VolumeKind } from './walk.ts';
-import { inlinePool } from './worker-pool.ts';
+import { systemClock } from '../../../kube/clock.ts';
+import type { MoverMode, MoverVolumeResult } from '../contract.ts';
+import { type DestinationOptions, runDestination } from '../destination-run.ts';
+import type { WorkerPool } from '../job.ts';
+import { digestVolume } from '../scan-volume.ts';
+import type { Connect } from '../session.ts';
+import { runSource, type SourceOptions } from '../source-run.ts';
+import { openSyscalls } from '../syscalls.ts';
+import type { TreeDigest } from '../tree-digest.ts';
+import type { VolumeKind } from '../walk.ts';
+import { inlinePool } from '../worker-pool.ts';
 
 export interface Scratch extends Disposable {
   readonly root: string;

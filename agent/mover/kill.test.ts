@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type MoverResult, type MoverRole, moverCaVariable, parseMoverResult } from './contract.ts';
+import { type LoopbackAgent, startLoopbackAgent } from './testing/loopback-agent.ts';
+import { chanceBytes, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+
+const program = fileURLToPath(new URL('./testing/mover-process.ts', import.meta.url));
+
+interface Half {
+  readonly role: MoverRole;
+  /** Ends the running process as a node's power loss would. */
+  kill(): void;
+  /** The result, after as many restarts as kills. */
+  readonly result: Promise<MoverResult>;
+}
+
+/** Runs a mover process and starts it again, like a kubelet, until it ends with a final result. */
+function keepRunning(space: Scratch, agent: LoopbackAgent, role: MoverRole, argv: readonly string[]): Half {
+  const resultFile = space.path(`${role}-result`);
+  const tokenFile = space.path('token');
+  writeFileSync(tokenFile, 'token');
+  let child: ChildProcess | undefined;
+  const run = async (): Promise<MoverResult> => {
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const args = [
+        '--role',
+        role,
+        '--agent',
+        agent.url,
+        '--token-file',
+        tokenFile,
+        '--result-file',
+        resultFile,
+        ...argv,
+      ];
+      child = spawn(process.execPath, ['--no-warnings', program, ...args], {
+        env: { ...process.env, [moverCaVariable]: agent.ca },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      const [code, signal] = await once(child, 'exit');
+      if (code === 0) return parseMoverResult(readFileSync(resultFile));
+      if (signal === null) assert.fail(`${role} exited with ${code}: ${readFileSync(resultFile, 'utf8')}`);
+    }
+    return assert.fail(`${role} never ended`);
+  };
+  return { role, kill: () => void child?.kill('SIGKILL'), result: run() };
+}
+
+function fill(from: string, seed: number): void {
+  const chance = seededChance(seed);
+  mkdirSync(`${from}/files`, { recursive: true });
+  for (let at = 0; at < 400; at++)
+    writeFileSync(`${from}/files/${at}`, chanceBytes(chance, Math.floor(chance() * 30_000)));
+  writeFileSync(`${from}/table`, chanceBytes(chance, 30 * 1024 * 1024));
+}
+
+const from = (space: Scratch) => space.path('from');
+const to = (space: Scratch) => space.path('to');
+
+type Victims = Readonly<Record<MoverRole, Half>>;
+
+async function copyWithKills(
+  space: Scratch,
+  agent: LoopbackAgent,
+  options: {
+    readonly run: string;
+    readonly extra: readonly string[];
+    readonly killAt: readonly (readonly [MoverRole, number])[];
+    readonly onVictims?: (victims: Victims) => void;
+  },
+) {
+  const common = ['--run', options.run, '--staging', space.path('staging')];
+  const source = keepRunning(space, agent, 'source', [...common, '--volume', `data=${from(space)}`]);
+  const destination = keepRunning(space, agent, 'destination', [
+    ...common,
+    '--volume',
+    `data=${to(space)}`,
+    ...options.extra,
+  ]);
+  const victims = { source, destination };
+  options.onVictims?.(victims);
+  const left = [...options.killAt];
+  const start = agent.relayed;
+  agent.onBytes = (relayed) => {
+    const [next] = left;
+    if (next === undefined || relayed - start < next[1]) return;
+    left.shift();
+    victims[next[0]].kill();
+  };
+  const [sent, received] = await Promise.all([source.result, destination.result]);
+  return { sent, received };
+}
+
+describe('a mover killed with SIGKILL', () => {
+  for (const seed of [1, 2, 3]) {
+    it(`continues a fresh copy with an equal tree in the end (seed ${seed})`, { timeout: 120_000 }, async () => {
+      using space = scratch();
+      await using agent = await startLoopbackAgent();
+      fill(from(space), seed);
+      mkdirSync(to(space));
+      const chance = seededChance(seed + 100);
+      const killAt = Array.from({ length: 3 }, (_, at): [MoverRole, number] => [
+        chance() < 0.5 ? 'source' : 'destination',
+        (at + chance()) * 12 * 1024 * 1024,
+      ]);
+      const { sent, received } = await copyWithKills(space, agent, { run: `r${seed}`, extra: [], killAt });
+      assert.equal(received.outcome, 'Complete');
+      assert.equal(received.volumes[0]?.digest, (await digestOf(from(space))).digest);
+      assert.equal((await digestOf(to(space))).digest, sent.volumes[0]?.digest);
+    });
+  }
+
+  for (const seed of [1, 2]) {
+    it(`continues an update, untouched before the gate, whole after it (seed ${seed})`, {
+      timeout: 120_000,
+    }, async () => {
+      using space = scratch();
+      await using agent = await startLoopbackAgent();
+      const chance = seededChance(seed + 200);
+      fill(from(space), seed);
+      mkdirSync(to(space));
+      await copyWithKills(space, agent, { run: 'first', extra: [], killAt: [] });
+      const before = await digestOf(to(space));
+      const fd = openSync(`${from(space)}/table`, 'r+');
+      writeSync(fd, chanceBytes(chance, 12 * 1024 * 1024), 0, 12 * 1024 * 1024, 3 * 1024 * 1024);
+      closeSync(fd);
+      writeFileSync(`${from(space)}/files/7`, 'changed');
+      let gateAsked = 0;
+      let victims: Victims | undefined;
+      let untouched: Promise<string> | undefined;
+      agent.gate = () => {
+        gateAsked++;
+        if (gateAsked === 1) {
+          untouched = digestOf(to(space)).then(({ digest }) => digest);
+          setTimeout(() => victims?.destination.kill(), 30);
+          return { state: 'Wait', retryAfterMs: 100 };
+        }
+        // Somewhere in the apply.
+        if (gateAsked === 2) setTimeout(() => victims?.destination.kill(), chance() * 250);
+        return { state: 'Go' };
+      };
+
+      const extra = ['--mode', 'update', '--expect-digest', `data=${before.digest}`];
+      const copying = copyWithKills(space, agent, {
+        run: 'second',
+        extra,
+        killAt: [
+          ['destination', (1 + chance() * 5) * 1024 * 1024],
+          ['source', (7 + chance() * 4) * 1024 * 1024],
+        ],
+        onVictims: (found) => {
+          victims = found;
+        },
+      });
+      const { received } = await copying;
+      assert.equal(await untouched, before.digest);
+      assert.equal(received.outcome, 'Complete');
+      assert.ok(gateAsked >= 2);
+      assert.equal((await digestOf(to(space))).digest, (await digestOf(from(space))).digest);
+    });
+  }
+});

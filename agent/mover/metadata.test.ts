@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { describe, it } from 'node:test';
+import { openSyscalls } from './syscalls.ts';
+import { copyVolume, digestOf, type Scratch, scratch } from './testing/test-volumes.ts';
+
+const isRoot = process.getuid?.() === 0;
+const syscalls = openSyscalls();
+
+/** POSIX ACL xattr, version 2: owner rwx, user 1234 r--, group r-x, mask r-x, others none. */
+const acl = Buffer.from(
+  ['02000000', '01000700ffffffff', '02000400d2040000', '04000500ffffffff', '10000500ffffffff', '20000000ffffffff'].join(
+    '',
+  ),
+  'hex',
+);
+/** VFS_CAP_REVISION_2 with the effective bit: cap_net_bind_service+ep. */
+const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+
+/** One of everything that a file system can hold. */
+function fillWithEverything(root: string): void {
+  const at = (name: string) => `${root}/${name}`;
+  mkdirSync(at('dir/empty'), { recursive: true });
+  mkdirSync(at('sticky'));
+  chmodSync(at('sticky'), 0o3777);
+  writeFileSync(at('setuid'), '#!/bin/sh\n');
+  chownSync(at('setuid'), 1001, 1002);
+  chmodSync(at('setuid'), 0o6755);
+  writeFileSync(at('unreadable'), 'secret');
+  chmodSync(at('unreadable'), 0);
+  writeFileSync(at('dir/first'), 'linked');
+  linkSync(at('dir/first'), at('dir/second'));
+  linkSync(at('dir/first'), at('third'));
+  symlinkSync('../nowhere/at all', at('dir/dangling'));
+  symlinkSync('/etc/passwd', at('absolute'));
+  writeFileSync(Buffer.from(`${root}/\xff\xfe name\n`, 'latin1'), 'not utf-8');
+  writeFileSync(at('n'.repeat(255)), 'long');
+  writeFileSync(at('empty'), '');
+  writeFileSync(at('sparse'), 'head');
+  truncateSync(at('sparse'), 64 * 1024 * 1024);
+  writeFileSync(at('sparse'), 'tail', { flag: 'a' });
+  execFileSync('mkfifo', [at('fifo')]);
+  syscalls.makeNode(at('null'), 0o020666, 0x0103n);
+  syscalls.makeNode(at('socket'), 0o140755, 0n);
+  syscalls.makeNode(at('disk'), 0o060660, 0x0800n);
+  writeFileSync(at('acl'), 'acl');
+  chmodSync(at('acl'), 0o750);
+  syscalls.setXattr(at('acl'), { name: 'system.posix_acl_access', value: acl });
+  syscalls.setXattr(at('sticky'), { name: 'system.posix_acl_default', value: acl });
+  writeFileSync(at('sticky/inherits'), 'inherits');
+  writeFileSync(at('capable'), 'capable');
+  syscalls.setXattr(at('capable'), { name: 'security.capability', value: capability });
+  syscalls.setXattr(at('capable'), { name: 'user.note', value: Buffer.from([0, 255, 10]) });
+  syscalls.setXattr(at('dir'), { name: 'user.empty', value: new Uint8Array(0) });
+  syscalls.setMtime(at('dir/first'), 1_234_567_890_123_456_789n);
+  syscalls.setMtime(at('dir/dangling'), -5_000_000_001n);
+  syscalls.setMtime(at('dir/empty'), 1n);
+  syscalls.setMtime(at('dir'), 987_654_321n);
+}
+
+/** Names, types, modes, owners, sizes, times, targets, links, contents, attributes: as other programs see them. */
+function listing(root: string): string {
+  const format = '%P|%y|%m|%U|%G|%T@|%l|%n\\0';
+  const names = execFileSync('find', [root, '-printf', format, '-o', '-name', 'lost+found', '-prune'], {
+    encoding: 'latin1',
+  });
+  const sums = execFileSync(
+    'sh',
+    ['-c', 'cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum', 'sh', root],
+    { encoding: 'latin1' },
+  );
+  const attributes = execFileSync(
+    'python3',
+    [
+      '-c',
+      `import os,sys
+root=os.fsencode(sys.argv[1])
+for base,dirs,files in sorted(os.walk(root)):
+  for name in [b'']+sorted(files+dirs):
+    path=os.path.join(base,name) if name else base
+    for attr in sorted(os.listxattr(path,follow_symlinks=False)):
+      print(path[len(root):],attr,os.getxattr(path,attr,follow_symlinks=False).hex())
+    s=os.lstat(path); print(path[len(root):], s.st_size if not os.path.isdir(path) else 0, s.st_rdev, s.st_mtime_ns)`,
+      root,
+    ],
+    { encoding: 'latin1' },
+  );
+  return [names.split('\0').sort().join('\n'), sums, attributes].join('\n----\n');
+}
+
+async function copied(space: Scratch) {
+  const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
+  mkdirSync(from);
+  mkdirSync(to);
+  fillWithEverything(from);
+  const result = await copyVolume({ from, to, staging, run: 'first' });
+  return { from, to, staging, result };
+}
+
+describe('metadata', { skip: isRoot ? false : 'needs root' }, () => {
+  it('arrives completely, as find, sha256sum and getxattr see it', async () => {
+    using space = scratch();
+    const { from, to, result } = await copied(space);
+    assert.deepEqual(result.destination.degraded, {});
+    assert.equal(result.destination.digest, result.source.digest);
+    assert.equal(listing(to), listing(from));
+    assert.equal(lstatSync(`${to}/dir/first`).ino, lstatSync(`${to}/third`).ino);
+    assert.ok(lstatSync(`${to}/sparse`).blocks < 64);
+  });
+
+  it('arrives completely in an update that changes every kind', async () => {
+    using space = scratch();
+    const { from, to, staging, result } = await copied(space);
+    chmodSync(`${from}/setuid`, 0o4711);
+    syscalls.removeXattr(`${from}/capable`, 'user.note');
+    syscalls.setXattr(`${from}/dir`, { name: 'user.more', value: Buffer.from('more') });
+    rmSync(`${from}/dir/first`);
+    rmSync(`${from}/fifo`);
+    writeFileSync(`${from}/fifo`, 'a file now');
+    rmSync(`${from}/absolute`);
+    symlinkSync('elsewhere', `${from}/absolute`);
+    rmSync(`${from}/sticky`, { recursive: true });
+    writeFileSync(`${from}/sticky`, 'was a directory');
+    rmSync(`${from}/null`);
+    syscalls.makeNode(`${from}/null`, 0o020666, 0x0105n);
+    writeFileSync(`${from}/dir/second`, 'shared with third still');
+    syscalls.setMtime(from, 77_000_000_007n);
+    const second = await copyVolume({
+      from,
+      to,
+      staging,
+      run: 'second',
+      mode: 'update',
+      expectDigest: result.destination.digest,
+    });
+    assert.equal(second.destination.digest, second.source.digest);
+    assert.equal(listing(to), listing(from));
+  });
+
+  it('breaks a hard link without touching the other name', async () => {
+    using space = scratch();
+    const { from, to, staging, result } = await copied(space);
+    rmSync(`${from}/dir/second`);
+    writeFileSync(`${from}/dir/second`, 'alone');
+    rmSync(`${from}/dir/first`);
+    writeFileSync(`${from}/dir/first`, 'alone too');
+    const second = await copyVolume({
+      from,
+      to,
+      staging,
+      run: 'second',
+      mode: 'update',
+      expectDigest: result.destination.digest,
+    });
+    assert.equal(second.destination.digest, second.source.digest);
+    assert.equal(listing(to), listing(from));
+  });
+
+  it('changes the digest whenever anything it covers changes', async () => {
+    using space = scratch();
+    const { from } = await copied(space);
+    const digests = new Set([(await digestOf(from)).digest]);
+    const changes = [
+      () => chmodSync(`${from}/empty`, 0o600),
+      () => chownSync(`${from}/empty`, 5, 0),
+      () => chownSync(`${from}/empty`, 5, 6),
+      () => syscalls.setMtime(`${from}/empty`, 3n),
+      () => syscalls.setXattr(`${from}/empty`, { name: 'user.a', value: Buffer.from('b') }),
+      () => truncateSync(`${from}/sparse`, 64 * 1024 * 1024),
+      () => linkSync(`${from}/empty`, `${from}/empty2`),
+      () => rmSync(`${from}/fifo`),
+    ];
+    for (const change of changes) {
+      change();
+      digests.add((await digestOf(from)).digest);
+    }
+    assert.equal(digests.size, changes.length + 1);
+  });
+});
