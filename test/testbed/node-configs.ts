@@ -96,7 +96,6 @@ export function planKubeletConfig(cluster: ClusterPlan, node: NodePlan, cgroups:
     enforceNodeAllocatable: [],
     failSwapOn: false,
     evictionHard: {},
-    localStorageCapacityIsolation: false,
     imageGCHighThresholdPercent: 100,
     authentication: {
       anonymous: { enabled: false },
