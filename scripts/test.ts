@@ -1,9 +1,10 @@
 /**
- * `npm test [-- --quick] [--update]`: setup, check, conformance on a real API server, build, end-to-end on two real
+ * `npm test [-- --quick] [--only PHASE,PHASE…] [--update]`: setup, check, conformance on a real API server, build, end-to-end on two real
  * clusters; each phase with its times. `--quick` runs what needs no cluster; `--update` rewrites golden files (review the
  * diff like code). Closes with one summary as node's runner writes it.
  */
 import { parseArgs } from 'node:util';
+import { renderError, StorkError } from '../kube/errors.ts';
 import { check } from './check.ts';
 import { runNode } from './run-command.ts';
 import { addCounts, noTests, renderCounts, runTests, type TestCounts } from './test/run-tests.ts';
@@ -34,14 +35,19 @@ const phases: readonly Phase[] = [
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, update: { type: 'boolean', default: false } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      update: { type: 'boolean', default: false },
+      only: { type: 'string' },
+    },
   });
+  const chosen = decidePhases(values.quick, values.only?.split(','));
   if (values.update) process.env.UPDATE_GOLDEN = '1';
   const startedMs = performance.now();
   let counts = noTests;
   const failed: string[] = [];
   const times: string[] = [];
-  for (const phase of phases.filter((candidate) => !values.quick || !candidate.needsCluster)) {
+  for (const phase of chosen) {
     const phaseStartedMs = performance.now();
     write(`\n── ${phase.name} ── started ${timeOfDay()}\n`);
     const outcome = await phase.run();
@@ -59,6 +65,17 @@ async function main(): Promise<number> {
       : counts;
   write(`${renderCounts(closing, performance.now() - startedMs)}\n`);
   return failed.length === 0 ? 0 : 1;
+}
+
+function decidePhases(quick: boolean, only: readonly string[] | undefined): readonly Phase[] {
+  const unknown = only?.filter((name) => !phases.some((phase) => phase.name === name)) ?? [];
+  if (unknown.length > 0)
+    throw new StorkError({
+      code: 'UnknownPhase',
+      message: `There is no phase ${unknown.join(', ')}.`,
+      hint: `Known: ${phases.map(({ name }) => name).join(', ')}.`,
+    });
+  return phases.filter((phase) => (only?.includes(phase.name) ?? true) && !(quick && phase.needsCluster));
 }
 
 async function runCheck(): Promise<PhaseOutcome> {
@@ -80,4 +97,12 @@ async function script(file: string): Promise<PhaseOutcome> {
 
 const timeOfDay = (): string => new Date().toISOString().slice(11, 19);
 
-process.exitCode = await main();
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(`test: ${renderError(error)}`);
+    process.exitCode = 1;
+  },
+);
