@@ -42,9 +42,9 @@ export function driverConformance(subject: ConformanceSubject): void {
     if (subject.facets.includes('resize')) resizeConformance(() => world);
 
     it('inspects more volumes than a page holds, where storage has so many', async (context) => {
+      if (world.makeManyVolumes === undefined) return context.skip('this storage makes no thousand volumes');
       await using crowded = await subject.makeWorld();
-      const refs = await crowded.makeManyVolumes?.(1100);
-      if (refs === undefined) return context.skip('this storage makes no thousand volumes');
+      const refs = (await crowded.makeManyVolumes?.(1100)) ?? [];
       assert.equal((await crowded.start().driver.inspect(refs)).size, refs.length);
     });
   });
