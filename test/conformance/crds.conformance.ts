@@ -15,6 +15,7 @@ import { type Answer, kubectlFor } from './kubectl.ts';
 const root = join(import.meta.dirname, '../..');
 const ours = await readExamples(join(root, 'crds/v1alpha1/examples'));
 const storks = await readExamples(join(root, 'examples/stork'));
+const ruleExamples = await readExamples(join(root, 'examples/rules'));
 
 describe('CRDs on a real API server', () => {
   let server: RunningApiServer | undefined;
@@ -27,7 +28,7 @@ describe('CRDs on a real API server', () => {
     const list = { apiVersion: 'v1', kind: 'List', items: allKinds.map(renderCrd) };
     expectDone(await kubectl(['create', '-f', '-'], list));
     expectDone(await kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']));
-    for (const namespace of ['demo', 'shop']) expectDone(await kubectl(['create', 'namespace', namespace]));
+    for (const namespace of ['demo', 'shop', 'mysql']) expectDone(await kubectl(['create', 'namespace', namespace]));
   });
   after(async () => {
     await server?.stop();
@@ -43,7 +44,7 @@ describe('CRDs on a real API server', () => {
     assert.deepEqual(answer, { code: 0, stdout: '', stderr: '' });
   });
 
-  for (const example of [...ours, ...storks]) {
+  for (const example of [...ours, ...storks, ...ruleExamples]) {
     it(`${example.refusal === undefined ? 'accepts' : 'refuses'} ${example.name}`, async () => {
       const answer = await applyAll(example);
       if (example.refusal === undefined) {
