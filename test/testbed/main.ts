@@ -7,6 +7,7 @@ import { ensureImage, parseImageName } from '../images/images.ts';
 import { startApiServer } from './apiserver.ts';
 import { bringDown, bringUp, loadImage } from './bed.ts';
 import { allBinaries, ensureBinaries } from './binaries.ts';
+import { cutLink, describeLink, type LinkShape, restoreLink, shapeLink } from './link.ts';
 import { findPlaces, kubeconfigPlace } from './places.ts';
 import { parseClusterName } from './plan.ts';
 import { describeBed } from './status.ts';
@@ -17,6 +18,7 @@ const usage = `usage: npm run testbed -- COMMAND
   down                      stops them and removes every trace
   status                    what runs
   kubeconfig [a|b]          path of the kubeconfig with contexts a and b, or of one cluster's
+  link [cut|restore|shape]  cut [--reject]; shape --mbit N --loss 0..1; without a word: its state and the bytes that crossed
   load-image FILE|NAME…     imports image archives into all nodes; NAME is one of test/images
   apiserver [--dir DIR]     one etcd and kube-apiserver without nodes: prints its kubeconfig, runs until interrupted
   binaries                  builds what the test bed needs into the cache
@@ -37,6 +39,16 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
     const cluster = name === undefined ? undefined : parseClusterName(name);
     if (name !== undefined && cluster === undefined) throw new Error(`there is no cluster ${name}: a or b`);
     process.stdout.write(`${kubeconfigPlace(findPlaces(), cluster)}\n`);
+  },
+  link: async (args) => {
+    const options = { reject: { type: 'boolean' }, mbit: { type: 'string' }, loss: { type: 'string' } } as const;
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const verb = positionals[0];
+    if (verb === 'cut') await cutLink(values.reject === true ? 'Reject' : 'Drop');
+    else if (verb === 'restore') await restoreLink();
+    else if (verb === 'shape') await shapeLink(parseShape(values));
+    else if (verb !== undefined) throw new Error(`link ${verb}: cut, restore or shape`);
+    for (const line of await describeLink()) process.stdout.write(`${line}\n`);
   },
   'load-image': async (args) => {
     for (const arg of args) {
@@ -65,6 +77,13 @@ async function main(): Promise<number> {
   }
   await command(args);
   return 0;
+}
+
+function parseShape({ mbit, loss }: { mbit?: string | undefined; loss?: string | undefined }): LinkShape {
+  return {
+    ...(mbit === undefined ? {} : { bitsPerSecond: Number(mbit) * 1_000_000 }),
+    ...(loss === undefined ? {} : { loss: Number(loss) }),
+  };
 }
 
 function untilInterrupted(): Promise<void> {

@@ -53,7 +53,7 @@ export async function prepareNode(inputs: NodeInputs): Promise<PreparedNode> {
   const own = nodePlace(places, node.name);
   await writeNodeFiles(own, inputs);
   const holder = await daemons.start(`${node.name}-holder`, [
-    ...['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-euc', renderHolderScript()],
+    ...['unshare', '--mount', '--net', '--propagation', 'slave', 'sh', '-euc', renderHolderScript()],
     ...['holder', own, places.state],
   ]);
   await waitFor(`${node.name}'s namespaces`, () => {
