@@ -7,7 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -123,7 +123,9 @@ function tryNode() {
 
 /** Runs the command and ends as it ended. Ctrl-C reaches it by itself; other signals are passed on. */
 function run(args) {
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` };
+  // Where setup puts a newer Go when the machine's is too old (scripts/setup/ensure-go.ts).
+  const go = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stork', 'go', 'bin');
+  const env = { ...process.env, PATH: [bin, go, process.env.PATH ?? ''].join(delimiter) };
   const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
