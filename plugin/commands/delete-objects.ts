@@ -18,9 +18,13 @@ export function deleteObjects<T extends KubeObject>(view: ObjectView<T>): Comman
       const { client, namespace } = await context.cluster();
       for (const name of positionals) {
         const key = { namespace: view.kind.namespaced ? namespace : undefined, name };
-        // The server's own words for a missing one.
-        if (!flags['ignore-not-found']) await client.get(view.kind, key, { signal: context.signal });
-        const left = await client.delete(view.kind, key, { signal: context.signal });
+        const look = { signal: context.signal };
+        // `get` for the server's own words about a missing one.
+        const found = await (flags['ignore-not-found']
+          ? client.find(view.kind, key, look)
+          : client.get(view.kind, key, look));
+        if (found === undefined) continue;
+        const left = await client.delete(view.kind, key, { uid: found.metadata.uid, ...look });
         const lingers = left?.metadata.deletionTimestamp !== undefined;
         context.print(`${view.title} ${name} ${lingers ? 'is being deleted' : 'deleted successfully'}`);
       }

@@ -51,7 +51,7 @@ export const pairCreate = defineCommand({
     context.print(`${b}: confirmed ${seen}`);
     for (const place of [accepting, joining]) await waitUntilReady(context, place, timeoutMs);
     context.print(`Paired: ${joining.name} on ${a}, ${accepting.name} on ${b}, both Ready`);
-    context.say(`${describeGrant(grant)}, on either side.`);
+    context.say(`${describeGrant(grant)}, on both clusters.`);
     context.say(`Migrate with: kubectl stork migrate NAMESPACE --to ${joining.name} --context ${a}`);
     return 0;
   },

@@ -56,9 +56,11 @@ export function grantOf(flags: GrantChoice): ClusterPairGrant {
   };
 }
 
-export function describeGrant(grant: ClusterPairGrant): string {
-  const namespaces = grant.namespaces.includes('*') ? 'all namespaces' : `namespaces ${grant.namespaces.join(', ')}`;
-  return `The peer may ${grant.directions.join(' and ').toLowerCase()} ${namespaces} here, as ServiceAccount ${grant.serviceAccount}`;
+/** In words, for the admin who gives it. */
+export function describeGrant({ namespaces, directions, serviceAccount }: ClusterPairGrant): string {
+  const which = namespaces.includes('*') ? 'all namespaces' : `namespaces ${namespaces.join(', ')}`;
+  const ways = { Receive: `be received (written as ServiceAccount ${serviceAccount})`, Send: 'be sent' } as const;
+  return `Granted: ${which} may ${directions.map((direction) => ways[direction]).join(' and ')}`;
 }
 
 /** Pairs live in the agent's namespace unless `-n` says otherwise. */

@@ -24,21 +24,26 @@ export interface InviteRequest {
   readonly timeoutMs: number;
 }
 
-/** Resolves to the one-time code. @throws StorkError `AlreadyPaired`, or as waitForPair does */
+/** Resolves to the one-time code; without one, no pair is left behind. @throws StorkError `AlreadyPaired`, or as waitForPair does */
 export async function invite(context: CommandContext, place: PairPlace, request: InviteRequest): Promise<string> {
   const { endpoints, ttlSeconds, grant, timeoutMs } = request;
-  await createPair(context, place, { accept: { endpoints, ttlSeconds }, grant });
+  const uid = await createPair(context, place, { accept: { endpoints, ttlSeconds }, grant });
   const secret = { namespace: place.namespace, name: `stork-invite-${place.name}` };
-  return waitForPair(context, place, {
-    waitsFor: 'the invitation',
-    condition: 'Invited',
-    timeoutMs,
-    reached: async () => {
-      const found = await place.client.find(core.secrets, secret, { signal: context.signal });
-      const code = found?.data?.code;
-      return code === undefined ? undefined : Buffer.from(code, 'base64').toString('utf8').trim();
-    },
-  });
+  try {
+    return await waitForPair(context, place, {
+      waitsFor: 'the invitation',
+      condition: 'Invited',
+      timeoutMs,
+      reached: async () => {
+        const found = await place.client.find(core.secrets, secret, { signal: context.signal });
+        const code = found?.data?.code;
+        return code === undefined ? undefined : Buffer.from(code, 'base64').toString('utf8').trim();
+      },
+    });
+  } catch (error) {
+    await place.client.delete(clusterPairs, place, { uid });
+    throw error;
+  }
 }
 
 export interface JoinRequest {
