@@ -76,7 +76,7 @@ async function openSocket(
   userAgent: string,
   request: ExecRequest,
 ): Promise<WebSocket> {
-  const ws = await import('ws');
+  const ws = await import('./web-socket.ts');
   const { agent, authorization } = await transport.upgrade(request.signal);
   const query = new URLSearchParams(request.command.map((part) => ['command', part]));
   if (request.container !== undefined) query.set('container', request.container);

@@ -126,7 +126,7 @@ async function readKubeconfig(path: string, request: KubeconfigRequest): Promise
 /** JSON is YAML too, and is parsed without loading the YAML library. */
 async function parseYaml(text: string): Promise<unknown> {
   if (text.trimStart().startsWith('{')) return JSON.parse(text);
-  const yaml = await import('yaml');
+  const yaml = await import('./yaml.ts');
   return yaml.parse(text);
 }
 
