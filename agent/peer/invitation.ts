@@ -19,7 +19,8 @@ const base64urlOf = (bytes: number) => {
   return required(string({ minLength: length, maxLength: length, pattern: '^[A-Za-z0-9_-]+$' }));
 };
 
-export const pairIdSchema = base64urlOf(pairIdBytes);
+/** Hexadecimal, so that it fits labels and paths. */
+export const pairIdSchema = required(string({ pattern: `^[0-9a-f]{${2 * pairIdBytes}}$` }));
 /** SHA-256 of a SubjectPublicKeyInfo, base64url. */
 export const pinSchema = base64urlOf(32);
 export const endpointSchema = required(
@@ -56,7 +57,7 @@ export function mintInvitation(given: {
 }): { readonly code: string; readonly record: InvitationRecord } {
   const { endpoints, pin, randomBytes } = given;
   const invitation: Invitation = {
-    pairId: Buffer.from(randomBytes(pairIdBytes)).toString('base64url'),
+    pairId: Buffer.from(randomBytes(pairIdBytes)).toString('hex'),
     endpoints,
     pin,
     secret: Buffer.from(randomBytes(secretBytes)).toString('base64url'),

@@ -26,7 +26,8 @@ export interface PeerService extends AsyncDisposable {
   readonly peers: Peers;
   /** Makes a pair's link, or changes it. Idempotent. */
   declare(config: PairConfig): Peer;
-  findByUid(uid: string): Peer | undefined;
+  /** All pairs there are now. */
+  declared(): readonly Peer[];
   /** Ends a pair's link at once, telling the peer first if it is connected (bounded, best effort). */
   revoke(uid: string): Promise<void>;
   /** Ends a pair's link at once; the peer may come back. */
@@ -93,7 +94,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
       links.set(config.uid, link);
       return link;
     },
-    findByUid: (uid) => links.get(uid),
+    declared: () => [...links.values()],
     async revoke(uid) {
       const link = links.get(uid);
       if (link === undefined) return;

@@ -5,7 +5,6 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Schema } from '../../crds/schema/index.ts';
-import type { ClusterPairGrant } from '../../crds/v1alpha1/index.ts';
 import type { GateAnswer, MoverReport, MoverRole } from '../mover/contract.ts';
 
 export const peerLimits = {
@@ -37,8 +36,16 @@ export interface LinkState {
   readonly version: string | undefined;
 }
 
-/** What a peer may do here; a snapshot of the ClusterPair's spec.grant. No grant given means nothing is allowed. */
-export type PeerGrant = Pick<ClusterPairGrant, 'namespaces' | 'directions' | 'clusterScopedKinds' | 'serviceAccount'>;
+/** What a peer may do here: the ClusterPair's spec.grant with its defaults. Without a grant nothing is allowed. */
+export interface PeerGrant {
+  /** `*` is all of them. */
+  readonly namespaces: readonly string[];
+  /** Seen from this cluster. */
+  readonly directions: readonly ('Receive' | 'Send')[];
+  readonly clusterScopedKinds: readonly string[];
+  /** In the agent's namespace; the identity the peer's objects are written as. */
+  readonly serviceAccount: string;
+}
 
 /** The pair a request came over, or goes over. */
 export interface PairFacts {

@@ -2,7 +2,7 @@
  * Secrets as records of text: made once, read, replaced under their resourceVersion, deleted. Only Secrets that carry our
  * label are changed or deleted; a Secret of the same name that somebody else made is refused by name.
  */
-import type { KubeClient } from '../../kube/client/client.ts';
+import type { KubeClient, OwnerReference } from '../../kube/client/client.ts';
 import { core, type Secret } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 
@@ -25,13 +25,11 @@ export const managedByLabel = 'app.kubernetes.io/managed-by';
 const manager = 'stork-agent';
 
 /** Reads the Secret, or makes it; when two make it at once both get the winner's fields. */
-export async function ensureSecret(
-  place: SecretPlace & { readonly make: () => SecretFields; readonly labels?: Readonly<Record<string, string>> },
-): Promise<SecretFields> {
+export async function ensureSecret(place: SecretPlace & { readonly make: () => SecretFields }): Promise<SecretFields> {
   const found = await findSecret(place);
   if (found !== undefined) return found.fields;
   try {
-    return (await createSecret(place, place.make(), place.labels)).fields;
+    return (await createSecret(place, place.make())).fields;
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     const winner = await findSecret(place);
@@ -50,14 +48,13 @@ export async function findSecret(place: SecretPlace): Promise<StoredSecret | und
 export async function createSecret(
   place: SecretPlace,
   fields: SecretFields,
-  labels: Readonly<Record<string, string>> = {},
+  marks: { readonly labels?: Readonly<Record<string, string>>; readonly owner?: OwnerReference } = {},
 ): Promise<StoredSecret> {
   const { client, signal } = place;
-  const created = await client.create(core.secrets, render(place, fields, labels), {
-    signal,
-    fieldManager: manager,
-  });
-  return read(created);
+  const object = render(place, fields, marks.labels ?? {});
+  const owners = marks.owner === undefined ? {} : { ownerReferences: [marks.owner] };
+  const owned = { ...object, metadata: { ...object.metadata, ...owners } };
+  return read(await client.create(core.secrets, owned, { signal, fieldManager: manager }));
 }
 
 /** Replaces all fields. @throws ApiError Conflict when the Secret changed since `stored` was read */

@@ -16,6 +16,7 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
   const log = memoryLog();
   const invitations = new Map<string, InvitationRecord>();
   const revoked: string[] = [];
+  const refusals: string[] = [];
   const identity = createIdentity({ randomBytes, now: clock.now() });
   const service = createPeerService({
     identity,
@@ -33,6 +34,7 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
       const record = invitations.get(pairId);
       if (record !== undefined) invitations.set(pairId, { ...record, joinerPin: pin });
     },
+    refused: async ({ pin }, { code }) => void refusals.push(`${code} ${pin}`),
     revokedByPeer: async (pair) => void revoked.push(pair.uid),
   };
   const { port } = await service.listen({ desk, port: 0, host: '127.0.0.1' });
@@ -42,6 +44,7 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
     identity,
     invitations,
     revoked,
+    refusals,
     log,
     endpoint,
     mint(ttlSeconds = 3600, now = clock.now()) {
@@ -58,11 +61,12 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
 export const grantAll = {
   namespaces: ['*'],
   directions: ['Receive', 'Send'],
+  clusterScopedKinds: [],
   serviceAccount: 'stork-peer',
 } as const;
 
 /** What two agents declare of a pair between them; `right` dials `left`. */
-export function pairConfigs(left: TestAgent, right: TestAgent, pairId = 'p'.repeat(22)) {
+export function pairConfigs(left: TestAgent, right: TestAgent, pairId = 'b'.repeat(32)) {
   const base = { namespace: 'stork-system', pairId, admission: 'Admitted', grant: grantAll, cluster: '' } as const;
   const onLeft: PairConfig = { ...base, uid: 'uid-left', name: 'to-right', peerPin: right.identity.pin, endpoints: [] };
   const onRight: PairConfig = {

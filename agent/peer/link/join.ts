@@ -32,7 +32,7 @@ export interface JoinDesk {
    */
   bind(joiner: Joiner, signal: AbortSignal): Promise<void>;
   /** Somebody with the right secret but another key, or too late: the admin should know. */
-  refused?(joiner: Joiner, refusal: Refusal): void;
+  refused(joiner: Joiner, refusal: Refusal, signal: AbortSignal): Promise<void>;
 }
 
 export interface JoinResult {
@@ -102,7 +102,7 @@ export async function answerJoin(
   });
   if (decision.do === 'refuse' || record === undefined) {
     const refusal = decision.do === 'refuse' ? decision : { code: 'UnknownCode', message: '' };
-    desk.refused?.(joiner, refusal);
+    await desk.refused(joiner, refusal, signal);
     await writeFrame(channel.socket, refusalAnswer(refusal));
     return refusal;
   }

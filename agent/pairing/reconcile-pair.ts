@@ -1,0 +1,140 @@
+/**
+ * One ClusterPair, from what is on the cluster: brings pairing as far as it goes, tells the peer service what to trust, and
+ * writes what came of it into status. Repeatable at any point; a ClusterPair that is gone is revoked.
+ */
+import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Log } from '../../kube/log.ts';
+import { findCondition } from '../../kube/runtime/conditions.ts';
+import type { EventRecorder } from '../../kube/runtime/events.ts';
+import { parseKey } from '../../kube/runtime/key.ts';
+import { awaitChange, type ReconcileResult, requeueAfter } from '../../kube/runtime/reconcile.ts';
+import { writeStatus } from '../../kube/runtime/write-status.ts';
+import type { PairConfig } from '../peer/pair-link.ts';
+import type { PeerGrant } from '../peer/peer.ts';
+import type { PeerService } from '../peer/peer-service.ts';
+import { decidePairAdmission, describePair } from './describe-pair.ts';
+import { ensureInvitation } from './invite.ts';
+import type { KnownPairs } from './known-pairs.ts';
+import { failed, type PairProgress } from './pair-progress.ts';
+import { ensureJoined, type RefusedCode } from './present-code.ts';
+import type { PairTrust, TrustStore } from './trust.ts';
+
+export interface ReconcilePairServices {
+  readonly client: KubeClient;
+  readonly trusts: TrustStore;
+  readonly service: PeerService;
+  readonly known: KnownPairs;
+  readonly refusedCodes: Map<string, RefusedCode>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly clock: Clock;
+  readonly randomBytes: (sizeBytes: number) => Uint8Array;
+  readonly log: Log;
+}
+
+export async function reconcilePair(
+  key: string,
+  services: ReconcilePairServices,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  const { client, service, known, clock } = services;
+  const pair = await client.find(clusterPairs, parseKey(key), { signal });
+  const alive = pair !== undefined && pair.metadata.deletionTimestamp === undefined ? pair : undefined;
+  for (const uid of known.uidsOf(key)) {
+    if (uid !== alive?.metadata.uid) await revokePair(uid, services, signal);
+  }
+  if (alive === undefined) return awaitChange();
+
+  const uid = alive.metadata.uid ?? '';
+  known.see(key, uid);
+  const progress = await advance(alive, services, signal);
+  if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
+  const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust) : undefined;
+  const link = config === undefined ? undefined : service.declare(config).link;
+  const now = clock.now();
+  const status = describePair({ pair: alive, progress, link, ownPin: service.identity.pin, now });
+  const written = await writeStatus({ client, resource: clusterPairs, object: alive, status, signal });
+  if (written === 'Written') tellChanges(alive, status, services.events);
+  if (written === 'Void') return requeueAfter(1);
+  return whenToLookAgain(progress, now);
+}
+
+/** Ends the link at once and forgets the peer's key. */
+export async function revokePair(
+  uid: string,
+  { service, trusts, known, refusedCodes, log }: Omit<ReconcilePairServices, 'events'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await service.revoke(uid);
+  await trusts.remove(uid, signal);
+  known.forget(uid);
+  refusedCodes.delete(uid);
+  log.info('pair revoked', { uid });
+}
+
+/** What the peer service must know of a pair whose peer is known. */
+export function pairConfig(pair: ClusterPair, trust: PairTrust): PairConfig | undefined {
+  const { uid = '', namespace = '', name } = pair.metadata;
+  const { pairId, peerPin, endpoints, cluster = '' } = trust;
+  if (peerPin === undefined) return undefined;
+  const admission = decidePairAdmission(trust, pair.spec.confirmedFingerprint);
+  return { uid, namespace, name, pairId, peerPin, endpoints, cluster, admission, grant: grantOf(pair) };
+}
+
+/** A pair without a grant can talk, and do nothing. */
+function grantOf({ spec: { grant } }: ClusterPair): PeerGrant {
+  return {
+    namespaces: grant?.namespaces ?? [],
+    directions: grant?.directions ?? [],
+    clusterScopedKinds: grant?.clusterScopedKinds ?? [],
+    serviceAccount: grant?.serviceAccount ?? 'stork-peer',
+  };
+}
+
+async function advance(pair: ClusterPair, services: ReconcilePairServices, signal: AbortSignal): Promise<PairProgress> {
+  const { accept, join, config } = pair.spec;
+  if (accept !== undefined) {
+    const { pin } = services.service.identity;
+    return ensureInvitation(pair, { ...services, pin, now: services.clock.now() }, signal);
+  }
+  if (join !== undefined) return ensureJoined(pair, services, signal);
+  if (config !== undefined) {
+    return failed(
+      'KubeconfigNotUsed',
+      'This agent pairs by invitation and does not use spec.config yet: run `kubectl stork pair create`.',
+    );
+  }
+  return failed(
+    'NoInvitation',
+    'Neither spec.accept nor spec.join says how to pair: run `kubectl stork pair accept` or `join`.',
+  );
+}
+
+function whenToLookAgain(progress: PairProgress, now: Date): ReconcileResult {
+  switch (progress.at) {
+    case 'Invited':
+      return requeueAfter(Math.max(1, Math.ceil((progress.expires.getTime() - now.getTime()) / 1000)));
+    case 'Waiting':
+      return requeueAfter(progress.retrySeconds);
+    case 'Joined':
+    case 'Failed':
+      return awaitChange();
+    default:
+      return progress satisfies never;
+  }
+}
+
+/** One event for each condition that turned. */
+function tellChanges(
+  pair: ClusterPair,
+  status: ReturnType<typeof describePair>,
+  events: Pick<EventRecorder, 'record'>,
+): void {
+  for (const { type, status: turned, reason, message } of status.conditions ?? []) {
+    const before = findCondition(pair.status?.conditions, type);
+    if (type === 'Ready' || (before?.status === turned && before.reason === reason)) continue;
+    const wanted = turned === 'True' || ['AwaitingConfirmation', 'WaitingForJoiner', 'CodeUsed'].includes(reason);
+    events.record({ regarding: pair, type: wanted ? 'Normal' : 'Warning', reason, message: message ?? '' });
+  }
+}
