@@ -83,7 +83,8 @@ async function listApplications(client: KubeClient, namespace: string, signal?: 
   return { objects, failures };
 }
 
-async function switchObject(
+/** Carries out one plan on one object; a lost race is planned again. */
+export async function switchObject(
   client: KubeClient,
   job: Application & { readonly plan: Plan },
   signal?: AbortSignal,

@@ -1,0 +1,96 @@
+/**
+ * Stops the workloads that certain pods belong to, and nothing else of the namespace: who must let go of a volume before
+ * it is overwritten. Records the counts, so that activation brings them back. Idempotent.
+ */
+import type { AnyObject, KubeClient, KubeObject, OwnerReference, Resource } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
+import { switchObject } from './activation.ts';
+import { splitApiVersion } from './resource-ref.ts';
+import { planStop } from './switches.ts';
+
+export interface StoppedOwners {
+  /** Stork's sentences, one for each workload that was stopped. */
+  readonly messages: readonly string[];
+  /** Pods that nothing we can scale stands behind, and workloads that refused, one sentence each. */
+  readonly failures: readonly string[];
+}
+
+/** How far up: a pod's ReplicaSet, its Deployment, the custom resource above it. */
+const maxGenerations = 5;
+
+export async function stopOwners(
+  client: KubeClient,
+  pods: { readonly namespace: string; readonly names: readonly string[] },
+  signal?: AbortSignal,
+): Promise<StoppedOwners> {
+  const { namespace } = pods;
+  const stopped = new Set<string>();
+  const messages: string[] = [];
+  const failures: string[] = [];
+  for (const name of pods.names) {
+    const pod = await client.find(core.pods, { namespace, name }, { signal });
+    if (pod === undefined) continue;
+    const owner = await findTopOwner(client, pod, signal);
+    const what = `pod ${namespace}/${name}`;
+    if (owner === undefined) {
+      failures.push(`${what} belongs to no workload; delete it yourself`);
+      continue;
+    }
+    if (stopped.has(owner.object.metadata.uid ?? '')) continue;
+    stopped.add(owner.object.metadata.uid ?? '');
+    const { kind } = owner.object;
+    if (!scalable.has(kind)) {
+      failures.push(
+        `${what} belongs to ${kind.toLowerCase()} ${owner.object.metadata.name}, which can't be scaled to zero`,
+      );
+      continue;
+    }
+    const outcome = await switchObject(client, { ...owner, plan: planStop }, signal);
+    messages.push(...(outcome.messages ?? []));
+    if (outcome.failure !== undefined) failures.push(outcome.failure);
+  }
+  return { messages, failures };
+}
+
+const scalable: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'DeploymentConfig']);
+
+/** The highest owner that is a workload; `undefined` for a pod that stands alone. */
+async function findTopOwner(
+  client: KubeClient,
+  pod: KubeObject,
+  signal?: AbortSignal,
+): Promise<{ readonly resource: Resource; readonly object: AnyObject } | undefined> {
+  let top: { readonly resource: Resource; readonly object: AnyObject } | undefined;
+  let reference = controllerOf(pod);
+  for (let generation = 0; reference !== undefined && generation < maxGenerations; generation += 1) {
+    const resource = await findResource(client, reference, signal);
+    if (resource === undefined) return top;
+    const key = { namespace: pod.metadata.namespace, name: reference.name };
+    const object = await client.find(resource, key, { signal });
+    if (object === undefined || object.metadata.uid !== reference.uid) return top;
+    // A custom resource above a workload would scale it up again; what it understands is its registration's.
+    if (top !== undefined && !scalable.has(object.kind)) return top;
+    top = { resource, object };
+    reference = controllerOf(object);
+  }
+  return top;
+}
+
+const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
+  metadata.ownerReferences?.find((owner) => owner.controller === true);
+
+async function findResource(
+  client: KubeClient,
+  owner: OwnerReference,
+  signal?: AbortSignal,
+): Promise<Resource | undefined> {
+  const { group, version } = splitApiVersion(owner.apiVersion);
+  const served = await client.discover({ signal });
+  return served.find(
+    (resource) =>
+      resource.group === group &&
+      resource.version === version &&
+      resource.kind === owner.kind &&
+      !resource.plural.includes('/'),
+  );
+}
