@@ -71,15 +71,12 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   const environment = machineEnvironment(parts, informers);
   const activation = createMachineController(activationMachine({ agentNamespace: options.namespace }), environment);
   const pairing = createPairing({
-    client,
+    ...environment,
     service: peer,
-    informers,
     agentNamespace: options.namespace,
-    pairPort: options.pairPort,
-    clock,
-    random,
+    port: options.pairPort,
     randomBytes,
-    log,
+    metrics: parts.observe.metrics,
   });
   const renewing = renewTls({ ...parts, renew: (renewed) => endpoint.renew(renewed) }, tls, signal);
   log.info('leading', { cluster: options.cluster, fingerprint: identity.fingerprint });
@@ -108,11 +105,11 @@ function runStreamRoute(rendezvous: StreamRendezvous): PeerRoute {
 function machineEnvironment(
   parts: LeaderParts,
   informers: MachineControllerOptions['informers'],
-): MachineControllerOptions {
+) {
   const { ambient, client, log, observe } = parts;
   const { clock, random, randomUuid } = ambient;
   const events = eventRecorder({ client, clock, log, component: 'stork-agent', newId: randomUuid });
-  return { client, clock, random, log, informers, events, ...observe };
+  return { client, clock, random, log, informers, events, ...observe } satisfies MachineControllerOptions;
 }
 
 interface Shared {

@@ -30,6 +30,7 @@ export async function runAgent(ambient: Ambient): Promise<number> {
   log.info('started', { version: ambient.version, cluster: options.cluster, pod: options.pod, port: server.port });
   const self = { namespace: options.namespace, pod: options.pod };
   const leading = async (leaderSignal: AbortSignal): Promise<void> => {
+    metrics.leading(1);
     await takeLeaderLabel(client, self, leaderSignal);
     await lead({ options, ambient, client, log, observe: metrics.controllers }, leaderSignal);
   };
