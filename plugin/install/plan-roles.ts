@@ -2,7 +2,7 @@
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';
 import { labelled } from './labelled.ts';
-import { agentName, peerAccount } from './names.ts';
+import { agentName, agentNamespace, peerAccount } from './names.ts';
 import { agentRoles, type FeatureRole, type PolicyRule, peerRules } from './policy-rules.ts';
 
 const rbac = 'rbac.authorization.k8s.io';
@@ -25,6 +25,11 @@ export function planRoles({ namespace, peerClusterRoles }: InstallChoices): read
       "What peers' objects are written with; the grant of each ClusterPair narrows it.",
     ),
     clusterBinding(namespace, { name: peerAccount, role: peerAccount, account: peerAccount }),
+    clusterRole(
+      pairSecretsRole,
+      pairSecretsRules,
+      'Bound by `kubectl stork pair` in a namespace of a pair, for its one-time codes.',
+    ),
     ...extension(namespace, {
       account: agentName,
       label: 'agent',
@@ -39,6 +44,21 @@ export function planRoles({ namespace, peerClusterRoles }: InstallChoices): read
       clusterBinding(namespace, { name: `${peerAccount}-${role}`, role, account: peerAccount }),
     ),
   ];
+}
+
+const pairSecretsRole = `${agentName}-pair-secrets`;
+const pairSecretsRules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete', 'get'] }];
+
+/** Lets the agent write the codes of pairs in a namespace that isn't its own. */
+export function planPairSecretsBinding(namespace: string): AnyObject {
+  const subjects = [{ kind: 'ServiceAccount', name: agentName, namespace: agentNamespace }];
+  return {
+    apiVersion: `${rbac}/v1`,
+    kind: 'RoleBinding',
+    metadata: labelled({ name: pairSecretsRole, namespace }),
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: pairSecretsRole },
+    subjects,
+  };
 }
 
 function planFeature(namespace: string, { feature, scope, why, rules }: FeatureRole): readonly AnyObject[] {

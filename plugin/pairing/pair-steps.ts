@@ -12,6 +12,8 @@ import {
 import { core } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import type { CommandContext } from '../command.ts';
+import { agentNamespace } from '../install/names.ts';
+import { planPairSecretsBinding } from '../install/plan-roles.ts';
 import type { PairPlace } from './pair-place.ts';
 import { waitForPair } from './wait-for-pair.ts';
 
@@ -73,16 +75,21 @@ export async function join(context: CommandContext, place: PairPlace, request: J
   }
 }
 
-/** Writes the accepting admin's yes. Idempotent; a changed joiner is a Conflict. */
+/**
+ * Writes the accepting admin's yes to `pair`'s fingerprint. Idempotent.
+ * @throws ApiError `Invalid` when another key has joined since it was read
+ */
 export async function confirm(context: CommandContext, place: PairPlace, pair: ClusterPair): Promise<void> {
-  const { namespace, name, client } = place;
-  const fingerprint = pair.status?.peer?.fingerprint;
-  const { resourceVersion } = pair.metadata;
-  const body = { metadata: { resourceVersion }, spec: { confirmedFingerprint: fingerprint } };
+  const value = pair.status?.peer?.fingerprint;
+  const body = [
+    { op: 'test', path: '/status/peer/fingerprint', value },
+    { op: 'add', path: '/spec/confirmedFingerprint', value },
+  ] as const;
+  const { client, namespace, name } = place;
   await client.patch(
     clusterPairs,
     { namespace, name },
-    { type: 'merge', body },
+    { type: 'json', body },
     { fieldManager, signal: context.signal },
   );
 }
@@ -116,6 +123,7 @@ async function createPair(
   spec: ClusterPairSpecInput,
 ): Promise<string | undefined> {
   const { client, namespace, name } = place;
+  if (namespace !== agentNamespace) await allowSecrets(context, place);
   const { apiVersion, kind, schema } = clusterPairs;
   const object = applyDefaults(schema, { apiVersion, kind, metadata: { name, namespace }, spec });
   try {
@@ -124,6 +132,12 @@ async function createPair(
   } catch (error) {
     throw isAlreadyExists(error) ? alreadyPaired(place) : error;
   }
+}
+
+/** The agent may write Secrets in its own namespace only; for a pair elsewhere its admin, who runs this, lets it. */
+async function allowSecrets(context: CommandContext, { client, namespace }: PairPlace): Promise<void> {
+  const binding = planPairSecretsBinding(namespace);
+  await client.apply(core.roleBindings, binding, { fieldManager, signal: context.signal });
 }
 
 async function refuseExisting(context: CommandContext, place: PairPlace): Promise<void> {
