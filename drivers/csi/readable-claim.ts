@@ -24,8 +24,8 @@ export interface ReadableClaimRequest {
   readonly access: CsiAccess;
   readonly request: SnapshotRequest;
   readonly into: ReadableTarget;
-  /** The source's volume. */
-  readonly pv: PersistentVolume;
+  /** The source's volume, while it exists. */
+  readonly pv: PersistentVolume | undefined;
   /** The source snapshot's content. */
   readonly content: VolumeSnapshotContent;
   readonly state: SnapshotState & { readonly phase: 'Ready' };
@@ -39,8 +39,8 @@ export async function ensureReadableClaim(readable: ReadableClaimRequest): Promi
   const options = { owner: request, signal };
   await ensureOwned(client, core.volumeSnapshotContents, planContent(readable), options);
   await ensureOwned(client, core.volumeSnapshots, planImport(readable), options);
-  const storageClass = await chooseStorageClass(access, readable.pv, signal);
-  const placement = await placeCopy(access, readable.pv, storageClass, signal);
+  const storageClass = await chooseStorageClass(readable);
+  const placement = readable.pv === undefined ? {} : await placeCopy(access, readable.pv, storageClass, signal);
   await ensureOwned(client, core.persistentVolumeClaims, planClaim(readable, storageClass, placement), options);
   return { namespace: into.namespace, name: into.name };
 }
@@ -72,7 +72,7 @@ function importName(into: ReadableTarget): string {
 }
 
 function planContent({ access, request, into, pv, content, state }: ReadableClaimRequest): VolumeSnapshotContent {
-  const sourceVolumeMode = content.spec.sourceVolumeMode ?? pv.spec?.volumeMode;
+  const sourceVolumeMode = content.spec.sourceVolumeMode ?? pv?.spec?.volumeMode;
   return {
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshotContent',
@@ -114,13 +114,13 @@ function planImport({ request, into, content }: ReadableClaimRequest): VolumeSna
 }
 
 function planClaim(
-  { request, into, pv, state }: ReadableClaimRequest,
+  { request, into, pv, content, state }: ReadableClaimRequest,
   storageClass: string,
   placement: Readonly<Record<string, string>>,
 ): PersistentVolumeClaim {
-  const capacity = parseBytes(pv.spec?.capacity?.storage ?? '0');
+  const capacity = parseBytes(pv?.spec?.capacity?.storage ?? '0');
   const restore = state.restoreSizeBytes ?? 0n;
-  const modes = pv.spec?.accessModes ?? [];
+  const modes = pv?.spec?.accessModes ?? ['ReadWriteOnce'];
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -133,7 +133,7 @@ function planClaim(
     spec: {
       // One mover reads it: the narrowest mode that the source has asks the least of the storage.
       accessModes: modes.includes('ReadWriteOnce') ? ['ReadWriteOnce'] : modes,
-      volumeMode: pv.spec?.volumeMode ?? 'Filesystem',
+      volumeMode: pv?.spec?.volumeMode ?? content.spec.sourceVolumeMode ?? 'Filesystem',
       storageClassName: storageClass,
       resources: { requests: { storage: `${restore > capacity ? restore : capacity}` } },
       dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: into.name },
@@ -142,21 +142,18 @@ function planClaim(
 }
 
 /** The source's class while it exists, else any class of the same driver. */
-async function chooseStorageClass(
-  { client, provisioner }: CsiAccess,
-  pv: PersistentVolume,
-  signal?: AbortSignal,
-): Promise<string> {
+async function chooseStorageClass({ access, request, pv, signal }: ReadableClaimRequest): Promise<string> {
+  const { client, provisioner } = access;
   const names: string[] = [];
   for await (const found of client.list(core.storageClasses, { signal }))
     if (found.provisioner === provisioner) names.push(found.metadata.name);
-  const source = pv.spec?.storageClassName ?? '';
+  const source = pv?.spec?.storageClassName ?? '';
   const chosen = names.includes(source) ? source : names.toSorted()[0];
   if (chosen !== undefined) return chosen;
   throw new StorkError({
     code: 'StorageClassMissing',
     message: `no StorageClass has provisioner ${provisioner}`,
-    about: `persistentvolume ${pv.metadata.name}`,
+    about: `persistentvolume ${request.volume.volume}`,
     hint: `Create a StorageClass with provisioner: ${provisioner}; snapshots of it are read through a new volume.`,
   });
 }

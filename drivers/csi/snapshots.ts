@@ -36,7 +36,7 @@ export function snapshotsFacet(access: CsiAccess): SnapshotsFacet {
       const known = snapshot === undefined ? undefined : await stateOf(client, snapshot, signal);
       if (snapshot === undefined || known?.content === undefined || known.state.phase !== 'Ready')
         throw notReady(request, known?.state.phase ?? 'missing');
-      const { pv } = await getSnapshotVolume(access, request, signal);
+      const pv = await findSnapshotVolume(access, request, signal);
       return await ensureReadableClaim({
         access,
         request,
@@ -92,15 +92,10 @@ async function stateOf(
   return { state: decideSnapshotState(snapshot, content), content };
 }
 
-/** The source's PersistentVolume, for size, mode and class. The claim may be gone by now; the volume tells the same. */
-async function getSnapshotVolume({ client, provisioner }: CsiAccess, request: SnapshotRequest, signal?: AbortSignal) {
+/** The source's PersistentVolume, for size, modes, class and place; it may be gone, the snapshot is read all the same. */
+async function findSnapshotVolume({ client, provisioner }: CsiAccess, request: SnapshotRequest, signal?: AbortSignal) {
   const pv = await client.find(core.persistentVolumes, { name: request.volume.volume }, { signal });
-  if (pv?.spec?.csi?.driver === provisioner) return { pv };
-  throw new StorkError({
-    code: 'VolumeUnknown',
-    message: `volume ${request.volume.volume} of snapshot ${request.key} is gone`,
-    about: `persistentvolume ${request.volume.volume}`,
-  });
+  return pv?.spec?.csi?.driver === provisioner ? pv : undefined;
 }
 
 async function releaseSnapshot(
