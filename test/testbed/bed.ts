@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ensureImage } from '../images/images.ts';
 import { startDns } from './addons.ts';
 import { answersReadyz } from './apiserver.ts';
@@ -17,7 +17,7 @@ import { isAlive, withLock } from './lock.ts';
 import { createNetwork, createPodRoutes, findNetworkLeftovers, removeNetwork } from './network.ts';
 import { enterNode, importImage, waitFor } from './node.ts';
 import { csiDriverName, nodeMounts, volumesFolder } from './node-configs.ts';
-import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, type Places } from './places.ts';
+import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, nodePlace, type Places } from './places.ts';
 import { listClusters, listNodes, planBed, serverUrl } from './plan.ts';
 import { requirePackages } from './require-packages.ts';
 import { CommandFailed, runCommand } from './run-command.ts';
@@ -87,15 +87,23 @@ export async function bringDown(report: Report): Promise<void> {
   await locked(places, report, () => takeDown(places, report));
 }
 
-/** Imports an archive into every node. @param archive docker archive or OCI layout, as a tar. */
+/**
+ * Imports an archive into every node. An archive of our image cache never changes under its name, so a second time it
+ * is skipped; any other is imported anew.
+ * @param archive docker archive or OCI layout, as a tar.
+ */
 export async function loadImage(archive: string): Promise<void> {
   const places = findPlaces();
   if (!existsSync(archive)) throw new Error(`there is no file ${archive}`);
+  const isImmutable = archive.startsWith(join(places.cache, 'images'));
   await Promise.all(
     listNodes(planBed()).map(async (node) => {
       const holder = await findDaemon(places.state, `${node.name}-holder`);
       if (holder === undefined) throw new Error(`node ${node.name} does not run: npm run testbed -- up`);
+      const mark = join(nodePlace(places, node.name), `loaded-${basename(archive)}`);
+      if (isImmutable && existsSync(mark)) return;
       await importImage(enterNode(holder.pid), archive);
+      if (isImmutable) await writeFile(mark, '');
     }),
   );
 }

@@ -66,10 +66,6 @@ export function parseClusterName(text: string): ClusterName | undefined {
   return clusterNames.find((name) => name === text.toLowerCase());
 }
 
-export function otherCluster(name: ClusterName): ClusterName {
-  return name === 'a' ? 'b' : 'a';
-}
-
 export function serverUrl(cluster: ClusterPlan): string {
   return `https://${cluster.hostAddress}:${cluster.apiServerPort}`;
 }
