@@ -77,7 +77,7 @@ export function admitUpdate({ kind, before, next, subresource }: PlannedUpdate):
   const key = before.metadata;
   const body = splitStatus(kind, before, next, subresource);
   const metadata = updatedMetadata(before.metadata, fieldsOf(body.metadata));
-  const after = admitted(kind, key, { ...body, metadata });
+  const after = admitted(kind, key, { ...body, metadata }, before);
   refuseNewFinalizers(kind, before, after);
   if (kind.generation === 'Absent' || before.metadata.generation === undefined || !specChanged(kind, before, after)) {
     return after;
@@ -125,7 +125,7 @@ function refuseNewFinalizers(kind: ServedKind, before: AnyObject, after: AnyObje
 }
 
 /** The parsed object with its schema's defaults. @throws ApiError BadRequest (unknown field) or Invalid */
-function admitted(kind: ServedKind, key: ObjectKey, input: Fields): AnyObject {
+function admitted(kind: ServedKind, key: ObjectKey, input: Fields, old?: AnyObject): AnyObject {
   const { group, version, kind: kindName } = kind.resource;
   const typed: Fields = { ...input, apiVersion: group === '' ? version : `${group}/${version}`, kind: kindName };
   const causes: FieldCause[] = metadataViolations(typed.metadata);
@@ -135,6 +135,7 @@ function admitted(kind: ServedKind, key: ObjectKey, input: Fields): AnyObject {
   }
   const filled = withDefaults(pruned(typed, kind.schema), kind.schema);
   causes.push(...violations(filled, kind.schema));
+  if (causes.length === 0) causes.push(...(kind.rules?.(filled, old) ?? []));
   if (causes.length > 0) throw invalid(kind.resource, key, causes);
   return assertObject(frozenCopy(filled));
 }

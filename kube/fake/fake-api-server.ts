@@ -3,9 +3,11 @@
  * conflicts, uid, generation, status subresource, finalizers and graceful pods, garbage collection, namespaces, selectors,
  * pages, watches with bookmarks and 410, server-side apply with field ownership, CRDs with defaults and validation.
  *
- * Not here: built-in kinds' schemas, defaults and immutable fields; CEL; admission webhooks; RBAC (but `authorize`);
+ * Not here: built-in kinds' schemas, defaults and immutable fields; CEL (but `serve` runs our own kinds' rules); admission webhooks; RBAC (but `authorize`);
  * every controller but those named in collector.ts (garbage, namespaces, protection of claims and volumes). kube/client/conformance says what the real server shows too.
  */
+
+import { type Kind, renderCrd } from '../../crds/schema/index.ts';
 import type {
   AnyObject,
   AnyResource,
@@ -17,11 +19,11 @@ import type {
   LogsRequest,
   Resource,
 } from '../client/client.ts';
-import type { CustomResourceDefinition } from '../client/core.ts';
 import type { Clock } from '../clock.ts';
 import { assertObject } from './admission.ts';
 import { noSuchResource } from './api-refusals.ts';
 import { createCollector } from './collector.ts';
+import { assertDefinitionSpec, type CheckRules, type DefinitionSpec, rulesOf } from './custom-resource-definition.ts';
 import { fakeClient } from './fake-client.ts';
 import type { WatchControls } from './fake-watch.ts';
 import { frozenCopy } from './json-value.ts';
@@ -71,8 +73,10 @@ export interface TokenStatus {
 export interface FakeApiServer {
   /** A client acting as `identity`, a cluster admin unless given. All clients see the same objects. */
   client(identity?: Impersonation): KubeClient;
-  /** Serves the CRD's kinds, as creating it through a client does. */
-  register(crd: Pick<CustomResourceDefinition, 'spec'>): void;
+  /** Serves the CRD's kinds, as creating it through a client does. CEL rules are not evaluated. */
+  register(crd: { readonly spec: unknown }): void;
+  /** Serves kinds of ours as their CRDs would, with their rules. */
+  serve(...kinds: readonly Kind[]): void;
   /** Puts an object as it is, status included, past all admission; for setting a stage. Makes its namespace too. */
   seed<T extends KubeObject>(resource: Resource<T>, object: Partial<T> & KubeObject): void;
   /** Every object, for assertions on the state of the world. */
@@ -101,8 +105,8 @@ export interface FakeServerState {
   readonly kinds: () => readonly ServedKind[];
   /** @throws ApiError NotFound for a kind that isn't served */
   getKind(resource: AnyResource): ServedKind;
-  register(crd: Pick<CustomResourceDefinition, 'spec'>): void;
-  unregister(crd: Pick<CustomResourceDefinition, 'spec'>): void;
+  register(spec: DefinitionSpec, rules?: CheckRules): void;
+  unregister(spec: DefinitionSpec): void;
 }
 
 const initialNamespaces = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
@@ -120,7 +124,10 @@ export function fakeApiServer(options: FakeApiServerOptions): FakeApiServer {
   };
   return {
     client: (identity) => fakeClient(state, identity ?? { user: 'kubernetes-admin', groups: ['system:masters'] }),
-    register: state.register,
+    register: (crd) => state.register(assertDefinitionSpec(crd.spec)),
+    serve(...served) {
+      for (const kind of served) state.register(assertDefinitionSpec(renderCrd(kind).spec), rulesOf(kind));
+    },
     seed(resource, object) {
       const kind = state.getKind(resource);
       const { namespace } = object.metadata;
@@ -171,8 +178,7 @@ function createState(options: FakeApiServerOptions): FakeServerState {
     newUid: () => `00000000-0000-4000-8000-${String(++made).padStart(12, '0')}`,
     newSuffix: () => suffix(++made),
   };
-  const dropKinds = (crd: Pick<CustomResourceDefinition, 'spec'>) => {
-    const { group, names } = crd.spec;
+  const dropKinds = ({ group, names }: DefinitionSpec) => {
     kinds = kinds.filter(({ resource }) => resource.group !== group || resource.plural !== names.plural);
   };
   return {
@@ -191,14 +197,14 @@ function createState(options: FakeApiServerOptions): FakeServerState {
       if (found === undefined) throw noSuchResource(resource);
       return found;
     },
-    register(crd) {
-      dropKinds(crd);
-      kinds = [...kinds, ...customKinds(crd)];
+    register(spec, rules) {
+      dropKinds(spec);
+      kinds = [...kinds, ...customKinds(spec, rules)];
     },
-    unregister(crd) {
-      const collection = `${crd.spec.group}/${crd.spec.names.plural}`;
+    unregister(spec) {
+      const collection = `${spec.group}/${spec.names.plural}`;
       for (const { object } of store.all(collection)) store.remove(collection, object.metadata);
-      dropKinds(crd);
+      dropKinds(spec);
     },
   };
 }

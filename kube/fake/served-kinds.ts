@@ -1,6 +1,7 @@
 /** The kinds the fake serves, with what the real server's registry says of each. Custom kinds come by `register(crd)`. */
 import type { AnyResource, ServedResource } from '../client/client.ts';
-import { type CustomResourceDefinition, core } from '../client/core.ts';
+import { core } from '../client/core.ts';
+import type { CheckRules, DefinitionSpec } from './custom-resource-definition.ts';
 import { fieldsOf, itemsOf } from './json-value.ts';
 import { builtInShape, customShape, type Shape } from './shape.ts';
 
@@ -13,6 +14,8 @@ export interface ServedKind {
   readonly generation: 'Counted' | 'Absent';
   /** For custom kinds; built-in ones are taken as they come. */
   readonly schema: unknown;
+  /** Beyond the schema; asked only of objects that fit it. */
+  readonly rules: CheckRules | undefined;
   readonly origin: 'BuiltIn' | 'Custom';
   /** Besides metadata.name and metadata.namespace. */
   readonly selectableFields: readonly string[];
@@ -67,14 +70,15 @@ export function builtInKinds(): readonly ServedKind[] {
     status: withStatus.has(kind) ? 'Subresource' : 'Plain',
     generation: withGeneration.has(kind) ? 'Counted' : 'Absent',
     schema: undefined,
+    rules: undefined,
     origin: group === snapshotGroup ? 'Custom' : 'BuiltIn',
     selectableFields: selectable[kind] ?? [],
   }));
 }
 
 /** One entry per served version. @throws TypeError when the CRD has no versions */
-export function customKinds(crd: Pick<CustomResourceDefinition, 'spec'>): readonly ServedKind[] {
-  const { group, names, scope, versions } = crd.spec;
+export function customKinds(spec: DefinitionSpec, rules?: CheckRules): readonly ServedKind[] {
+  const { group, names, scope, versions } = spec;
   if (versions.length === 0) throw new TypeError(`CRD ${names.plural}.${group} has no versions`);
   const served = versions.filter((version) => version.served);
   return served.map((version) => ({
@@ -92,6 +96,7 @@ export function customKinds(crd: Pick<CustomResourceDefinition, 'spec'>): readon
     status: version.subresources?.status === undefined ? 'Plain' : 'Subresource',
     generation: 'Counted',
     schema: version.schema?.openAPIV3Schema,
+    rules,
     origin: 'Custom',
     selectableFields: itemsOf(version.selectableFields).map((field) =>
       String(fieldsOf(field).jsonPath).replace(/^\./, ''),
