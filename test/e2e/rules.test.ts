@@ -30,13 +30,15 @@ const client = () => {
 
 before(async () => {
   await testbed('up');
-  await testbed('load-image', 'mariadb', 'toolbox');
+  await testbed('load-image', 'mariadb', 'postgresql', 'redis', 'toolbox');
   const path = (await testbed('kubeconfig')).trim();
   const config = await loadKubeconfig({ env: {}, homeDirectory: '/', readText, path, context: 'a' });
   opened = createKubeClient({ config, env: {}, clock, random: Math.random, readText, terminal: 'Absent' });
   await client().create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   await client().create(core.pods, databasePod);
   await client().create(core.pods, readOnlyPod);
+  await client().create(core.pods, simplePod('postgresql-0', 'postgresql'));
+  await client().create(core.pods, simplePod('redis-0', 'redis'));
   await until(
     'the pods run',
     async () => (await phaseOf('mysql-0')) === 'Running' && (await phaseOf('read-only')) === 'Running',
@@ -166,6 +168,29 @@ describe('a rule in a container with a read-only root file system', () => {
   });
 });
 
+describe('the other examples', () => {
+  it('keeps PostgreSQL in backup mode until the cut', async () => {
+    await until('the database answers', async () => (await psql('SELECT 1')).exitCode === 0);
+    const held = await hold('postgresql', readRule('postgresql.yaml'));
+    const released = await runner().release(await runner().prove(held));
+    assert.deepEqual(decideConsistency(released), { consistent: 'Yes' });
+    assert.match(outputOf(released), /^[0-9A-F]+\/[0-9A-F]+\n[0-9A-F]+\/[0-9A-F]+$/);
+    console.log(`      held for ${summarizeHold(released)?.heldMs} ms`);
+    await runner().clear(released);
+  });
+
+  it('has Redis save before the cut', async () => {
+    await until(
+      'the database answers',
+      async () => (await shell('redis-0', 'redis-cli PING')).stdout.trim() === 'PONG',
+    );
+    const rule = readRule('redis.yaml');
+    const done = await runner().advance(await plan('redis', rule), rule);
+    assert.equal(decideRule(done).phase, 'Done');
+    assert.equal(outputOf(done), 'OK');
+  });
+});
+
 /** A new one for each call: nothing may be kept between calls but the record. */
 const runner = () => createRuleRunner({ client: client(), clock, limits: ruleLimits });
 
@@ -183,9 +208,12 @@ async function hold(name: string, rule: RuleSource): Promise<RuleRun> {
   return run;
 }
 
+const readRule = (name: string): RuleSource =>
+  parse(readFileSync(new URL(`../../examples/rules/${name}`, import.meta.url), 'utf8'));
+
 /** examples/rules/mariadb.yaml, with another limit. */
 function mariadbRule(timeoutSeconds: number): RuleSource {
-  const rule: RuleSource = parse(readFileSync(new URL('../../examples/rules/mariadb.yaml', import.meta.url), 'utf8'));
+  const rule = readRule('mariadb.yaml');
   const rules = rule.rules?.map((item) => ({
     ...item,
     actions: item.actions?.map((action) => ({ ...action, timeoutSeconds })),
@@ -206,6 +234,8 @@ const sql = (statement: string): Promise<ExecResult> =>
     command: ['mariadb', '--batch', '--skip-column-names', '-e', statement],
     timeoutMs: 60_000,
   });
+
+const psql = (statement: string): Promise<ExecResult> => shell('postgresql-0', `psql -U postgres -c '${statement}'`);
 
 const maxId = async (): Promise<number> => Number((await sql('SELECT COALESCE(MAX(id), 0) FROM shop.orders')).stdout);
 
@@ -236,6 +266,16 @@ const databasePod: Pod = {
     ],
   },
 };
+
+const simplePod = (name: string, image: 'postgresql' | 'redis'): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace, labels: { app: image } },
+  spec: {
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: image, image: `stork.test/${image}:1`, imagePullPolicy: 'IfNotPresent' }],
+  },
+});
 
 const readOnlyPod: Pod = {
   apiVersion: 'v1',
