@@ -52,7 +52,12 @@ export async function followMigration(context: CommandContext, request: FollowMi
     throw gone(key);
   } finally {
     line.clear();
+    if (context.signal.aborted) context.say(`The migration goes on. ${watchHint(key)}`);
   }
+}
+
+function watchHint({ namespace, name }: ObjectKey): string {
+  return `Watch it with: kubectl stork get migration ${name} -n ${namespace} -w`;
 }
 
 function gone({ namespace, name }: ObjectKey): StorkError {
@@ -66,6 +71,6 @@ function stillRunning({ metadata, status }: Migration, passedMs: number): StorkE
   return new StorkError({
     code: 'StillRunning',
     message: `timed out after ${formatDuration(passedMs)}; migration ${metadata.namespace}/${metadata.name} goes on (stage ${status?.stage || 'Initial'})`,
-    hint: `Watch it with: kubectl stork get migration ${metadata.name} -n ${metadata.namespace} -w`,
+    hint: watchHint(metadata),
   });
 }

@@ -118,6 +118,23 @@ describe('install', () => {
     assert.equal(await installing(world, 'install --wait=false'), 0);
   });
 
+  it('names objects of a former Stork that would not fit', async () => {
+    const world = terminalWorld();
+    const metadata = { name: 'old', namespace: 'default' };
+    const object = {
+      apiVersion: migrations.apiVersion,
+      kind: 'Migration',
+      metadata,
+      spec: { clusterPair: 'x', namspaces: ['y'] },
+    };
+    world.servers.east.seed(migrations, Object(object));
+    assert.equal(await world.run('install --dry-run=server'), 0);
+    assert.match(
+      world.transcript(),
+      /Warning: doesn't fit our schema: Migration default\/old: spec.namspaces is not a field/,
+    );
+  });
+
   it('takes over nothing that it did not make', async () => {
     const world = fresh();
     const spec = { selector: { app: 'mine' }, ports: [{ port: 1 }] };

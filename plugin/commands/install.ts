@@ -5,6 +5,7 @@ import { dryRuns } from '../create-object.ts';
 import { choice, duration, text, texts, toggle, wholeNumber } from '../flag.ts';
 import { applyObjects, type InstallWork, refuseForeign, waitForAgent } from '../install/apply-install.ts';
 import { findGoStork } from '../install/find-go-stork.ts';
+import { findMisfits } from '../install/find-misfits.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
 import { agentName, agentNamespace, pairNodePort } from '../install/names.ts';
 import { planInstall } from '../install/plan-install.ts';
@@ -76,6 +77,8 @@ export const install = defineCommand({
     const work = await prepare(context);
     await refuseGoStork(work);
     await refuseForeign(work, objects);
+    for (const misfit of await findMisfits(work.client, work.signal))
+      context.say(`Warning: doesn't fit our schema: ${misfit}`);
     await applyObjects(work, objects, flags['dry-run'] === 'server' ? 'All' : undefined);
     if (!flags.wait || flags['dry-run'] === 'server') return 0;
     await waitForAgent(work, { namespace, name: agentName, timeoutMs: flags.timeout });
