@@ -19,7 +19,7 @@ type Level = (typeof levels)[number];
 
 /** Characters of one field's text. */
 const maxText = 4096;
-const secretName = /(token|secret|password|passphrase|private|authorization|credential|^key$|^code$)/i;
+const secretName = /(token|secret|password|passphrase|private.?key|authorization|credential)/i;
 const mask = '[masked]';
 const secretText: readonly RegExp[] = [
   /\bstork1\.[A-Za-z0-9_.-]{16,}/g,
@@ -68,13 +68,10 @@ function redactField(name: string, value: unknown): unknown {
     const code = value instanceof StorkError ? { code: value.code } : { stack: redactText(value.stack ?? '') };
     return { ...code, message: redactText(renderError(value)) };
   }
-  if (typeof value === 'string') return secretName.test(name) && !isReason(name, value) ? mask : redactText(value);
+  if (typeof value === 'string') return secretName.test(name) ? mask : redactText(value);
   if (typeof value === 'object' && value !== null) return redactText(JSON.stringify(value, maskKeys));
   return value;
 }
 
-/** `code` and the like are also the names of CamelCase reasons, which a reader needs. */
-const isReason = (name: string, value: string): boolean => name === 'code' && /^[A-Z][A-Za-z]{2,63}$/.test(value);
-
 const maskKeys = (name: string, value: unknown): unknown =>
-  typeof value === 'string' && secretName.test(name) && !isReason(name, value) ? mask : value;
+  typeof value === 'string' && secretName.test(name) ? mask : value;
