@@ -39,7 +39,7 @@ async function down(): Promise<void> {
 
 async function demo(): Promise<void> {
   const own = values.contexts?.split(',');
-  const steps = createSteps(own === undefined ? 9 : 7, (text) => process.stdout.write(text));
+  const steps = createSteps(own === undefined ? 10 : 7, (text) => process.stdout.write(text));
   const [a, b] = own === undefined ? await prepareTestbed(steps) : await prepareOwn(steps, own);
   await steps.run('Install an agent in each cluster: kubectl stork install', async () => {
     await Promise.all([install(a, { image: values.image }), install(b, { image: values.image })]);
@@ -53,6 +53,7 @@ async function demo(): Promise<void> {
 }
 
 async function prepareTestbed(steps: Steps): Promise<readonly [Cluster, Cluster]> {
+  await steps.run('Bring what this machine lacks (npm run setup)', () => node(['scripts/setup.ts']));
   await steps.run('Build the agent, its image and the plugin (npm run build)', async () => {
     const only = `agent-linux-${process.arch},image,plugin-linux-${process.arch}`;
     await node(['scripts/build.ts', '--only', only]);
