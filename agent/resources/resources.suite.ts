@@ -15,6 +15,7 @@ import { collectResources } from './collect/collect-resources.ts';
 import { at } from './fields.ts';
 import { storkNames } from './names.ts';
 import { orderObjects } from './order-objects.ts';
+import { anyOf, configMap, cronJob, deployment } from './testing/sample-objects.ts';
 import { transformObject } from './transform/transform-object.ts';
 
 export interface ResourcesWorld {
@@ -391,60 +392,4 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       assert.deepEqual(await resultsOf([sent(crd), sent(queue)]), ['Unchanged', 'Unchanged']);
     });
   });
-}
-
-function anyOf(resource: {
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-  readonly kind: string;
-  readonly namespaced: boolean;
-}): Resource {
-  const { group, version, plural, kind, namespaced } = resource;
-  return { group, version, plural, kind, namespaced };
-}
-
-function deployment(
-  namespace: string,
-  fields: {
-    readonly replicas?: number;
-    readonly image?: string;
-    readonly env?: readonly unknown[];
-    readonly app?: string;
-  },
-): AnyObject {
-  const { replicas = 1, image = 'web:1', env = [], app = 'web' } = fields;
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web', namespace, labels: { app: 'web' } },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app } },
-      template: { metadata: { labels: { app } }, spec: { containers: [{ name: 'web', image, env }] } },
-    },
-  };
-}
-
-function configMap(
-  namespace: string,
-  fields: Readonly<Record<string, string>> = { key: 'ours' },
-  uid?: string,
-): AnyObject {
-  const metadata = { name: 'settings', namespace, ...(uid === undefined ? {} : { uid }) };
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: fields };
-}
-
-function cronJob(namespace: string, fields: { readonly suspend?: boolean }): AnyObject {
-  const pod = { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'CronJob',
-    metadata: { name: 'report', namespace },
-    spec: {
-      schedule: '0 4 * * *',
-      suspend: fields.suspend ?? false,
-      jobTemplate: { spec: { template: { spec: pod } } },
-    },
-  };
 }

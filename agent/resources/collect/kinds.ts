@@ -1,6 +1,8 @@
 /**
  * Which kinds a migration takes along: Stork's list of built-in kinds, and custom resources by ApplicationRegistration
  * or, without one, every namespaced kind that a CRD serves except those of storage machinery. Pure.
+ *
+ * tidy: driver-names because API groups that never travel are named here, as in Stork
  */
 import type { ServedResource } from '../../../kube/client/client.ts';
 import type { GroupKind } from '../resource-ref.ts';
