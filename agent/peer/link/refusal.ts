@@ -3,17 +3,7 @@
  * Pure.
  */
 import { StorkError } from '../../../kube/errors.ts';
-import { fingerprintOf, type JoinRefusal } from '../invitation.ts';
-
-export type RefusalCode =
-  | JoinRefusal
-  | 'UnknownPair'
-  | 'PairRevoked'
-  | 'WrongPin'
-  | 'AwaitingConfirmation'
-  | 'UnsupportedProtocol'
-  | 'InvalidFrame'
-  | 'NotReady';
+import { fingerprintOf } from '../invitation.ts';
 
 export interface Refusal {
   readonly code: string;
