@@ -10,11 +10,15 @@ import { createKubeClient } from '../../kube/client/create-kube-client.ts';
 import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { faulty } from '../../kube/fake/faulty.ts';
+import { mapLimit } from '../../kube/runtime/map-limit.ts';
 import { eventually, testbed } from './bed.ts';
 
 const clock = systemClock();
 const image = 'stork.test/toolbox:1';
 const podTimeoutMs = 120_000;
+/** Volumes that the suite takes; made beforehand, several at once, since most of its time would go into starting pods. */
+const volumesOfSuite = 18;
+const startsAtOnce = 6;
 
 export async function realCsiWorld(storageClass: string): Promise<DriverWorld> {
   await testbed('up');
@@ -23,6 +27,23 @@ export async function realCsiWorld(storageClass: string): Promise<DriverWorld> {
   const { provisioner } = await client.get(core.storageClasses, { name: storageClass });
   const [volumesIn, readNamespace] = [await makeNamespace(client), await makeNamespace(client)];
   let made = 0;
+  const prepareVolume = async (): Promise<VolumeRef> => {
+    made += 1;
+    const key = { namespace: volumesIn, name: `claim-${made}` };
+    await client.create(core.persistentVolumeClaims, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: key,
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: storageClass,
+        resources: { requests: { storage: '16Mi' } },
+      },
+    });
+    await runPod(client, key, key.name);
+    return await refOf(client, key);
+  };
+  const prepared = await mapLimit(Array.from({ length: volumesOfSuite }), startsAtOnce, prepareVolume);
   return {
     readNamespace,
     start() {
@@ -39,21 +60,9 @@ export async function realCsiWorld(storageClass: string): Promise<DriverWorld> {
       };
     },
     async makeVolume(content) {
-      made += 1;
-      const key = { namespace: volumesIn, name: `claim-${made}` };
-      await client.create(core.persistentVolumeClaims, {
-        apiVersion: 'v1',
-        kind: 'PersistentVolumeClaim',
-        metadata: key,
-        spec: {
-          accessModes: ['ReadWriteOnce'],
-          storageClassName: storageClass,
-          resources: { requests: { storage: '16Mi' } },
-        },
-      });
-      await runPod(client, key, key.name);
-      await writeContent(client, key, content);
-      return await refOf(client, key);
+      const ref = prepared.pop() ?? (await prepareVolume());
+      await writeContent(client, ref.claim, content);
+      return ref;
     },
     write: (ref, content) => writeContent(client, ref.claim, content),
     async read(claim) {
