@@ -57,3 +57,48 @@ export function createSlots(limit: number): { take(signal?: AbortSignal): Promis
     },
   };
 }
+
+/** Work that runs beside its caller: at most `limit` tasks at once, failures kept for `check`. */
+export interface Background {
+  /** Starts a task; resolves when it has a place. */
+  start(work: () => Promise<void>): Promise<void>;
+  /** Runs a step after the steps before it. */
+  inOrder(step: () => Promise<void>): void;
+  /** Throws the first failure. */
+  check(): void;
+  /** Everything started so far has ended. */
+  idle(): Promise<void>;
+}
+
+/** @param changed beats whenever something ended */
+export function createBackground(limit: number, changed: Pulse): Background {
+  const slots = createSlots(limit);
+  let failure: { readonly error: unknown } | undefined;
+  let last = Promise.resolve();
+  const note = (error: unknown) => {
+    failure ??= { error };
+  };
+  const check = () => {
+    if (failure !== undefined) throw failure.error;
+  };
+  return {
+    check,
+    async start(work) {
+      const release = await slots.take();
+      check();
+      work()
+        .catch(note)
+        .finally(() => {
+          release();
+          changed.beat();
+        });
+    },
+    inOrder(step) {
+      last = last.then(step).catch(note).finally(changed.beat);
+    },
+    async idle() {
+      await slots.idle();
+      await last;
+    },
+  };
+}

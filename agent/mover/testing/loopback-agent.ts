@@ -10,6 +10,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { systemClock } from '../../../kube/clock.ts';
 import { issueMoverTls } from '../../peer/mover-tls.ts';
 import { type GateAnswer, type MoverReport, type MoverRole, parseMoverReport } from '../contract.ts';
 
@@ -26,7 +27,7 @@ export interface LoopbackAgent extends AsyncDisposable {
 }
 
 export async function startLoopbackAgent(): Promise<LoopbackAgent> {
-  const tls = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: new Date(), randomBytes });
+  const tls = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: systemClock().now(), randomBytes });
   const server = createSecureServer({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' });
   const sessions = new Set<ServerHttp2Session>();
   const reports: MoverReport[] = [];

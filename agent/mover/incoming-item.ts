@@ -1,0 +1,68 @@
+/** What the destination keeps of an item between its arrival and its settling. */
+import type { Entry } from './entry.ts';
+import { blockStates, ownHashBytes } from './job.ts';
+import { blockCount, hashBytes, segmentBytes, segmentLength } from './layout.ts';
+import type { Want } from './message.ts';
+import type { Placement, SegmentTarget } from './volume-sink.ts';
+
+export interface IncomingFile {
+  readonly entry: Entry;
+  /** Our file of this name, when it can be changed in place. */
+  readonly own: Entry | undefined;
+  readonly segments: number;
+  arrived: number;
+  wrote: boolean;
+}
+
+export interface IncomingSegment {
+  readonly is: 'segment';
+  readonly file: IncomingFile;
+  readonly segment: number;
+  /** What it will contain; the sender may correct it when it sends a file that changed. */
+  hash: Uint8Array;
+  /** Our segment's hash at the same place. */
+  readonly base: Buffer | undefined;
+  /** `asking`: its content is expected from the sender. */
+  state: 'working' | 'asking' | 'done';
+  /** Our blocks' hashes at the same place, when the sender was told them. */
+  own: Uint8Array | undefined;
+  placement: Placement | undefined;
+}
+
+export interface IncomingEntry {
+  readonly is: 'entry';
+  readonly entry: Entry;
+  /** Our entry of the same name and type. */
+  readonly own: Entry | undefined;
+}
+
+export type IncomingItem = IncomingEntry | IncomingSegment;
+
+export const lengthOf = ({ file, segment }: IncomingSegment): number => segmentLength(file.entry.size, segment);
+
+export function targetOf({ file, segment }: IncomingSegment): SegmentTarget {
+  const { entry, own, segments } = file;
+  const isFile = entry.type === 'file';
+  return {
+    path: entry.path,
+    size: entry.size,
+    segment,
+    overwrites: !isFile || (own !== undefined && own.size > segment * segmentBytes),
+    finish: isFile && segments === 1 ? entry : undefined,
+  };
+}
+
+/** States of a segment of nothing but zeros. */
+export const zeroStates = (item: IncomingSegment): Uint8Array =>
+  new Uint8Array(blockCount(lengthOf(item))).fill(blockStates.zero);
+
+export function wantOf(item: number, segment: IncomingSegment, countOnly: boolean): Want {
+  const { own } = segment;
+  if (own === undefined) return { item, own: undefined, countOnly };
+  const blocks = Math.min(own.length / hashBytes, blockCount(lengthOf(segment)));
+  const short = Buffer.alloc(blocks * ownHashBytes);
+  for (let block = 0; block < blocks; block++) {
+    short.set(own.subarray(block * hashBytes, block * hashBytes + ownHashBytes), block * ownHashBytes);
+  }
+  return { item, own: short, countOnly };
+}

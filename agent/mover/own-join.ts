@@ -1,0 +1,68 @@
+/**
+ * Walks incoming entries beside our own, both in the same order: finds our entry of the same name and type, and removes what the
+ * source doesn't have or has as something else. Also the guard of paths: an entry must follow the one before and lie in a
+ * directory that came before, so no list of entries can lead out of the volume.
+ */
+import { comparePaths, type Entry, isBelow } from './entry.ts';
+import { fail } from './mover-error.ts';
+import type { OwnIndex } from './own-index.ts';
+import type { ByteString } from './syscalls.ts';
+
+export interface OwnJoin {
+  /** Takes the next incoming entry; answers ours of the same name and type. */
+  join(entry: Entry): Entry | undefined;
+  /** The hash of our next segment of the entry joined last. */
+  takeSegment(): Buffer | undefined;
+  /** No more entries come: removes the rest of ours. */
+  finish(): void;
+}
+
+/** @param remove removes a name of ours with all below it */
+export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void): OwnJoin {
+  /** The directories that the next entry may lie in. */
+  const arriving: ByteString[] = [];
+  let lastPath: ByteString | undefined;
+  const removeOwn = (path: ByteString) => {
+    remove(path);
+    for (let next = own.peek(); next !== undefined && isWithin(next.path, path); next = own.peek()) own.take();
+  };
+  return {
+    takeSegment: own.takeSegment,
+    join(entry) {
+      assertNext(entry, lastPath, arriving);
+      lastPath = entry.path;
+      if (entry.type === 'directory') arriving.push(entry.path);
+      let mine = own.peek();
+      while (mine !== undefined && comparePaths(mine.path, entry.path) < 0) {
+        removeOwn(mine.path);
+        mine = own.peek();
+      }
+      if (mine?.path !== entry.path) return undefined;
+      if (mine.type === entry.type) {
+        own.take();
+        return mine;
+      }
+      if (mine.path === '') fail('VolumeKindDiffers', 'A raw block volume can only be copied to a raw block volume');
+      removeOwn(mine.path);
+      return undefined;
+    },
+    finish() {
+      for (let mine = own.peek(); mine !== undefined; mine = own.peek()) removeOwn(mine.path);
+    },
+  };
+}
+
+export const parentOf = (path: ByteString): ByteString => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
+const isWithin = (path: ByteString, top: ByteString): boolean => path === top || isBelow(path, top);
+
+function assertNext(entry: Entry, lastPath: ByteString | undefined, arriving: ByteString[]): void {
+  if (lastPath === undefined) {
+    const isRoot = entry.path === '' && (entry.type === 'directory' || entry.type === 'volume');
+    if (!isRoot) fail('ProtocolError', 'A volume begins with its root');
+    return;
+  }
+  if (comparePaths(lastPath, entry.path) >= 0) fail('ProtocolError', 'Entries arrive out of order');
+  while (arriving.length > 0 && !isBelow(entry.path, arriving.at(-1) ?? '')) arriving.pop();
+  if (arriving.at(-1) !== parentOf(entry.path)) fail('ProtocolError', 'An entry without its directory');
+}
