@@ -16,7 +16,7 @@ export async function runCommandLine(
   world: { readonly ambient: Ambient; readonly access: ClusterAccess; readonly commands: readonly Command[] },
 ): Promise<number> {
   const { ambient, access, commands } = world;
-  const width = Math.min(ambient.stdout.columns ?? 100, 120);
+  const width = Math.min(ambient.stdout.columns || 100, 120);
   const opened: Cluster[] = [];
   try {
     if (argv[0] === 'options') {

@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { generateCommandDocs } from './generate/generate-command-docs.ts';
 import { generateCrds } from './generate/generate-crds.ts';
 import { generateDriverMatrix } from './generate/generate-driver-matrix.ts';
 import { generateStates } from './generate/generate-states.ts';
@@ -16,7 +17,12 @@ export interface Generator {
   generate(): ReadonlyMap<string, string>;
 }
 
-const generators: readonly Generator[] = [generateCrds(), generateDriverMatrix(), generateStates()];
+const generators: readonly Generator[] = [
+  generateCrds(),
+  generateCommandDocs(),
+  generateDriverMatrix(),
+  generateStates(),
+];
 
 const root = join(import.meta.dirname, '..');
 

@@ -24,7 +24,7 @@ function onTerminal(out: Terminal): LiveLine {
     show({ milestone, detail }) {
       const line = detail === '' ? milestone : `${milestone}  ${detail}`;
       // A line that wraps could not be redrawn.
-      out.write(`\r\u001b[K${line.slice(0, Math.max(20, (out.columns ?? 80) - 1))}`);
+      out.write(`\r\u001b[K${line.slice(0, Math.max(20, (out.columns || 80) - 1))}`);
       drawn = 'Yes';
     },
     clear() {

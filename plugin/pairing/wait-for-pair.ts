@@ -64,7 +64,7 @@ function stillWaiting(place: PairPlace, waitsFor: string, pair: ClusterPair): St
   const seen = pair.status === undefined ? '; no agent has picked the ClusterPair up' : '';
   return new StorkError({
     code: 'StillWaiting',
-    message: `timed out waiting for ${waitsFor} of ClusterPair ${place.namespace}/${place.name} on ${place.context}${seen}`,
+    message: `timed out waiting for ${waitsFor} (ClusterPair ${place.namespace}/${place.name} on ${place.context})${seen}`,
     hint: `See: kubectl stork get clusterpair ${place.name} -n ${place.namespace} -o yaml --context ${place.context}`,
   });
 }
