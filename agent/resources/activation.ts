@@ -7,6 +7,7 @@
 import type { AnyObject, KubeClient, Resource, ServedResource } from '../../kube/client/client.ts';
 import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
+import { listDefinedKinds } from './defined-kinds.ts';
 import { withField } from './fields.ts';
 import { fieldManagers, storkNames } from './names.ts';
 import { type GroupKind, isTrue, refOf, textOfRef } from './resource-ref.ts';
@@ -65,8 +66,7 @@ interface Application {
 async function listApplications(client: KubeClient, namespace: string, signal?: AbortSignal) {
   const objects: Application[] = [];
   const failures: string[] = [];
-  const served = await client.discover({ signal });
-  for (const resource of onePerKind(served)) {
+  for (const resource of await listSwitchableKinds(client, signal)) {
     const isWorkload = workloadKinds.has(`${resource.group}/${resource.kind}`);
     // Custom resources that came by a migration carry the label; others are none of our business.
     const labelSelector = isWorkload ? undefined : `${storkNames.migrated}=true`;
@@ -131,14 +131,29 @@ const workloadKinds: ReadonlySet<GroupKind> = new Set([
 /** Groups of the API server itself: besides the workloads nothing in them has a switch. */
 const isBuiltIn = (group: string): boolean => !group.includes('.') || group.endsWith('.k8s.io');
 
-function onePerKind(served: readonly ServedResource[]): readonly ServedResource[] {
+async function listSwitchableKinds(client: KubeClient, signal?: AbortSignal): Promise<readonly Resource[]> {
   const chosen = new Map<GroupKind, ServedResource>();
-  for (const resource of served) {
+  for (const resource of await client.discover({ signal })) {
     const kind = `${resource.group}/${resource.kind}`;
     const isUsable = resource.namespaced && resource.verbs.includes('list') && resource.verbs.includes('patch');
     if (!isUsable || resource.plural.includes('/')) continue;
     if (isBuiltIn(resource.group) && !workloadKinds.has(kind)) continue;
     if (chosen.get(kind)?.preferred !== true) chosen.set(kind, resource);
   }
-  return [...chosen.values()];
+  const kinds = new Map<GroupKind, Resource>(chosen);
+  for (const resource of await listNewKinds(client, signal)) {
+    const kind = `${resource.group}/${resource.kind}`;
+    if (resource.namespaced && !isBuiltIn(resource.group) && !kinds.has(kind)) kinds.set(kind, resource);
+  }
+  return [...kinds.values()];
+}
+
+/** None for who may not see CRDs: discovery has told of all but those made a moment ago. */
+async function listNewKinds(client: KubeClient, signal?: AbortSignal): Promise<readonly Resource[]> {
+  try {
+    return await listDefinedKinds(client, signal);
+  } catch (error) {
+    if (isForbidden(error)) return [];
+    throw error;
+  }
 }

@@ -11,11 +11,10 @@ import { faulty } from '../../kube/fake/faulty.ts';
 import { activateNamespace, deactivateNamespace } from './activation.ts';
 import { type ApplyLimits, applyObjects, identityOfServiceAccount } from './apply/apply-objects.ts';
 import type { ApplyGrant } from './apply/decide-apply.ts';
-import { collectResources } from './collect/collect-resources.ts';
+import { describeCollecting } from './collect/collect.suite.ts';
 import { at } from './fields.ts';
 import { storkNames } from './names.ts';
-import { orderObjects } from './order-objects.ts';
-import { anyOf, configMap, cronJob, deployment } from './testing/sample-objects.ts';
+import { anyOf, configMap, cronJob, deployment, queueDefinition } from './testing/sample-objects.ts';
 import { transformObject } from './transform/transform-object.ts';
 
 export interface ResourcesWorld {
@@ -285,48 +284,7 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
     });
   });
 
-  describe(`collecting on ${name}`, () => {
-    it('takes along what belongs to the namespace, in the order in which it can be made', async () => {
-      const namespace = await world().freshNamespace();
-      const { client } = world();
-      await client.create(deployments, deployment(namespace, {}));
-      await client.create(configMaps, configMap(namespace));
-      await client.create(configMaps, { ...configMap(namespace), metadata: { name: 'kube-root-ca.crt', namespace } });
-      await client.create(cronJobs, cronJob(namespace, {}));
-      const collected = await collectResources({ client }, { namespaces: [namespace], registrations: [] });
-      const waves = orderObjects(collected.objects).map((wave) => wave.map((object) => object.kind));
-      assert.deepEqual(waves, [['Namespace'], ['ConfigMap'], ['CronJob', 'Deployment']]);
-      assert.deepEqual(
-        collected.skipped.map(({ ref, reason }) => [ref.name, reason]),
-        [['kube-root-ca.crt', 'every cluster makes its own']],
-      );
-      assert.deepEqual(collected.unreadable, []);
-    });
-
-    it('takes what selectors, exclusions and annotations leave', async () => {
-      const namespace = await world().freshNamespace();
-      const { client } = world();
-      const labelled = (objectName: string, metadata: Readonly<Record<string, unknown>>): AnyObject => ({
-        ...configMap(namespace),
-        metadata: { name: objectName, namespace, ...metadata },
-      });
-      await client.create(configMaps, labelled('a', { labels: { app: 'x' } }));
-      await client.create(configMaps, labelled('b', { labels: { app: 'x', tier: 'old' } }));
-      await client.create(configMaps, labelled('c', { labels: { app: 'y' } }));
-      await client.create(
-        configMaps,
-        labelled('d', { labels: { app: 'x' }, annotations: { [storkNames.skipResource]: 'true' } }),
-      );
-      const request = { namespaces: [namespace], registrations: [], selectors: { app: 'x' } };
-      const names = async (more: { readonly excludeResourceTypes?: readonly string[] }) => {
-        const excludeSelectors = { tier: 'old' };
-        const collected = await collectResources({ client }, { ...request, excludeSelectors, ...more });
-        return collected.objects.filter(({ kind }) => kind === 'ConfigMap').map(({ metadata }) => metadata.name);
-      };
-      assert.deepEqual(await names({}), ['a']);
-      assert.deepEqual(await names({ excludeResourceTypes: ['configmap', 'NoSuchKind'] }), []);
-    });
-  });
+  describeCollecting(name, world);
 
   describe(`applying on ${name}, refused by the server`, () => {
     const full = () => (world().checks === 'Full' ? false : 'needs a real API server');
@@ -369,27 +327,38 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       assert.match(applied?.reason ?? '', /ServiceAccount may not/);
     });
 
-    it('applies a custom resource right after its CRD', async () => {
+    it('applies a custom resource right after its CRD, at rest as its registration says, and starts it again', async () => {
       const namespace = await world().freshNamespace();
       const group = `${namespace}.example.com`;
-      const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-      const crd = {
-        apiVersion: 'apiextensions.k8s.io/v1',
-        kind: 'CustomResourceDefinition',
-        metadata: { name: `queues.${group}` },
-        spec: {
-          group,
-          scope: 'Namespaced',
-          names: { plural: 'queues', singular: 'queue', kind: 'Queue', listKind: 'QueueList' },
-          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-        },
+      const queue = {
+        apiVersion: `${group}/v1`,
+        kind: 'Queue',
+        metadata: { name: 'q', namespace },
+        spec: { members: 3 },
       };
-      const queue = { apiVersion: `${group}/v1`, kind: 'Queue', metadata: { name: 'q', namespace }, spec: { size: 3 } };
-      const [made] = await apply([sent(crd)]);
-      assert.equal(made?.result, 'Created', String(made?.reason));
-      const [first] = await apply([sent(queue)]);
+      const registration = {
+        ...{ group, version: 'v1', kind: 'Queue', keepStatus: false },
+        suspendOptions: { path: 'spec.members', type: 'int', value: '0' },
+        customSuspendOptions: [{ path: 'spec.paused', type: 'bool', value: 'true' }],
+      } as const;
+      const resting = transformObject(queue, {
+        ...{ pairId, namespaces: [namespace], serviceAddresses: 'Clear' },
+        registrations: [registration],
+      });
+      const definition = sent(queueDefinition(group));
+      assert.deepEqual(await resultsOf([definition]), ['Created']);
+      const [first] = await apply([resting]);
       assert.equal(first?.result, 'Created', String(first?.reason));
-      assert.deepEqual(await resultsOf([sent(crd), sent(queue)]), ['Unchanged', 'Unchanged']);
+      const queues: Resource = { group, version: 'v1', plural: 'queues', kind: 'Queue', namespaced: true };
+      assert.deepEqual((await get(queues, namespace, 'q')).spec, { members: 0, paused: true });
+      assert.deepEqual(await resultsOf([definition, resting]), ['Unchanged', 'Unchanged']);
+      const { client } = world();
+      const { messages } = await activateNamespace({ client }, namespace);
+      assert.equal(messages.length, 2, messages.join());
+      assert.deepEqual((await get(queues, namespace, 'q')).spec, { members: 3 });
+      assert.deepEqual(await resultsOf([resting]), ['Unchanged'], 'a running one is left as it runs');
+      await deactivateNamespace({ client }, namespace);
+      assert.deepEqual((await get(queues, namespace, 'q')).spec, { members: 0, paused: true });
     });
   });
 }

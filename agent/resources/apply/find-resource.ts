@@ -3,7 +3,7 @@
  * a moment ago and discovery does not know it yet.
  */
 import type { AnyObject, KubeClient, Resource } from '../../../kube/client/client.ts';
-import { core } from '../../../kube/client/core.ts';
+import { listDefinedKinds } from '../defined-kinds.ts';
 import { splitApiVersion } from '../resource-ref.ts';
 
 export type FoundResource =
@@ -25,13 +25,10 @@ export function createResourceFinder(client: KubeClient): ResourceFinder {
     );
     const exact = ofKind.find((resource) => resource.version === version);
     if (exact !== undefined) return { found: 'Yes', resource: exact };
-    for await (const crd of client.list(core.customResourceDefinitions, { signal })) {
-      const { names, versions, scope } = crd.spec;
-      if (crd.spec.group !== group || names.kind !== object.kind) continue;
-      if (!versions.some((candidate) => candidate.name === version && candidate.served)) continue;
-      const { plural, kind } = names;
-      return { found: 'Yes', resource: { group, version, plural, kind, namespaced: scope === 'Namespaced' } };
-    }
+    const defined = (await listDefinedKinds(client, signal)).find(
+      (kind) => kind.group === group && kind.kind === object.kind && kind.version === version,
+    );
+    if (defined !== undefined) return { found: 'Yes', resource: defined };
     const others = ofKind.map((resource) => resource.version).join(', ');
     const instead = others === '' ? '' : `; it serves ${others}`;
     return { found: 'No', reason: `the destination does not serve ${object.apiVersion} ${object.kind}${instead}` };

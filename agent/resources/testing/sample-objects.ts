@@ -56,3 +56,19 @@ export function cronJob(namespace: string, fields: { readonly suspend?: boolean 
     },
   };
 }
+
+/** A kind whose objects take any field. */
+export function queueDefinition(group: string): AnyObject {
+  const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `queues.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { plural: 'queues', singular: 'queue', kind: 'Queue', listKind: 'QueueList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+    },
+  };
+}
