@@ -44,6 +44,14 @@ describe('planning a rule', () => {
     assert.equal(planned.run.steps[1]?.targets[0]?.key, 'op-0-1-1-db');
   });
 
+  it('takes one pod of each namespace for runInSinglePod', () => {
+    const pods = [pod('a'), pod('b'), pod('c', { namespace: 'other' })];
+    const single = { ...command, runInSinglePod: true };
+    const planned = plan([{ podSelector, actions: [single] }], { pods, namespaces: ['shop', 'other'] });
+    const names = planned.do === 'run' && planned.run.steps[0]?.targets.map((target) => target.pod);
+    assert.deepEqual(names, ['c', 'a']);
+  });
+
   it('takes the named container, else the first', () => {
     const planned = plan([{ podSelector, container: 'sidecar', actions: [command] }]);
     assert.equal(planned.do === 'run' && planned.run.steps[0]?.targets[0]?.container, 'sidecar');

@@ -56,7 +56,7 @@ export function planRule(request: PlanRuleRequest): RulePlan {
       const id = `${itemIndex}-${actionIndex}`;
       const refusal = refuseAction(request, action, id) ?? refusePods(request, item, pods, id);
       if (refusal !== undefined) return refusal;
-      const chosen = action.runInSinglePod === true ? pods.slice(0, 1) : pods;
+      const chosen = action.runInSinglePod === true ? pods.filter(isFirstOfNamespace) : pods;
       const targets = chosen.map((pod) => targetOf(request, { pod, item, action, id }));
       const kind = action.background === true ? 'Background' : 'Foreground';
       steps.push({ id, kind, onError: action.onError ?? 'Fail', targets });
@@ -142,6 +142,10 @@ function targetOf(
   if (at.action.background !== true) return target;
   return { ...target, key: `${request.operationUid}-${at.id}-${request.attempt}-${container}` };
 }
+
+/** Pods are sorted by namespace: as in Stork, one pod means one in each namespace. */
+const isFirstOfNamespace = (pod: RulePod, index: number, pods: readonly RulePod[]): boolean =>
+  pods[index - 1]?.namespace !== pod.namespace;
 
 const containerOf = (pod: RulePod, item: RuleItem): string | undefined =>
   item.container === undefined || item.container === ''
