@@ -6,7 +6,7 @@ import { duration, toggle } from '../flag.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
 import { agentNamespace } from '../install/names.ts';
 import { planInstall } from '../install/plan-install.ts';
-import { deleteOurObjects, removeObjects } from '../install/remove-install.ts';
+import { deleteOurObjects, removeObjects, removePairBindings } from '../install/remove-install.ts';
 
 export const uninstall = defineCommand({
   words: [['uninstall']],
@@ -28,6 +28,7 @@ export const uninstall = defineCommand({
     const work = { client, clock: context.ambient.clock, signal: context.signal, tell: context.print };
     // While the agent still lives, so that it can let its finalizers go.
     if (flags.crds) await deleteOurObjects(work, flags.timeout);
+    await removePairBindings(work);
     const kept = new Set([
       ...(flags.crds ? [] : ['CustomResourceDefinition']),
       ...(flags['keep-namespace'] ? ['Namespace'] : []),

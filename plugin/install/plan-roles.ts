@@ -46,7 +46,8 @@ export function planRoles({ namespace, peerClusterRoles }: InstallChoices): read
   ];
 }
 
-const pairSecretsRole = `${agentName}-pair-secrets`;
+/** Bound only where a pair lies outside the agent's namespace. */
+export const pairSecretsRole = `${agentName}-pair-secrets`;
 const pairSecretsRules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete', 'get'] }];
 
 /** Lets the agent write the codes of pairs in a namespace that isn't its own. */

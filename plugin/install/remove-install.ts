@@ -1,9 +1,11 @@
 /** Takes an installation away again: only objects marked as ours, each by its uid. Repeatable. */
 import { allKinds } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeObject, Resource } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
 import { isNotFound, StorkError } from '../../kube/errors.ts';
 import type { InstallWork } from './apply-install.ts';
 import { isOurs } from './labelled.ts';
+import { pairSecretsRole } from './plan-roles.ts';
 import { resourceOfObject } from './resource-of-object.ts';
 
 export async function removeObjects(
@@ -22,6 +24,16 @@ export async function removeObjects(
     }
     await client.delete(resource, { name, namespace }, { uid: found.metadata.uid, signal });
     tell(`${called} deleted`);
+  }
+}
+
+/** What `kubectl stork pair -n NAMESPACE` bound in namespaces of pairs. */
+export async function removePairBindings({ client, signal, tell }: InstallWork): Promise<void> {
+  const fieldSelector = `metadata.name=${pairSecretsRole}`;
+  for await (const { metadata } of client.list(core.roleBindings, { fieldSelector, signal })) {
+    if (!isOurs(metadata)) continue;
+    await client.delete(core.roleBindings, metadata, { uid: metadata.uid, signal });
+    tell(`rolebinding/${metadata.name} deleted in ${metadata.namespace}`);
   }
 }
 

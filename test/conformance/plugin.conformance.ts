@@ -79,6 +79,8 @@ describe('kubectl stork on a real API server', () => {
   });
 
   it('uninstalls to the last object', async () => {
+    const refused = await stork('pair accept west -n default --endpoint 198.51.100.7:30443 --timeout 1s');
+    assert.match(refused.stderr, /no agent has picked the ClusterPair up/);
     assert.equal((await stork('uninstall --crds')).code, 0);
     const kinds = 'crd,clusterroles,clusterrolebindings,roles,rolebindings,deployments,services,serviceaccounts';
     const left = await kubectl(['get', kinds, '-A', '-l', 'app.kubernetes.io/managed-by=stork-agent', '-o', 'name']);
