@@ -123,9 +123,15 @@ function tryNode() {
 
 /** Runs the command and ends as it ended. Ctrl-C reaches it by itself; other signals are passed on. */
 function run(args) {
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stork');
   // Where setup puts a newer Go when the machine's is too old (scripts/setup/ensure-go.ts).
-  const go = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stork', 'go', 'bin');
-  const env = { ...process.env, PATH: [bin, go, process.env.PATH ?? ''].join(delimiter) };
+  const go = join(cache, 'go', 'bin');
+  const env = {
+    // Halves what a hundred test files cost: Node keeps their stripped and compiled form.
+    NODE_COMPILE_CACHE: join(cache, 'compile'),
+    ...process.env,
+    PATH: [bin, go, process.env.PATH ?? ''].join(delimiter),
+  };
   const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
