@@ -1,8 +1,9 @@
 /** For tests: clusters with a pairing agent each, their API servers in memory, their sockets on loopback. */
 import { randomBytes } from 'node:crypto';
-import { applyDefaults, renderCrd } from '../../crds/schema/index.ts';
+import { applyDefaults } from '../../crds/schema/index.ts';
 import { type ClusterPair, type ClusterPairSpecInput, clusterPairs } from '../../crds/v1alpha1/index.ts';
-import { type CustomResourceDefinition, core } from '../../kube/client/core.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
 import { memoryLog } from '../../kube/log.ts';
@@ -17,10 +18,13 @@ export const agentNamespace = 'stork-system';
 
 /** A cluster with an agent that pairs: API server in memory, sockets on loopback. */
 export async function startCluster(cluster: string) {
-  const clock = systemClock();
-  const server = fakeApiServer({ clock });
-  server.register(assertCrd(renderCrd(clusterPairs)));
-  const client = server.client();
+  const server = fakeApiServer({ clock: systemClock() });
+  server.serve(clusterPairs);
+  return startClusterOn(cluster, server.client());
+}
+
+/** The same on any API server that serves ClusterPairs. */
+export async function startClusterOn(cluster: string, client: KubeClient) {
   for (const name of [agentNamespace, 'shop']) {
     await client.create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
@@ -80,7 +84,7 @@ export async function startCluster(cluster: string) {
   };
 }
 
-async function startAgent(cluster: string, client: ReturnType<ReturnType<typeof fakeApiServer>['client']>, port = 0) {
+async function startAgent(cluster: string, client: KubeClient, port = 0) {
   const clock = systemClock();
   const log = memoryLog();
   const random = () => 0.5;
@@ -126,9 +130,6 @@ async function startAgent(cluster: string, client: ReturnType<ReturnType<typeof 
     },
   };
 }
-
-/** The same object on the wire; the two modules type it separately. */
-const assertCrd = (crd: unknown) => crd as CustomResourceDefinition;
 
 export type TestCluster = Awaited<ReturnType<typeof startCluster>>;
 
