@@ -6,6 +6,7 @@ import type { AnyObject, DeleteOptions, OwnerReference } from '../client/client.
 import { assertObject } from './admission.ts';
 import { at, itemsOf, without } from './json-value.ts';
 import type { ObjectStore, StoredObject } from './object-store.ts';
+import { indexPending } from './pending-index.ts';
 import { collectionOf, type ServedKind } from './served-kinds.ts';
 
 export interface Collector {
@@ -25,6 +26,7 @@ export function createCollector(
   kindOf: (collection: string) => ServedKind,
   now: () => string,
 ): Collector {
+  const pending = indexPending(store);
   const remove = (kind: ServedKind, stored: StoredObject, options: DeleteOptions): AnyObject | undefined => {
     const { object } = stored;
     const key = object.metadata;
@@ -71,28 +73,42 @@ export function createCollector(
   };
   /** One step; whether there was something to do. */
   const collectOne = (): boolean => {
-    const uids = new Set([...store.everything()].map(([, { object }]) => object.metadata.uid));
-    for (const [collection, stored] of store.everything()) {
-      if (collectStep(collection, stored, uids)) return true;
+    for (const [collection, stored] of pending.candidates()) {
+      if (collectStep(collection, stored)) return true;
     }
     return false;
   };
-  const collectStep = (collection: string, stored: StoredObject, uids: ReadonlySet<string | undefined>): boolean => {
+  const collectStep = (collection: string, stored: StoredObject): boolean => {
     const { object } = stored;
     const kind = kindOf(collection);
     if (object.metadata.deletionTimestamp === undefined) {
-      if (!isOrphaned(object, uids) && !isInTerminating(store, object)) return false;
+      if (!isOrphaned(object, pending.uids)) return false;
       remove(kind, stored, {});
       return true;
     }
+    if (object.kind === 'Namespace') return collectNamespace(stored);
     if (object.metadata.finalizers?.includes(foreground) === true) return collectForeground(kind, stored);
     const protection = releasableProtection(store, object);
     if (protection !== undefined) {
       release(kind, stored, protection);
       return true;
     }
-    if (isHeld(object) || (kind.resource.kind === 'Namespace' && !isEmptyNamespace(store, object))) return false;
+    if (isHeld(object)) return false;
     store.remove(collection, object.metadata);
+    return true;
+  };
+  const collectNamespace = ({ object: namespace }: StoredObject): boolean => {
+    const inside = [...store.everything()].filter(
+      ([, { object }]) => object.metadata.namespace === namespace.metadata.name,
+    );
+    const living = inside.filter(([, { object }]) => object.metadata.deletionTimestamp === undefined);
+    for (const [collection, { object }] of living) {
+      const stored = store.find(collection, object.metadata);
+      if (stored !== undefined) remove(kindOf(collection), stored, {});
+    }
+    if (living.length > 0) return true;
+    if (inside.length > 0 || isHeld(namespace)) return false;
+    store.remove('/namespaces', namespace.metadata);
     return true;
   };
   const collectForeground = (kind: ServedKind, stored: StoredObject): boolean => {
@@ -135,19 +151,6 @@ const owners = (object: AnyObject): readonly OwnerReference[] => object.metadata
 
 const isOrphaned = (object: AnyObject, uids: ReadonlySet<string | undefined>) =>
   owners(object).length > 0 && owners(object).every((owner) => !uids.has(owner.uid));
-
-function isInTerminating(store: ObjectStore, object: AnyObject): boolean {
-  const { namespace } = object.metadata;
-  if (namespace === undefined) return false;
-  return store.find('/namespaces', { name: namespace })?.object.metadata.deletionTimestamp !== undefined;
-}
-
-function isEmptyNamespace(store: ObjectStore, namespace: AnyObject): boolean {
-  for (const [, { object }] of store.everything()) {
-    if (object.metadata.namespace === namespace.metadata.name) return false;
-  }
-  return true;
-}
 
 /** Finalizers hold everything, the grace period holds pods until their kubelet (a delete with grace 0) confirms. */
 function isHeld(object: AnyObject): boolean {
