@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { type Cluster, cluster, repository, run } from './commands.ts';
 import { expectSuccess, install, pairBoth } from './pairing.ts';
 import {
+  countOrders,
   deployShop,
   digestShop,
   maxId,
@@ -17,7 +18,6 @@ import {
   seedShop,
   shopNamespace,
   shopReady,
-  sql,
   startWriter,
 } from './shop.ts';
 import { createSteps, type Steps } from './steps.ts';
@@ -86,8 +86,7 @@ async function showMigration(steps: Steps, a: Cluster, b: Cluster): Promise<void
     `Deploy a MariaDB on ${a.context} and fill it with ${wanted.toLocaleString('en')} orders`,
     async () => {
       await deployShop(a);
-      if ((await sql(a, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='shop'")) !== '1')
-        await seedShop(a, wanted);
+      if ((await countOrders(a)) < wanted) await seedShop(a, wanted);
       await startWriter(a);
       const size = await a.exec(shopNamespace, 'deployment/mysql', ['du', '-sm', '/var/lib/mysql']);
       steps.note(`${size.split('\t')[0]} MB on disk; a writer goes on inserting all the time`);

@@ -10,8 +10,17 @@ export async function install(cluster: Cluster, options: InstallOptions = {}): P
   expectSuccess(await cluster.stork(['install', '--cluster-name', cluster.context, ...image], { timeoutMs: 180_000 }));
 }
 
-/** One command with both contexts: invitation, join and confirmation. */
+/** One command with both contexts: invitation, join and confirmation. Says so when they are paired already. */
 export async function pairBoth(a: Cluster, b: Cluster): Promise<string> {
+  const pairs = await a.get<{ items: { metadata: { name: string }; status?: { schedulerStatus?: string } }[] }>([
+    'clusterpairs.stork.libopenstorage.org',
+    '-n',
+    'stork-system',
+  ]);
+  const paired = pairs.items.find(
+    ({ metadata, status }) => metadata.name === b.context && status?.schedulerStatus === 'Ready',
+  );
+  if (paired !== undefined) return `${a.context} and ${b.context} are paired already`;
   const env = { KUBECONFIG: a.kubeconfig };
   const result = await run('kubectl', ['stork', 'pair', 'create', a.context, b.context], { env, timeoutMs: 120_000 });
   return expectSuccess(result).stdout;

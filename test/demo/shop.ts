@@ -35,12 +35,18 @@ export async function shopReady(cluster: Cluster): Promise<void> {
 export async function seedShop(cluster: Cluster, rows: number): Promise<void> {
   await sql(
     cluster,
-    `CREATE DATABASE IF NOT EXISTS shop;
+    `CREATE DATABASE IF NOT EXISTS shop; USE shop;
      CREATE OR REPLACE TABLE shop.orders (id BIGINT PRIMARY KEY AUTO_INCREMENT, customer INT NOT NULL, payload VARCHAR(300) NOT NULL, KEY (customer)) ENGINE=InnoDB;
      SET unique_checks=0; SET sql_log_bin=0;
      INSERT INTO shop.orders (id, customer, payload) SELECT seq, seq % 1000, CONCAT(SHA2(seq,512), SHA2(seq+0.5,512)) FROM seq_1_to_${rows};
      GRANT ALL ON *.* TO 'root'@'%' IDENTIFIED BY 'not-a-real-secret' WITH GRANT OPTION;`,
   );
+}
+
+/** Rows there are now; 0 when the table is not there yet. */
+export async function countOrders(cluster: Cluster): Promise<number> {
+  const table = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='shop' AND table_name='orders'";
+  return (await sql(cluster, table)) === '1' ? Number(await sql(cluster, 'SELECT COUNT(*) FROM shop.orders')) : 0;
 }
 
 export async function startWriter(cluster: Cluster): Promise<void> {

@@ -23,12 +23,7 @@ export async function bed(images: readonly string[] = []): Promise<Bed> {
   const kubeconfig = (await testbed('kubeconfig')).trim();
   const [a, b] = [cluster(kubeconfig, 'a'), cluster(kubeconfig, 'b')];
   for (const side of [a, b]) await install(side, { image: agentImage });
-  const pairs = await a.get<{ items: { status?: { schedulerStatus?: string } }[] }>([
-    'clusterpairs',
-    '-n',
-    agentNamespace,
-  ]);
-  if (!pairs.items.some(({ status }) => status?.schedulerStatus === 'Ready')) await pairBoth(a, b);
+  await pairBoth(a, b);
   return { a, b };
 }
 
