@@ -3,7 +3,7 @@
  * state folder; commands on it wait for one another.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ensureImage } from '../images/images.ts';
 import { startDns } from './addons.ts';
@@ -14,13 +14,15 @@ import { type StartedCluster, startCluster } from './cluster.ts';
 import { createDaemons, findDaemon, listDaemons } from './daemons.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { isAlive, withLock } from './lock.ts';
+import { detachLoopDevices, listLoopDevices } from './loop-devices.ts';
+import { ensureMountPoints, removeMountPoints } from './mount-points.ts';
 import { createNetwork, createPodRoutes, findNetworkLeftovers, removeNetwork } from './network.ts';
 import { enterNode, importImage, waitFor } from './node.ts';
-import { csiDriverName, nodeMounts, volumesFolder } from './node-configs.ts';
-import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, nodePlace, type Places } from './places.ts';
-import { listClusters, listNodes, planBed, serverUrl } from './plan.ts';
+import { csiDriverName } from './node-configs.ts';
+import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, nodePlace, type Places, thisBed } from './places.ts';
+import { listClusters, listNodes, serverUrl } from './plan.ts';
 import { requirePackages } from './require-packages.ts';
-import { CommandFailed, runCommand } from './run-command.ts';
+import { CommandFailed } from './run-command.ts';
 import { ensureSnapshotCrds } from './snapshot-crds.ts';
 import { startStorage } from './storage.ts';
 
@@ -53,8 +55,10 @@ export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<voi
     }
     const startedAt = Date.now();
     const since = () => `${((Date.now() - startedAt) / 1000).toFixed(1)} s`;
-    const plan = planBed();
-    await prepareFolders(places);
+    const plan = thisBed();
+    await mkdir(places.state, { recursive: true });
+    await chmod(places.state, 0o700);
+    await ensureMountPoints(places.state);
     await createNetwork(plan, places.state);
     const daemons = createDaemons(places.state, await ensureBedCgroup());
     const started = await Promise.all(
@@ -97,7 +101,7 @@ export async function loadImage(archive: string): Promise<void> {
   if (!existsSync(archive)) throw new Error(`there is no file ${archive}`);
   const isImmutable = archive.startsWith(join(places.cache, 'images'));
   await Promise.all(
-    listNodes(planBed()).map(async (node) => {
+    listNodes(thisBed()).map(async (node) => {
       const holder = await findDaemon(places.state, `${node.name}-holder`);
       if (holder === undefined) throw new Error(`node ${node.name} does not run: npm run testbed -- up`);
       const mark = join(nodePlace(places, node.name), `loaded-${basename(archive)}`);
@@ -113,7 +117,7 @@ export async function observeState(places: Places): Promise<BedState> {
   if (daemons.length === 0 && (await findLeftovers(places)).length === 0) return 'Down';
   if (!existsSync(join(places.state, readyMark)) || !daemons.every(isAlive)) return 'Broken';
   const answers = await Promise.all(
-    listClusters(planBed()).map(async (cluster) => {
+    listClusters(thisBed()).map(async (cluster) => {
       const ca = await readFile(join(clusterPlace(places, cluster.name), 'pki', 'ca.crt'));
       return answersReadyz(serverUrl(cluster), ca);
     }),
@@ -124,8 +128,8 @@ export async function observeState(places: Places): Promise<BedState> {
 /** Everything of a bed that is still on this machine, in words; empty after `down`. */
 export async function findLeftovers(places: Places): Promise<readonly string[]> {
   const processes = await listBedProcesses();
-  const network = await findNetworkLeftovers(planBed());
-  const loops = (await runCommand('losetup', ['-a'])).split('\n').filter((line) => line.includes(places.state));
+  const network = await findNetworkLeftovers(thisBed());
+  const loops = await listLoopDevices(loopFolders(places));
   const mounts = (await readFile('/proc/self/mounts', 'utf8'))
     .split('\n')
     .filter((line) => line.includes(places.state));
@@ -164,14 +168,22 @@ async function waitForNodes(places: Places, { cluster, kubectl }: StartedCluster
 
 async function takeDown(places: Places, report: Report): Promise<void> {
   await killBedCgroup();
-  await waitFor('the loop devices', async () => !(await runCommand('losetup', ['-a'])).includes(places.state));
-  await removeNetwork(planBed(), places.state);
+  await waitFor('the loop devices', async () => {
+    await detachLoopDevices(loopFolders(places));
+    return (await listLoopDevices(loopFolders(places))).length === 0;
+  });
+  await removeNetwork(thisBed(), places.state);
   await removeBedCgroups();
-  await removeFolders(places);
+  await removeMountPoints(places.state);
   await rm(places.state, { recursive: true, force: true });
   const left = await findLeftovers(places);
   if (left.length > 0) throw new Error(`the test bed left something behind:\n  ${left.join('\n  ')}`);
   report('the test bed is down; nothing is left of it');
+}
+
+/** The CSI driver keeps volumes in a folder with the bed's name, for this. */
+function loopFolders(places: Places): readonly string[] {
+  return [`${places.state}/`, `/${thisBed().name}/`];
 }
 
 function locked<T>(places: Places, report: Report, action: () => Promise<T>): Promise<T> {
@@ -180,30 +192,4 @@ function locked<T>(places: Places, report: Report, action: () => Promise<T>): Pr
     (pid) => report(`process ${pid} works on the test bed: waiting for it`),
     action,
   );
-}
-
-/** Mount points have to exist on the host; those we make are remembered, to be removed again. */
-async function prepareFolders(places: Places): Promise<void> {
-  await mkdir(places.state, { recursive: true });
-  await chmod(places.state, 0o700);
-  const made: string[] = [];
-  for (const folder of [...nodeMounts.map(([, seenAt]) => seenAt), volumesFolder]) {
-    const first = await mkdir(folder, { recursive: true });
-    if (first !== undefined) made.push(...pathsBetween(first, folder));
-    await writeFile(join(places.state, 'made-folders'), made.join('\n'));
-  }
-}
-
-async function removeFolders(places: Places): Promise<void> {
-  const text = await readFile(join(places.state, 'made-folders'), 'utf8').catch(() => '');
-  for (const folder of text.split('\n').filter(Boolean).reverse()) {
-    await rmdir(folder).catch(() => {
-      // Someone else put something there meanwhile: then it is theirs.
-    });
-  }
-}
-
-function pathsBetween(first: string, last: string): readonly string[] {
-  const below = last.slice(first.length).split('/').filter(Boolean);
-  return [first, ...below.map((_, index) => join(first, ...below.slice(0, index + 1)))];
 }

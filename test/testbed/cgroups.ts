@@ -1,35 +1,34 @@
 /**
- * One cgroup holds every process of the bed, pods included, so that `down` finds
- * them all: nothing else is inherited as surely, and a SIGKILL of our programs
- * does not lose it.
+ * Finds every process of the bed by its cgroup: nothing else is inherited as
+ * surely, and a SIGKILL of our programs does not lose it. The bed's programs
+ * share one cgroup; a container has /k8s.io/ID, whose id containerd's folder
+ * on the node's disk still knows when everything is dead.
  *
  * On cgroup v1 the `pids` hierarchy is used to find processes; runc makes the
- * pods' cgroups below the same path in every hierarchy. cgroup v2 is detected
- * and configured alike, but was not tried on a real v2 machine.
+ * containers' cgroups below the same path in every hierarchy. cgroup v2 is
+ * detected and configured alike, but was not tried on a real v2 machine.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findPlaces, nodePlace, thisBed } from './places.ts';
+import { listNodes } from './plan.ts';
 
 export type CgroupVersion = 'v1' | 'v2';
 
 const root = '/sys/fs/cgroup';
-const bedName = 'stork-testbed';
+/** Where containerd puts containers when the kubelet names no parent, as with cgroupsPerQOS off. */
+const containerParent = 'k8s.io';
 const killLimitMs = 20_000;
 
 export function detectCgroupVersion(): CgroupVersion {
   return existsSync(join(root, 'cgroup.controllers')) ? 'v2' : 'v1';
 }
 
-/** The kubelet's --cgroup-root for a node: below the bed's cgroup. */
-export function podCgroupRoot(node: string): string {
-  return `/${bedName}/pods-${node}`;
-}
-
 /** Creates the bed's cgroup. @returns the cgroup.procs file that the bed's daemons write themselves into. */
 export async function ensureBedCgroup(): Promise<string> {
-  const folder = join(bedFolder(), 'daemons');
+  const folder = join(processHierarchy(), thisBed().name, 'daemons');
   await mkdir(folder, { recursive: true });
   return join(folder, 'cgroup.procs');
 }
@@ -47,28 +46,43 @@ export async function killBedCgroup(): Promise<void> {
 }
 
 export async function listBedProcesses(): Promise<readonly number[]> {
-  const folders = await listFolders(bedFolder());
+  const folders = await listOwnFolders(processHierarchy());
   const texts = await Promise.all(
     folders.map((folder) => readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '')),
   );
   return texts.flatMap((text) => text.split('\n').filter(Boolean).map(Number));
 }
 
-/** Removes the empty cgroups in every hierarchy, deepest first. */
+/** Removes the empty cgroups in every hierarchy, deepest first. Before the state folder goes. */
 export async function removeBedCgroups(): Promise<void> {
   for (const hierarchy of await listHierarchies()) {
-    const folders = await listFolders(join(hierarchy, bedName));
-    for (const folder of [...folders].reverse()) await removeWhenEmpty(folder);
+    const folders = await listOwnFolders(hierarchy);
+    for (const folder of folders.toReversed()) await removeWhenEmpty(folder);
+    // Shared by all beds, and by a real node on this machine: goes with the last container.
+    await rmdir(join(hierarchy, containerParent)).catch(() => {});
   }
 }
 
 export async function findLeftCgroups(): Promise<readonly string[]> {
-  const hierarchies = await listHierarchies();
-  return hierarchies.map((hierarchy) => join(hierarchy, bedName)).filter((folder) => existsSync(folder));
+  const found = await Promise.all((await listHierarchies()).map(listOwnFolders));
+  return found.flat();
 }
 
-function bedFolder(): string {
-  return detectCgroupVersion() === 'v2' ? join(root, bedName) : join(root, 'pids', bedName);
+function processHierarchy(): string {
+  return detectCgroupVersion() === 'v2' ? root : join(root, 'pids');
+}
+
+async function listOwnFolders(hierarchy: string): Promise<readonly string[]> {
+  const containers = (await listContainers()).map((id) => join(hierarchy, containerParent, id));
+  const lists = await Promise.all([join(hierarchy, thisBed().name), ...containers].map(listFolders));
+  return lists.flat();
+}
+
+/** Ids that containerd has written to the nodes' disks. */
+async function listContainers(): Promise<readonly string[]> {
+  const nodes = listNodes(thisBed()).map((node) => nodePlace(findPlaces(), node.name));
+  const tasks = nodes.map((node) => join(node, 'containerd', 'io.containerd.runtime.v2.task', 'k8s.io'));
+  return (await Promise.all(tasks.map((folder) => readdir(folder).catch(() => [])))).flat();
 }
 
 async function listHierarchies(): Promise<readonly string[]> {

@@ -6,8 +6,8 @@
  *
  * Everything is idempotent, and `restoreLink` takes back whatever was done.
  */
-import { chains } from './network.ts';
-import { type ClusterPlan, listClusters, planBed } from './plan.ts';
+import { thisBed } from './places.ts';
+import { type ClusterPlan, listClusters } from './plan.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 
 /** Drop is a dead wire: packets vanish. Reject is a closed port: dialling fails at once. */
@@ -40,7 +40,7 @@ export async function cutLink(kind: CutKind = 'Drop'): Promise<AsyncDisposable> 
 /** Undoes cutLink, shapeLink and allowPort. */
 export async function restoreLink(): Promise<void> {
   for (const mark of Object.values(marks)) await removeMarked(mark);
-  for (const { bridge } of listClusters(planBed())) await tryCommand('tc', ['qdisc', 'del', 'dev', bridge, 'root']);
+  for (const { bridge } of listClusters(thisBed())) await tryCommand('tc', ['qdisc', 'del', 'dev', bridge, 'root']);
 }
 
 /** Replaces an earlier shape. There is no delay: the kernels this was made on have no netem. */
@@ -49,7 +49,7 @@ export async function shapeLink({ bitsPerSecond, loss }: LinkShape): Promise<Asy
   if (loss !== undefined) {
     await insertFirst(marks.loss, ['-m', 'statistic', '--mode', 'random', '--probability', String(loss), '-j', 'DROP']);
   }
-  const clusters = listClusters(planBed());
+  const clusters = listClusters(thisBed());
   for (const to of clusters) {
     await tryCommand('tc', ['qdisc', 'del', 'dev', to.bridge, 'root']);
     const others = clusters.filter((cluster) => cluster !== to);
@@ -60,7 +60,7 @@ export async function shapeLink({ bitsPerSecond, loss }: LinkShape): Promise<Asy
 
 /** Opens one more TCP port on the nodes of the other cluster, in both directions, until restoreLink. */
 export async function allowPort(port: number): Promise<void> {
-  for (const to of listClusters(planBed())) {
+  for (const to of listClusters(thisBed())) {
     const rule = ['-p', 'tcp', '-o', to.bridge, '-d', to.nodeCidr, '--dport', String(port), '-j', 'ACCEPT'];
     await insertFirst(marks.allow, rule);
   }
@@ -68,8 +68,8 @@ export async function allowPort(port: number): Promise<void> {
 
 /** IP bytes that crossed the link since `up`, both directions, headers included. */
 export async function countLinkBytes(): Promise<LinkBytes> {
-  const { a, b } = planBed();
-  const listing = await runCommand('iptables', ['-w', '-nvxL', chains.link]);
+  const { a, b } = thisBed();
+  const listing = await runCommand('iptables', ['-w', '-nvxL', thisBed().chains.link]);
   const passed = listing
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
@@ -80,9 +80,9 @@ export async function countLinkBytes(): Promise<LinkBytes> {
 }
 
 export async function describeLink(): Promise<readonly string[]> {
-  const rules = (await runCommand('iptables', ['-w', '-S', chains.link])).split('\n');
+  const rules = (await runCommand('iptables', ['-w', '-S', thisBed().chains.link])).split('\n');
   const has = (mark: string) => rules.some((rule) => rule.includes(mark));
-  const shaped = (await runCommand('tc', ['qdisc', 'show', 'dev', planBed().a.bridge])).includes('htb');
+  const shaped = (await runCommand('tc', ['qdisc', 'show', 'dev', thisBed().a.bridge])).includes('htb');
   const { aToB, bToA } = await countLinkBytes();
   return [
     `link: ${has(marks.cut) ? 'cut' : 'open'}${shaped ? ', rate limited' : ''}${has(marks.loss) ? ', losing packets' : ''}`,
@@ -103,11 +103,11 @@ async function limitRate(to: ClusterPlan, others: readonly ClusterPlan[], bitsPe
 }
 
 async function insertFirst(mark: string, rule: readonly string[]): Promise<void> {
-  await runCommand('iptables', ['-w', '-I', chains.link, '1', '-m', 'comment', '--comment', mark, ...rule]);
+  await runCommand('iptables', ['-w', '-I', thisBed().chains.link, '1', '-m', 'comment', '--comment', mark, ...rule]);
 }
 
 async function removeMarked(mark: string): Promise<void> {
-  const rules = (await runCommand('iptables', ['-w', '-S', chains.link])).split('\n');
+  const rules = (await runCommand('iptables', ['-w', '-S', thisBed().chains.link])).split('\n');
   for (const rule of rules.filter((line) => line.includes(mark))) {
     await runCommand('iptables', ['-w', '-D', ...rule.split(' ').slice(1)]);
   }

@@ -33,7 +33,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   },
   down: () => bringDown(report),
   status: async () => {
-    for (const line of await describeBed(findPlaces())) process.stdout.write(`${line}\n`);
+    printLines(await describeBed(findPlaces()));
   },
   kubeconfig: async ([name]) => {
     const cluster = name === undefined ? undefined : parseClusterName(name);
@@ -48,7 +48,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
     else if (verb === 'restore') await restoreLink();
     else if (verb === 'shape') await shapeLink(parseShape(values));
     else if (verb !== undefined) throw new Error(`link ${verb}: cut, restore or shape`);
-    for (const line of await describeLink()) process.stdout.write(`${line}\n`);
+    printLines(await describeLink());
   },
   'load-image': async (args) => {
     for (const arg of args) {
@@ -64,7 +64,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   },
   binaries: async () => {
     const binaries = await ensureBinaries(allBinaries, report);
-    for (const name of allBinaries) process.stdout.write(`${binaries.path(name)}\n`);
+    printLines(allBinaries.map((name) => binaries.path(name)));
   },
 };
 
@@ -84,6 +84,10 @@ function parseShape({ mbit, loss }: { mbit?: string | undefined; loss?: string |
     ...(mbit === undefined ? {} : { bitsPerSecond: Number(mbit) * 1_000_000 }),
     ...(loss === undefined ? {} : { loss: Number(loss) }),
   };
+}
+
+function printLines(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function untilInterrupted(): Promise<void> {

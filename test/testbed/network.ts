@@ -12,8 +12,6 @@ import { join } from 'node:path';
 import { type BedPlan, type ClusterPlan, listClusters, pairLinkPort } from './plan.ts';
 import { runCommand, runScript, tryCommand } from './run-command.ts';
 
-export const chains = { forward: 'STORK-BED-FWD', link: 'STORK-BED-LINK', input: 'STORK-BED-IN' } as const;
-
 const forwardingSwitch = '/proc/sys/net/ipv4/ip_forward';
 
 export async function createNetwork(plan: BedPlan, stateFolder: string): Promise<void> {
@@ -27,7 +25,7 @@ export async function createNetwork(plan: BedPlan, stateFolder: string): Promise
   }
   await rememberForwarding(stateFolder);
   await writeFile(forwardingSwitch, '1');
-  await removeRules();
+  await removeRules(plan);
   await runCommand('iptables-restore', ['--noflush', '--wait'], { input: renderRules(plan) });
 }
 
@@ -41,7 +39,7 @@ export async function createPodRoutes(plan: BedPlan): Promise<void> {
 }
 
 export async function removeNetwork(plan: BedPlan, stateFolder: string): Promise<void> {
-  await removeRules();
+  await removeRules(plan);
   for (const cluster of listClusters(plan)) {
     for (const device of [...cluster.nodes.map((node) => node.hostVeth), cluster.bridge]) {
       await tryCommand('ip', ['link', 'del', device]);
@@ -52,7 +50,9 @@ export async function removeNetwork(plan: BedPlan, stateFolder: string): Promise
 }
 
 export async function findNetworkLeftovers(plan: BedPlan): Promise<readonly string[]> {
-  const rules = (await runCommand('iptables-save', [])).split('\n').filter((line) => line.includes('STORK-BED'));
+  const rules = (await runCommand('iptables-save', []))
+    .split('\n')
+    .filter((line) => Object.values(plan.chains).some((chain) => line.includes(chain)));
   const links = JSON.parse(await runCommand('ip', ['-j', 'link'])) as readonly { ifname: string }[];
   const ours = listClusters(plan).flatMap((cluster) => [cluster.bridge, ...cluster.nodes.map((node) => node.hostVeth)]);
   return [...rules, ...links.map((link) => link.ifname).filter((name) => ours.includes(name))];
@@ -60,9 +60,10 @@ export async function findNetworkLeftovers(plan: BedPlan): Promise<readonly stri
 
 /** @returns input for iptables-restore; exported for its test. */
 export function renderRules(plan: BedPlan): string {
+  const { chains } = plan;
   const clusters = listClusters(plan);
   const link = clusters.flatMap((from) =>
-    clusters.filter((to) => to !== from).flatMap((to) => renderPairLink(from, to)),
+    clusters.filter((to) => to !== from).flatMap((to) => renderPairLink(chains.link, from, to)),
   );
   return [
     '*filter',
@@ -75,15 +76,15 @@ export function renderRules(plan: BedPlan): string {
     ...clusters.map(({ bridge }) => `-A ${chains.forward} -i ${bridge} -j DROP`),
     ...clusters.map(({ bridge }) => `-A ${chains.forward} -o ${bridge} -j DROP`),
     ...link,
-    ...clusters.flatMap(renderInput),
+    ...clusters.flatMap((cluster) => renderInput(chains.input, cluster)),
     'COMMIT',
     '',
   ].join('\n');
 }
 
 /** New connections to the port only; what they answer comes back. */
-function renderPairLink(from: ClusterPlan, to: ClusterPlan): readonly string[] {
-  const own = `-A ${chains.link} -i ${from.bridge} -o ${to.bridge}`;
+function renderPairLink(chain: string, from: ClusterPlan, to: ClusterPlan): readonly string[] {
+  const own = `-A ${chain} -i ${from.bridge} -o ${to.bridge}`;
   return [
     ...to.nodes.map((node) => `${own} -p tcp -d ${node.address} --dport ${pairLinkPort} -j ACCEPT`),
     `${own} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
@@ -91,19 +92,19 @@ function renderPairLink(from: ClusterPlan, to: ClusterPlan): readonly string[] {
 }
 
 /** A cluster reaches on the host: its own API server and DNS server, and answers to the host's own requests. */
-function renderInput({ bridge, hostAddress, apiServerPort }: ClusterPlan): readonly string[] {
-  const own = `-A ${chains.input} -i ${bridge} -d ${hostAddress}`;
+function renderInput(chain: string, { bridge, hostAddress, apiServerPort }: ClusterPlan): readonly string[] {
+  const own = `-A ${chain} -i ${bridge} -d ${hostAddress}`;
   return [
-    `-A ${chains.input} -i ${bridge} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
+    `-A ${chain} -i ${bridge} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
     `${own} -p tcp --dport ${apiServerPort} -j ACCEPT`,
     `${own} -p udp --dport 53 -j ACCEPT`,
     `${own} -p tcp --dport 53 -j ACCEPT`,
     `${own} -p icmp -j ACCEPT`,
-    `-A ${chains.input} -i ${bridge} -j DROP`,
+    `-A ${chain} -i ${bridge} -j DROP`,
   ];
 }
 
-async function removeRules(): Promise<void> {
+async function removeRules({ chains }: BedPlan): Promise<void> {
   for (const [hook, chain] of [
     ['FORWARD', chains.forward],
     ['INPUT', chains.input],

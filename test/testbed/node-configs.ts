@@ -3,7 +3,7 @@
  * are those inside the node's mount namespace, where a node looks like any
  * other: /var/lib/kubelet, /run/containerd and so on.
  */
-import { type CgroupVersion, podCgroupRoot } from './cgroups.ts';
+import type { CgroupVersion } from './cgroups.ts';
 import { type ClusterPlan, clusterDomain, type NodePlan } from './plan.ts';
 
 /** Where a node finds its own part of the bed's state. */
@@ -82,17 +82,16 @@ export function renderCniConfig(node: NodePlan): string {
 
 /**
  * On cgroup v1 the kubelet must be told that v1 is meant. Its own hierarchy of
- * QoS cgroups is off on both versions: the bed's cgroup is enough and is
- * removed whole. v2 was not tried.
+ * QoS cgroups is off on both versions, for several kubelets would share it; a
+ * container's limits hold all the same. v2 was not tried.
  */
-export function planKubeletConfig(cluster: ClusterPlan, node: NodePlan, cgroups: CgroupVersion): object {
+export function planKubeletConfig(cluster: ClusterPlan, cgroups: CgroupVersion): object {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     ...(cgroups === 'v1' ? { failCgroupV1: false } : {}),
     cgroupDriver: 'cgroupfs',
     cgroupsPerQOS: false,
-    cgroupRoot: podCgroupRoot(node.name),
     enforceNodeAllocatable: [],
     failSwapOn: false,
     evictionHard: {},

@@ -108,7 +108,7 @@ async function writeNodeFiles(own: string, { cluster, node }: NodeInputs): Promi
   await writeFile(join(own, 'containerd.toml'), renderContainerdConfig());
   await writeFile(join(own, 'cni-config', '10-stork-testbed.conflist'), renderCniConfig(node));
   await writeFile(join(own, 'resolv.conf'), '# the bed has no way to the outside\n');
-  const kubelet = planKubeletConfig(cluster, node, detectCgroupVersion());
+  const kubelet = planKubeletConfig(cluster, detectCgroupVersion());
   await writeFile(join(own, 'kubelet.json'), JSON.stringify(kubelet, undefined, 2));
   const image = join(own, 'volumes.img');
   await runCommand('truncate', ['-s', volumesImageSize, image]);

@@ -1,7 +1,7 @@
 /** Where the test bed keeps its files: the state of the running bed, and a cache that outlives it. Both lie outside the checkout. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { ClusterName } from './plan.ts';
+import { type BedPlan, bedNumbers, type ClusterName, planBed } from './plan.ts';
 
 export interface Places {
   /** Everything of the running bed; `down` removes it whole. */
@@ -13,9 +13,17 @@ export interface Places {
 export function findPlaces(env: NodeJS.ProcessEnv = process.env): Places {
   const cacheHome = env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   return {
-    state: env.STORK_TESTBED_STATE ?? '/var/lib/stork-testbed',
+    state: env.STORK_TESTBED_STATE ?? join('/var/lib', thisBed(env).name),
     cache: env.STORK_TESTBED_CACHE ?? join(cacheHome, 'stork-testbed'),
   };
+}
+
+/** The bed that STORK_TESTBED_NUMBER chooses; the first by default. */
+export function thisBed(env: NodeJS.ProcessEnv = process.env): BedPlan {
+  const text = env.STORK_TESTBED_NUMBER ?? '1';
+  const number = bedNumbers.find((known) => String(known) === text);
+  if (number === undefined) throw new Error(`STORK_TESTBED_NUMBER=${text}: it is ${bedNumbers.join(', ')} or not set`);
+  return planBed(number);
 }
 
 export function clusterPlace(places: Places, cluster: ClusterName): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { listClusters, listNodes, parseClusterName, planBed, serverUrl } from './plan.ts';
+import { type BedPlan, bedNumbers, listClusters, listNodes, parseClusterName, planBed, serverUrl } from './plan.ts';
 
 describe('the plan of the test bed', () => {
   const plan = planBed();
@@ -17,17 +17,23 @@ describe('the plan of the test bed', () => {
     );
   });
 
-  it('gives no address, range, port or device twice', () => {
-    const values = listClusters(plan).flatMap((cluster) => [
+  it('gives no address, range, port, device or chain twice, over all beds', () => {
+    const beds = bedNumbers.map((number) => planBed(number));
+    const values = beds.flatMap((bed) => [bed.name, ...Object.values(bed.chains), ...uniqueValues(bed)]);
+    assert.equal(new Set(values).size, values.length);
+  });
+
+  const uniqueValues = (bed: BedPlan) =>
+    listClusters(bed).flatMap((cluster) => [
       ...[cluster.bridge, cluster.hostAddress, cluster.nodeCidr, cluster.podCidr, cluster.serviceCidr],
       ...[cluster.etcdPort, cluster.etcdPeerPort, cluster.controllerManagerPort, cluster.schedulerPort],
       ...cluster.nodes.flatMap((node) => [node.address, node.podCidr, node.hostVeth]),
     ]);
-    assert.equal(new Set(values).size, values.length);
-  });
 
   it('keeps device names within the 15 characters that Linux allows', () => {
-    const names = listClusters(plan).flatMap(({ bridge, nodes }) => [bridge, ...nodes.map((node) => node.hostVeth)]);
+    const names = [...bedNumbers.map((number) => planBed(number))]
+      .flatMap(listClusters)
+      .flatMap(({ bridge, nodes }) => [bridge, ...nodes.map((node) => node.hostVeth)]);
     assert.deepEqual(
       names.filter((name) => name.length > 15),
       [],

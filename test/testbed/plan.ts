@@ -2,9 +2,9 @@
  * The plan of the test bed: which clusters and nodes there are, with which
  * addresses, ports and names. Pure; every other file takes its numbers from here.
  *
- * Everything lies in 10.250.0.0/16 (nodes), 10.244/10.245 (pods) and
- * 10.96/10.97 (services); the clusters' ranges do not overlap because one host
- * routes both of them.
+ * Up to three beds can run side by side, told apart by a number; the first
+ * lies in 10.250.1-2 (nodes), 10.244-245 (pods) and 10.96-97 (services). No
+ * ranges overlap, because one host routes all of them.
  */
 
 export type ClusterName = 'a' | 'b';
@@ -39,6 +39,10 @@ export interface ClusterPlan {
 }
 
 export interface BedPlan {
+  /** Names the bed's cgroup and its state folder. */
+  readonly name: string;
+  /** iptables chains of our own. */
+  readonly chains: { readonly forward: string; readonly link: string; readonly input: string };
   readonly a: ClusterPlan;
   readonly b: ClusterPlan;
 }
@@ -50,8 +54,18 @@ export const clusterNames: readonly ClusterName[] = ['a', 'b'];
 
 export const clusterDomain = 'cluster.local';
 
-export function planBed(): BedPlan {
-  return { a: planCluster('a', 0), b: planCluster('b', 1) };
+export const bedNumbers = [1, 2, 3] as const;
+export type BedNumber = (typeof bedNumbers)[number];
+
+export function planBed(number: BedNumber = 1): BedPlan {
+  const tag = number === 1 ? '' : String(number);
+  const chain = (what: string) => `STORK-BED${tag}-${what}`;
+  return {
+    name: number === 1 ? 'stork-testbed' : `stork-testbed-${number}`,
+    chains: { forward: chain('FWD'), link: chain('LINK'), input: chain('IN') },
+    a: planCluster('a', number),
+    b: planCluster('b', number),
+  };
 }
 
 export function listClusters(plan: BedPlan): readonly ClusterPlan[] {
@@ -70,7 +84,9 @@ export function serverUrl(cluster: ClusterPlan): string {
   return `https://${cluster.hostAddress}:${cluster.apiServerPort}`;
 }
 
-function planCluster(name: ClusterName, index: number): ClusterPlan {
+function planCluster(name: ClusterName, bed: BedNumber): ClusterPlan {
+  const index = clusterNames.indexOf(name) + (bed - 1) * clusterNames.length;
+  const tag = bed === 1 ? '' : String(bed);
   const nodeNet = `10.250.${index + 1}`;
   const podNet = `10.${244 + index}`;
   const serviceNet = `10.${96 + index}`;
@@ -81,11 +97,11 @@ function planCluster(name: ClusterName, index: number): ClusterPlan {
     zone: `zone-${name}${number}`,
     address: `${nodeNet}.${10 + number}`,
     podCidr: `${podNet}.${number}.0/24`,
-    hostVeth: `stork-v-${name}${number}`,
+    hostVeth: `stork-v${tag}-${name}${number}`,
   }));
   return {
     name,
-    bridge: `stork-br-${name}`,
+    bridge: `stork-br${tag}-${name}`,
     hostAddress: `${nodeNet}.1`,
     nodeCidr: `${nodeNet}.0/24`,
     podCidr: `${podNet}.0.0/16`,

@@ -2,8 +2,8 @@
 import { findLeftovers, observeState } from './bed.ts';
 import { listDaemons } from './daemons.ts';
 import { isAlive } from './lock.ts';
-import { kubeconfigPlace, logPlace, type Places } from './places.ts';
-import { listClusters, planBed, serverUrl } from './plan.ts';
+import { kubeconfigPlace, logPlace, type Places, thisBed } from './places.ts';
+import { listClusters, serverUrl } from './plan.ts';
 
 export async function describeBed(places: Places): Promise<readonly string[]> {
   const state = await observeState(places);
@@ -14,7 +14,7 @@ export async function describeBed(places: Places): Promise<readonly string[]> {
     `the test bed is ${state === 'Up' ? 'up' : 'broken; `up` starts it anew'}`,
     `programs: ${daemons.length - dead.length} of ${daemons.length} run${dead.length > 0 ? `; ended: ${dead.join(', ')}` : ''}`,
     ...(state === 'Broken' ? (await findLeftovers(places)).map((line) => `  ${line}`) : []),
-    ...listClusters(planBed()).flatMap((cluster) => [
+    ...listClusters(thisBed()).flatMap((cluster) => [
       `cluster ${cluster.name}: ${serverUrl(cluster)}`,
       ...cluster.nodes.map((node) => `  ${node.name}  ${node.address}  ${node.zone}  pods ${node.podCidr}`),
     ]),

@@ -9,7 +9,7 @@ import { toYaml } from './addons.ts';
 import type { ClusterInputs, StartedCluster } from './cluster.ts';
 import { type PreparedNode, waitFor } from './node.ts';
 import { csiDriverName, volumesFolder } from './node-configs.ts';
-import { clusterPlace, kubeconfigPlace, nodePlace, type Places } from './places.ts';
+import { clusterPlace, kubeconfigPlace, nodePlace, type Places, thisBed } from './places.ts';
 import type { NodePlan } from './plan.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 import { localVolumeFolder, localVolumesPerNode, planStorageObjects } from './storage-objects.ts';
@@ -64,7 +64,7 @@ async function startNodeDriver(inputs: StorageInputs, node: NodePlan, { enter }:
   await mkdir(join(nodePlace(places, node.name), 'kubelet', 'plugins', csiDriverName), { recursive: true });
   await daemons.start(`${node.name}-csi-driver`, [
     ...enter,
-    ...[binaries.path('csi-driver'), 'node', `--node=${node.name}`, `--folder=${volumesFolder}`],
+    ...[binaries.path('csi-driver'), 'node', `--node=${node.name}`, `--folder=${volumesFolder}/${thisBed().name}`],
     `--socket=/var/lib/kubelet/plugins/${csiDriverName}/csi.sock`,
     `--registration=/var/lib/kubelet/plugins_registry/${csiDriverName}-reg.sock`,
   ]);

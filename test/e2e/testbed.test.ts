@@ -1,0 +1,129 @@
+/**
+ * The test bed itself, on a bed of its own (number 3), so that a bed in use is
+ * not disturbed: starts within its time, serves every kind of volume, and goes
+ * without a trace, also after everything was killed.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { ensureImage } from '../images/images.ts';
+import { bringDown, bringUp, findLeftovers, loadImage, observeState } from '../testbed/bed.ts';
+import { ensureBinaries } from '../testbed/binaries.ts';
+import { listDaemons } from '../testbed/daemons.ts';
+import { isAlive } from '../testbed/lock.ts';
+import { findPlaces, kubeconfigPlace } from '../testbed/places.ts';
+import { runCommand, runScript } from '../testbed/run-command.ts';
+
+const upLimitMs = 90_000;
+const minutes = 60_000;
+const silent = () => {};
+
+describe('the test bed', { timeout: 15 * minutes }, () => {
+  const numberBefore = process.env.STORK_TESTBED_NUMBER;
+  before(() => {
+    process.env.STORK_TESTBED_NUMBER = '3';
+  });
+  after(async () => {
+    await bringDown(silent);
+    if (numberBefore === undefined) delete process.env.STORK_TESTBED_NUMBER;
+    else process.env.STORK_TESTBED_NUMBER = numberBefore;
+  });
+
+  for (const time of ['once', 'a second time']) {
+    it(`comes up in 90 s, runs a pod with every kind of volume, and goes without a trace, ${time}`, async () => {
+      const toolbox = await ensureImage('toolbox');
+      const startedAt = Date.now();
+      await bringUp({ report: silent });
+      await loadImage(toolbox);
+      assert.ok(Date.now() - startedAt < upLimitMs, `up took ${Date.now() - startedAt} ms`);
+      await runPodWithEveryVolume();
+      await bringDown(silent);
+      assert.deepEqual(await findLeftovers(findPlaces()), []);
+      assert.equal(await observeState(findPlaces()), 'Down');
+    });
+  }
+
+  it('returns at once when it is up', async () => {
+    await bringUp({ report: silent });
+    const lines: string[] = [];
+    const startedAt = Date.now();
+    await bringUp({ report: (line) => lines.push(line) });
+    assert.ok(Date.now() - startedAt < 5000);
+    assert.deepEqual(lines, ['the test bed is up already']);
+  });
+
+  it('starts anew after a SIGKILL of everything, with pods running', async () => {
+    await loadImage(await ensureImage('toolbox'));
+    await runPodWithEveryVolume();
+    await killEverything();
+    assert.equal(await observeState(findPlaces()), 'Broken');
+    await bringUp({ report: silent });
+    assert.equal(await observeState(findPlaces()), 'Up');
+  });
+
+  it('leaves nothing behind after a SIGKILL of everything, with pods running', async () => {
+    await loadImage(await ensureImage('toolbox'));
+    await runPodWithEveryVolume();
+    await killEverything();
+    await bringDown(silent);
+    assert.deepEqual(await findLeftovers(findPlaces()), []);
+  });
+});
+
+describe('the CSI test driver', { timeout: 5 * minutes }, () => {
+  it('passes csi-sanity', async () => {
+    const binaries = await ensureBinaries(['csi-driver', 'csi-sanity']);
+    const folder = await mkdtemp(join(tmpdir(), 'stork-csi-sanity-'));
+    const programs = [binaries.path('csi-driver'), binaries.path('csi-sanity')];
+    try {
+      const output = await runCommand('unshare', [
+        '--mount',
+        'sh',
+        '-euc',
+        sanityScript,
+        'sanity',
+        folder,
+        ...programs,
+      ]);
+      assert.match(output, /SUCCESS!/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+/** $1: an empty folder, $2: the driver, $3: csi-sanity. The mount ends with the mount namespace. */
+const sanityScript = `
+truncate -s 20G "$1/image"; mkfs.btrfs -q -f "$1/image" >&2; mkdir "$1/volumes"
+mount -o loop "$1/image" "$1/volumes"; btrfs quota enable "$1/volumes"
+"$2" node --socket="$1/csi.sock" --node=node-1 --folder="$1/volumes" >&2 & driver=$!
+trap 'kill $driver; wait $driver || true; umount "$1/volumes"' EXIT
+while [ ! -S "$1/csi.sock" ]; do sleep 0.1; done
+"$3" --csi.endpoint="unix://$1/csi.sock" --csi.mountdir="$1/target" --csi.stagingdir="$1/staging" \\
+  --csi.testvolumesize=1073741824 --csi.testvolumeexpandsize=2147483648 --ginkgo.no-color
+`;
+
+async function runPodWithEveryVolume(): Promise<void> {
+  const manifest = join(import.meta.dirname, '../testbed/testdata/every-volume.yaml');
+  for (const cluster of ['a', 'b'] as const) {
+    const kubectl = `"$1" --kubeconfig="$2"`;
+    const kubeconfig = kubeconfigPlace(findPlaces(), cluster);
+    const binary = (await ensureBinaries(['kubectl'])).path('kubectl');
+    await runScript(
+      `${kubectl} wait --for=create serviceaccount/default --timeout=30s
+       ${kubectl} apply -f "$3"
+       ${kubectl} wait --for=condition=Ready pod/p --timeout=90s
+       ${kubectl} exec p -- sh -c 'echo kept > /d/file && sync && head -c 4096 /dev/urandom > /dev/blk'`,
+      [binary, kubeconfig, manifest],
+    );
+  }
+}
+
+async function killEverything(): Promise<void> {
+  const running = (await listDaemons(findPlaces().state)).filter(isAlive);
+  assert.ok(running.length > 20);
+  for (const { pid } of running) process.kill(pid, 'SIGKILL');
+  while (running.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 50));
+}
