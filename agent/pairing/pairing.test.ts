@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { clusterPairs } from '../../crds/v1alpha1/index.ts';
+import { core } from '../../kube/client/core.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import { parseCode } from '../peer/invitation.ts';
 import { eventually } from '../peer/two-agents.ts';
@@ -112,5 +113,48 @@ describe('pairing', () => {
     assert.equal(await a.secret(`stork-pair-${uid}`), undefined);
     const told = await b.until('to-a', (pair) => pair.status?.schedulerStatus === 'Error', 'b is turned away');
     assert.equal(findCondition(told.status?.conditions, 'Connected')?.reason, 'Revoked');
+  });
+
+  it("tells features why a ClusterPair has no peer yet, and finds it in the own namespace before the agent's", async () => {
+    await using a = await startCluster('a');
+    await a.accept('to-b');
+    const { peers } = a.agent().service;
+    const state = async () => (await peers.find('shop', 'to-b'))?.state;
+    assert.equal((await peers.find('shop', 'to-b'))?.pair, 'stork-system/to-b');
+    assert.deepEqual(await state(), {
+      ready: 'No',
+      code: 'WaitingForJoiner',
+      message: 'Nobody has used the code yet.',
+    });
+    assert.equal(await peers.find('shop', 'elsewhere'), undefined);
+    await a.create('to-b', { grant: { namespaces: ['shop'] } }, 'shop');
+    const own = await until(
+      () => peers.find('shop', 'to-b'),
+      (peer) => peer?.pair === 'shop/to-b',
+      'its own pair',
+    );
+    assert.equal(own?.state.ready === 'No' && own.state.code, 'NoInvitation');
+    await a.client.delete(clusterPairs, { namespace: 'shop', name: 'to-b' });
+    await until(
+      () => peers.find('shop', 'to-b'),
+      (peer) => peer?.pair === 'stork-system/to-b',
+      'gone again',
+    );
+  });
+
+  it('closes the link when the trust is taken away, and invites anew', async () => {
+    await using a = await startCluster('a');
+    await using b = await startCluster('b');
+    await pairUp(a, b);
+    const peer = b.agent().service.peers.findById(idOf(b));
+    const { uid } = (await a.read('to-b')).metadata;
+    await a.client.delete(core.secrets, { namespace: agentNamespace, name: `stork-pair-${uid}` });
+    await a.confirm('to-b', 'SHA256:touched-so-that-it-is-looked-at');
+    await eventually(() => peer?.state.ready === 'No', 'closed');
+    await until(
+      () => a.secret('stork-invite-to-b'),
+      (data) => data?.code !== undefined,
+      'a new code',
+    );
   });
 });

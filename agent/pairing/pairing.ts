@@ -16,7 +16,7 @@ import type { PeerService } from '../peer/peer-service.ts';
 import { createDesk } from './desk.ts';
 import { createKnownPairs } from './known-pairs.ts';
 import type { RefusedCode } from './present-code.ts';
-import { pairConfig, reconcilePair, revokePair } from './reconcile-pair.ts';
+import { declareWaiting, pairConfig, reconcilePair, revokePair } from './reconcile-pair.ts';
 import { createTrustStore } from './trust.ts';
 
 export interface PairingOptions {
@@ -79,6 +79,7 @@ export function createPairing(options: PairingOptions): Pairing {
         log.warn('pair trust could not be read', { uid, error: renderError(error) });
         return undefined;
       });
+      declareWaiting(pair, pair.status, service);
       if (held === undefined) continue;
       known.name(uid, held.trust.pairId);
       const config = pairConfig(pair, held.trust);

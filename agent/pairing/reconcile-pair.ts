@@ -51,13 +51,26 @@ export async function reconcilePair(
   const progress = await advance(alive, services, signal);
   if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
   const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust) : undefined;
+  if (config === undefined) await service.remove(uid);
   const link = config === undefined ? undefined : service.declare(config).link;
   const now = clock.now();
   const status = describePair({ pair: alive, progress, link, ownPin: service.identity.pin, now });
+  if (config === undefined) declareWaiting(alive, status, service);
   const written = await writeStatus({ client, resource: clusterPairs, object: alive, status, signal });
   if (written === 'Written') tellChanges(alive, status, services.events);
   if (written === 'Void') return requeueAfter(1);
   return whenToLookAgain(progress, now);
+}
+
+/** Whoever names the pair meanwhile is told what its status says. */
+export function declareWaiting(
+  { metadata: { uid = '', namespace = '', name } }: ClusterPair,
+  status: ClusterPair['status'],
+  service: PeerService,
+): void {
+  const ready = findCondition(status?.conditions, 'Ready');
+  const { reason: code, message } = ready ?? { reason: 'NotJoined', message: 'It is not paired yet.' };
+  service.declareWaiting({ uid, namespace, name, code, message });
 }
 
 /** Ends the link at once and forgets the peer's key. */

@@ -57,6 +57,8 @@ export class PairLink implements Peer {
   #roundTripMs: number | undefined;
   #clockSkewMs: number | undefined;
   #lastSeen: Date | undefined;
+  /** What `onChange` was last called for. */
+  #told: LinkHealth | undefined;
 
   constructor(config: PairConfig, options: PairLinkOptions) {
     this.#config = config;
@@ -196,9 +198,11 @@ export class PairLink implements Peer {
     bundle.ended.then(() => again[Symbol.dispose]());
     try {
       const { peer, clockSkewMs } = await greet(this, clock, this.#closing.signal);
-      const news = this.#clockSkewMs === undefined || peer.cluster !== this.#peer?.cluster;
       [this.#peer, this.#clockSkewMs] = [peer, clockSkewMs];
-      if (news) onChange();
+      const health = { ...peer, clockSkewMs, roundTripMs: this.#roundTripMs ?? 0 };
+      if (this.#told !== undefined && !isNotable(this.#told, health)) return;
+      this.#told = health;
+      onChange();
     } catch (error) {
       // Nothing depends on it, and a broken link shows by its pings.
       this.#log.debug('hello failed', { error });
@@ -262,3 +266,17 @@ export class PairLink implements Peer {
 
 /** Both lanes on which we can ask the peer are up. */
 const isComplete = (bundle: Bundle) => bundle.clients.control !== undefined && bundle.clients.bulk !== undefined;
+
+interface LinkHealth extends SelfDescription {
+  readonly clockSkewMs: number;
+  readonly roundTripMs: number;
+}
+
+/** Milliseconds a value must have moved to be worth telling: an idle pair must not cost writes. */
+const notableMs = { clockSkew: 500, roundTrip: 20 } as const;
+
+function isNotable(told: LinkHealth, now: LinkHealth): boolean {
+  if (told.cluster !== now.cluster || told.version !== now.version) return true;
+  if (Math.abs(told.clockSkewMs - now.clockSkewMs) >= notableMs.clockSkew) return true;
+  return Math.abs(told.roundTripMs - now.roundTripMs) >= notableMs.roundTrip;
+}

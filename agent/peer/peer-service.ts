@@ -12,9 +12,11 @@ import { type Channel, listenForChannels } from './link/channel.ts';
 import { answerDial } from './link/dial.ts';
 import { answerJoin, type JoinDesk, type JoinResult, presentCode, type SelfDescription } from './link/join.ts';
 import { decideAdmission } from './link/refusal.ts';
+import { createRefusalLog } from './link/refusal-log.ts';
 import { type PairConfig, PairLink } from './pair-link.ts';
 import type { PairFacts, Peer, PeerRoute, Peers } from './peer.ts';
 import { revocationRoute, tellRevoked } from './revocation.ts';
+import { type WaitingPair, waitingPeer } from './waiting-peer.ts';
 
 export interface PairingDesk extends JoinDesk {
   /** The peer's ClusterPair is gone. Durable when it resolves; may come again. */
@@ -26,14 +28,19 @@ export interface PeerService extends AsyncDisposable {
   readonly peers: Peers;
   /** Makes a pair's link, or changes it. Idempotent. */
   declare(config: PairConfig): Peer;
-  /** All pairs there are now. */
+  /** Says of a ClusterPair why it has no peer yet; `declare` and `remove` end that. Idempotent. */
+  declareWaiting(waiting: WaitingPair): void;
+  /** All pairs with a peer. */
   declared(): readonly Peer[];
   /** Ends a pair's link at once, telling the peer first if it is connected (bounded, best effort). */
   revoke(uid: string): Promise<void>;
   /** Ends a pair's link at once; the peer may come back. */
   remove(uid: string): Promise<void>;
   join(invitation: Invitation, signal?: AbortSignal): Promise<JoinResult>;
-  /** Starts answering peers; declare all known pairs first, else they are told that they are unknown. */
+  /**
+   * Starts answering peers, and `peers.find`, which waits for this: declare all known pairs first, else peers are told that
+   * they are unknown, and features that pairs don't exist.
+   */
   listen(options: {
     readonly desk: PairingDesk;
     readonly port: number;
@@ -63,6 +70,8 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
   const servers = new AsyncDisposableStack();
   const opened: { desk?: PairingDesk } = {};
 
+  const waiting = new Map<string, Peer>();
+  const { promise: listening, resolve: listens } = Promise.withResolvers<void>();
   const find = (matches: (config: PairConfig) => boolean) => [...links.values()].find((link) => matches(link.config));
   const routes = [
     helloRoute(self, clock),
@@ -72,19 +81,24 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
   const remove = async (uid: string) => {
     const link = links.get(uid);
     links.delete(uid);
+    waiting.delete(uid);
     await link?.close();
   };
 
   const service: PeerService = {
     identity,
     peers: {
-      async find(namespace, name) {
-        const named = (where: string) => find((config) => config.namespace === where && config.name === name);
+      async find(namespace, name, signal) {
+        await untilAborted(listening, signal);
+        const all = [...links.values(), ...waiting.values()];
+        const named = (where: string) => all.find(({ pair }) => pair === `${where}/${name}`);
         return named(namespace) ?? named(agentNamespace);
       },
       findById: (pairId) => find((config) => config.pairId === pairId),
     },
+    declareWaiting: (pair) => void waiting.set(pair.uid, waitingPeer(pair)),
     declare(config) {
+      waiting.delete(config.uid);
       const present = links.get(config.uid);
       present?.update(config);
       const onChange = () => {
@@ -97,7 +111,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
     declared: () => [...links.values()],
     async revoke(uid) {
       const link = links.get(uid);
-      if (link === undefined) return;
+      if (link === undefined) return remove(uid);
       // From now on the pair is unknown here, whatever the telling does.
       links.delete(uid);
       await tellRevoked(link, log);
@@ -107,18 +121,20 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
     join: (invitation, signal) => presentCode({ invitation, identity, self, clock, signal }),
     async listen({ desk, port, host }) {
       opened.desk = desk;
-      const answering = { ...options, desk, find, signal: closing.signal };
+      listens();
+      const refused = createRefusalLog(log, clock);
+      const answering = { ...options, desk, find, refused, signal: closing.signal };
       return servers.use(
         await listenForChannels({
           identity,
           port,
           host,
-          onRefused: (remote, code, message) => log.warn('connection refused', { remote, code, reason: message }),
+          onRefused: (remote, code, message) => refused({ remote, code, reason: message }),
           onChannel(channel, settled) {
             answerChannel(channel, answering)
               .catch((error: unknown) => {
                 const code = error instanceof StorkError ? error.code : 'InternalError';
-                log.warn('connection refused', { remote: channel.remote, code, reason: renderError(error) });
+                refused({ remote: channel.remote, code, reason: renderError(error) });
                 channel.socket.destroy();
               })
               .finally(settled);
@@ -142,6 +158,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
 interface Answering extends PeerServiceOptions {
   readonly desk: PairingDesk;
   readonly signal: AbortSignal;
+  readonly refused: ReturnType<typeof createRefusalLog>;
   readonly find: (matches: (config: PairConfig) => boolean) => PairLink | undefined;
 }
 
@@ -149,7 +166,7 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
   const log = options.log.with({ remote: channel.remote });
   if (channel.purpose === 'join') {
     const result = await answerJoin(channel, options);
-    if ('code' in result) log.warn('join refused', { code: result.code, reason: result.message });
+    if ('code' in result) options.refused({ remote: channel.remote, code: result.code, reason: result.message });
     else log.info('joined', { pairId: result.pairId, cluster: result.cluster });
     channel.socket.end();
     return;
@@ -162,7 +179,7 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
   });
   if ('refusal' in answered) {
     const { code, message } = answered.refusal;
-    log.warn('pair connection refused', { pairId: answered.pairId, code, reason: message });
+    options.refused({ remote: channel.remote, pairId: answered.pairId, code, reason: message });
     channel.socket.end();
     return;
   }
@@ -170,4 +187,14 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
   // Revoked while the answer was under way.
   if (link?.config.admission !== 'Admitted') return void channel.socket.destroy();
   await link.attach(answered.line);
+}
+
+/** The promise, unless the caller gives up first. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }
