@@ -1,7 +1,7 @@
 /**
  * The client of one cluster, as a value: whoever holds two clusters holds two of these.
  * `createKubeClient` (create-kube-client.ts) talks to a real API server, `fakeApiServer().client()` (kube/fake) to memory;
- * both pass kube/client/client.conformance.ts.
+ * both pass the one suite in kube/client/conformance.
  */
 import type { ApiError } from '../errors.ts';
 
@@ -174,7 +174,11 @@ export interface KubeClient {
   ): Promise<ListPage<T>>;
   /** All objects, page by page; each has apiVersion and kind. An expired continue token restarts the list. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): AsyncIterable<T>;
-  /** Ends normally when the server ends it; rejects with a 410 ApiError when resourceVersion is too old. Asks for bookmarks. */
+  /**
+   * What happens after `resourceVersion`; from '0', first what is there as ADDED. Asks for bookmarks. Ends normally when the
+   * server ends it; rejects with a 410 ApiError when resourceVersion is too old, with ApiServerUnreachable when the
+   * connection breaks or falls silent. Connects on the first `next()`.
+   */
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   create<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
   /** PUT: `metadata.resourceVersion` must be set. */

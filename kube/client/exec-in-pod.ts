@@ -35,6 +35,7 @@ export async function execInPod(
   const { promise, resolve, reject } = Promise.withResolvers<ExecResult>();
   const onAbort = () => reject(request.signal?.reason);
   request.signal?.addEventListener('abort', onAbort, { once: true });
+  if (request.signal?.aborted) onAbort();
   const { timeoutMs } = request;
   const deadline =
     timeoutMs === undefined

@@ -107,6 +107,19 @@ describe('calls', () => {
     await outcome;
   });
 
+  it('is aborted also while its credential is being fetched', async () => {
+    await using server = await startLoopbackServer((_, response) => sendJson(response, 200, aConfigMap('a')));
+    const stop = new AbortController();
+    const readText = async () => {
+      stop.abort(new Error('enough'));
+      return 'token';
+    };
+    const client = server.client({ readText, config: { credentials: { token: { from: 'File', path: '/token' } } } });
+    await assert.rejects(client.get(core.configMaps, key, { signal: stop.signal }), /enough/);
+    const pod = { namespace: 'default', pod: 'a', command: ['true'], signal: stop.signal };
+    await assert.rejects(client.exec(pod), /enough/);
+  });
+
   it('makes an ApiError of a refusal that is no Status', async () => {
     await using server = await startLoopbackServer((_, response) => {
       response.writeHead(502, { 'content-type': 'text/html' });

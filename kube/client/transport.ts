@@ -187,6 +187,8 @@ async function openExchange(
   outgoing.on('response', resolve);
   outgoing.on('error', reject);
   outgoing.end(request.body);
+  // The signal may have fired while the credential was being fetched.
+  if (signal?.aborted) onAbort();
   const response = await promise.catch((error: unknown) => {
     throw translate(error);
   });
