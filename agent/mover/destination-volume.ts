@@ -63,11 +63,14 @@ export interface DestinationVolumeOptions {
 }
 
 const tasksPerWorker = 4;
+/** Packs of up to 4 MiB each that are being verified and written. */
+const packsPerWorker = 1;
 
 export function destinationVolume(options: DestinationVolumeOptions): DestinationVolume {
   const { own, sink, pool, changed } = options;
   const counts = { bytes: 0, blocks: 0, bytesRead: 0 };
   const background = createBackground(pool.workers * tasksPerWorker, changed);
+  const content = createBackground(pool.workers * packsPerWorker + 1, changed);
   const settler = createSettler(sink);
   const join = createOwnJoin(own, (path) => {
     sink.remove(path);
@@ -83,6 +86,14 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
   const keeper = createSegmentKeeper({ ...options, counts, settleReady, want });
   const arriveSegment = segmentArrival(options, { ledger, background, keeper, takeSegment: join.takeSegment });
   let file: IncomingFile | undefined;
+  const check = () => {
+    background.check();
+    content.check();
+  };
+  const idle = async () => {
+    await content.idle();
+    await background.idle();
+  };
 
   return {
     get received() {
@@ -92,8 +103,8 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
       return ledger.settled;
     },
     counts,
-    check: background.check,
-    idle: background.idle,
+    check,
+    idle,
     async arrive(first, items) {
       if (first !== ledger.received) fail('ProtocolError', 'Items arrive out of order');
       for (const item of items) {
@@ -125,7 +136,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
         counts.blocks += part.states.reduce((sum, state) => sum + (state === blockStates.sent ? 1 : 0), 0);
       }
       if (message.payload.length < message.payloadLength) keeper.count(kept, message.payloadLength);
-      else await background.start(() => keeper.keep(kept, message));
+      else await content.start(() => keeper.keep(kept, message));
     },
     takeWants: (limit) => wants.splice(0, limit),
     askAgain() {
@@ -136,8 +147,8 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
     async finish(items, tree) {
       if (items !== ledger.received) fail('ProtocolError', 'The volume ends before its items');
       join.finish();
-      await background.idle();
-      background.check();
+      await idle();
+      check();
       if (ledger.settled !== ledger.received) fail('ProtocolError', 'The volume ends before its content');
       const mine = await settler.finish();
       if (mine.digest !== tree.digest) fail('TransferMismatch', 'What arrived is not what the source sent');

@@ -3,6 +3,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { blockStates, ownHashBytes, type Pack, type PackPart } from './job.ts';
 import { blockBytes, hashBytes, hashSegment, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
+import { releaseMemory } from './release-memory.ts';
 import type { ReadSegment } from './segment-reader.ts';
 
 /** A pack holds at most one segment's worth of raw bytes. */
@@ -17,9 +18,9 @@ export interface Packer {
   finish(): Pack;
 }
 
-export function packer(): Packer {
+/** @param raw where blocks are gathered, `packLimitBytes` long; free again after `finish` */
+export function packer(raw: Buffer): Packer {
   const parts: PackPart[] = [];
-  const pieces: Buffer[] = [];
   let rawLength = 0;
   return {
     add(at, { bytes, hashes, zeros }, own) {
@@ -28,17 +29,14 @@ export function packer(): Packer {
       for (let block = 0; block < zeros.length; block++) {
         states[block] = stateOf(block, hashes, zeros, own);
         if (states[block] !== blockStates.sent) continue;
-        // The reader's buffer is reused: keep a copy.
-        const piece = Buffer.from(bytes.subarray(block * blockBytes, (block + 1) * blockBytes));
-        pieces.push(piece);
-        rawLength += piece.length;
+        rawLength += bytes.copy(raw, rawLength, block * blockBytes, Math.min(bytes.length, (block + 1) * blockBytes));
       }
       parts.push({ at, hash: hashSegment(hashes), states, rawOffset });
     },
     finish() {
-      const raw = Buffer.concat(pieces, rawLength);
-      const packed = compressIfWorthwhile(raw);
-      return { parts, rawLength, payload: packed ?? raw, compressed: packed !== undefined };
+      const gathered = raw.subarray(0, rawLength);
+      const packed = compressIfWorthwhile(gathered);
+      return { parts, rawLength, payload: packed ?? ownCopy(gathered), compressed: packed !== undefined };
     },
   };
 }
@@ -70,7 +68,16 @@ function compressIfWorthwhile(raw: Buffer): Buffer | undefined {
     if (compress(probe).length > probe.length * worthwhileRatio) return undefined;
   }
   const packed = compress(raw);
-  return packed.length < raw.length * worthwhileRatio ? packed : undefined;
+  const kept = packed.length < raw.length * worthwhileRatio ? ownCopy(packed) : undefined;
+  releaseMemory(packed);
+  return kept;
+}
+
+/** A copy that has its memory for itself, so that it can move between threads. */
+function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 function compress(raw: Buffer): Buffer {

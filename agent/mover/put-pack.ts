@@ -17,6 +17,7 @@ import {
 } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
+import { releaseMemory } from './release-memory.ts';
 import { settle } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
@@ -32,6 +33,7 @@ export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
     bytesWritten += writePart(root, part, bytes, syscalls);
     if (part.finish !== undefined) finished.push(part.finish);
   }
+  if (raw.buffer !== job.payload.buffer) releaseMemory(raw);
   if (root === undefined) return { bytesWritten, degraded: {} };
   const actions = finished.map((entry) => ({ do: 'finish', entry }) as const);
   return { bytesWritten, ...settle({ do: 'settle', root, actions }, syscalls) };

@@ -4,7 +4,7 @@ import type { Counts } from './contract.ts';
 import type { Answers, Job, PackJob, ScanAnswer, ScanJob } from './job.ts';
 import { hashBytes, hashSegment } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
-import { packer } from './pack-codec.ts';
+import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
 import { type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
@@ -16,6 +16,7 @@ export interface JobRunner {
 
 export function jobRunner(syscalls: Syscalls): JobRunner {
   const reader = segmentReader(syscalls);
+  const scratch = Buffer.allocUnsafeSlow(packLimitBytes);
   const release = <T>(answer: T): T => {
     reader.close();
     return answer;
@@ -24,9 +25,9 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
     run(job) {
       switch (job.do) {
         case 'scan':
-          return release(scan(job, reader, syscalls));
+          return release(scan(job, reader, syscalls, scratch));
         case 'pack':
-          return release(pack(job, reader));
+          return release(pack(job, reader, scratch));
         case 'blocks':
           return release({ hashes: reader.read(job.root, job.place).hashes });
         case 'put':
@@ -40,12 +41,12 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
   };
 }
 
-function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls): ScanAnswer {
+function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: Buffer): ScanAnswer {
   const details: [number, ByteString, readonly Xattr[]][] = [];
   const gone: number[] = [];
   const hashes: Buffer[] = [];
   const warnings = counter();
-  const packing = job.pack ? packer() : undefined;
+  const packing = job.pack ? packer(scratch) : undefined;
   let bytesRead = 0;
   for (const [at, { found, place }] of job.units.entries()) {
     const detail = found === undefined ? undefined : detailOf(job.root, found.entry, syscalls);
@@ -96,8 +97,8 @@ function detailOf(
   }
 }
 
-function pack(job: PackJob, reader: SegmentReader): Answers['pack'] {
-  const packing = packer();
+function pack(job: PackJob, reader: SegmentReader, scratch: Buffer): Answers['pack'] {
+  const packing = packer(scratch);
   const warnings = counter();
   let bytesRead = 0;
   for (const [at, { place, own }] of job.wants.entries()) {

@@ -58,7 +58,7 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
     // A rejection is seen when its turn comes; until then it must not count as unhandled.
     answer.catch(() => undefined);
     inFlight.push({ units, answer });
-    const oldest = inFlight.length > pool.workers + 1 ? inFlight.shift() : undefined;
+    const oldest = inFlight.length > pool.workers ? inFlight.shift() : undefined;
     if (oldest !== undefined) yield batchOf(oldest.units, await oldest.answer, dropped);
   }
   for (const { units, answer } of inFlight) yield batchOf(units, await answer, dropped);

@@ -54,7 +54,7 @@ export interface SourceCounts {
 
 const windowItems = 16_384;
 const windowBytes = 256 * 1024 * 1024;
-const windowPackBytes = 24 * 1024 * 1024;
+const windowPackBytes = 8 * 1024 * 1024;
 
 interface FileState {
   readonly entry: Entry;

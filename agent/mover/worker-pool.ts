@@ -44,7 +44,7 @@ function thread(waiting: Waiting[]) {
   const next = () => {
     if (current !== undefined) return;
     current = waiting.shift();
-    if (current !== undefined) worker.postMessage(current.job);
+    if (current !== undefined) worker.postMessage(current.job, movable(current.job));
   };
   worker.on('message', (message: WorkerAnswer) => {
     const done = current;
@@ -66,6 +66,15 @@ function thread(waiting: Waiting[]) {
       await worker.terminate();
     },
   };
+}
+
+/** Large content for a volume moves to the worker; content for staging is looked at again. */
+const movableBytes = 1024 * 1024;
+
+function movable(job: Job): ArrayBuffer[] {
+  if (job.do !== 'put' || job.root === undefined || job.payload.length < movableBytes) return [];
+  const { buffer } = job.payload;
+  return buffer instanceof ArrayBuffer ? [buffer] : [];
 }
 
 export function inlinePool(): WorkerPool {

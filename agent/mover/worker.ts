@@ -2,6 +2,7 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { StorkError } from '../../kube/errors.ts';
 import type { Answers, Job } from './job.ts';
+import { releaseMemory } from './release-memory.ts';
 import { jobRunner } from './run-job.ts';
 import { openSyscalls } from './syscalls.ts';
 
@@ -21,6 +22,8 @@ if (!isMainThread && parentPort !== null) {
   const runner = jobRunner(openSyscalls());
   port.on('message', (job: Job) => {
     const message = answerOf(() => runner.run(job));
+    // What came with the job is ours alone on this thread.
+    if (job.do === 'put') releaseMemory(job.payload);
     port.postMessage(message, transferable(message));
   });
 }
