@@ -1,6 +1,6 @@
 /** For tests: agents on loopback without a cluster, their trust in memory, and a pair between two of them. */
 import { randomBytes } from 'node:crypto';
-import { systemClock } from '../../kube/clock.ts';
+import { type Clock, systemClock } from '../../kube/clock.ts';
 import { memoryLog } from '../../kube/log.ts';
 import { createIdentity } from './identity.ts';
 import { type InvitationRecord, mintInvitation, parseCode } from './invitation.ts';
@@ -11,8 +11,7 @@ import { createPeerService, type PairingDesk } from './peer-service.ts';
 export type TestAgent = Awaited<ReturnType<typeof startAgent>>;
 
 /** An agent that listens on loopback and keeps invitations as pairing would. */
-export async function startAgent(cluster: string, routes: readonly PeerRoute[] = []) {
-  const clock = systemClock();
+export async function startAgent(cluster: string, routes: readonly PeerRoute[] = [], clock: Clock = systemClock()) {
   const log = memoryLog();
   const invitations = new Map<string, InvitationRecord>();
   const revoked: string[] = [];
