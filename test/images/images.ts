@@ -14,6 +14,7 @@ import { withLock } from '../testbed/lock.ts';
 import { findPlaces } from '../testbed/places.ts';
 import { runCommand, runScript } from '../testbed/run-command.ts';
 import { type ImagePlan, writeImageArchive } from './archive.ts';
+import { findDistribution } from './distribution.ts';
 
 export const imageNames = ['pause', 'toolbox', 'mariadb', 'postgresql', 'redis'] as const;
 export type ImageName = (typeof imageNames)[number];
@@ -24,7 +25,6 @@ interface ImageRecipe {
   readonly image: Omit<ImagePlan, 'layer' | 'reference'>;
 }
 
-const debianSuite = 'bookworm';
 const buildLimitMs = 1_200_000;
 
 const recipes: Readonly<Record<ImageName, ImageRecipe>> = {
@@ -132,12 +132,13 @@ async function buildDebian({ folder, packages, entrypoint }: DebianImage): Promi
     `--customize-hook=chroot "$1" sh -c 'mv /${entrypoint} /entrypoint.sh; chmod 755 /entrypoint.sh; mkdir -p /data'`,
     '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*',
   ];
-  await runCommand('mmdebstrap', [...flags, debianSuite, join(folder, 'layer.tar')], { timeoutMs: buildLimitMs });
+  const { suite, sources } = await findDistribution();
+  await runCommand('mmdebstrap', [...flags, suite, join(folder, 'layer.tar'), ...sources], { timeoutMs: buildLimitMs });
 }
 
 async function contentKey(name: ImageName): Promise<string> {
   const recipe = JSON.stringify(recipes[name].image) + (name === 'toolbox' ? toolboxScript : '');
-  const hash = createHash('sha256').update(`${process.arch} ${debianSuite} ${recipe}`);
+  const hash = createHash('sha256').update(`${process.arch} ${(await findDistribution()).suite} ${recipe}`);
   const files = (await readdir(import.meta.dirname)).filter((file) => file === `${name}.sh`);
   for (const file of files) hash.update(await readFile(join(import.meta.dirname, file)));
   return hash.digest('hex').slice(0, 12);
