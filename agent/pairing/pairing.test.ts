@@ -157,4 +157,18 @@ describe('pairing', () => {
       'a new code',
     );
   });
+
+  it('says in status what it may not do, and goes on once it may', async () => {
+    let allowed: 'Allow' | 'Deny' = 'Deny';
+    await using a = await startCluster('a', ({ verb, resource, namespace }) =>
+      resource === 'secrets' && verb === 'create' && namespace === 'shop' ? allowed : 'Allow',
+    );
+    await a.create('to-b', { accept: { endpoints: ['127.0.0.1:1'] } }, 'shop');
+    const invited = () => a.read('to-b', 'shop').then((pair) => findCondition(pair.status?.conditions, 'Invited'));
+    const told = await until(invited, (condition) => condition?.reason === 'AgentForbidden', 'told');
+    assert.match(told?.message ?? '', /secrets/);
+    allowed = 'Allow';
+    await a.restart();
+    await until(invited, (condition) => condition?.status === 'True', 'invited');
+  });
 });

@@ -5,6 +5,7 @@
 import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { Clock } from '../../kube/clock.ts';
+import { isForbidden } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import type { EventRecorder } from '../../kube/runtime/events.ts';
@@ -48,7 +49,7 @@ export async function reconcilePair(
 
   const uid = alive.metadata.uid ?? '';
   known.see(key, uid);
-  const progress = await advance(alive, services, signal);
+  const progress = await advance(alive, services, signal).catch(whenForbidden);
   if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
   const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust) : undefined;
   if (config === undefined) await service.remove(uid);
@@ -103,6 +104,13 @@ function grantOf({ spec: { grant } }: ClusterPair): PeerGrant {
     clusterScopedKinds: grant?.clusterScopedKinds ?? [],
     serviceAccount: grant?.serviceAccount ?? 'stork-peer',
   };
+}
+
+/** Somebody can change what the agent may do, so it is told in status and tried again. */
+function whenForbidden(error: unknown): PairProgress {
+  if (!isForbidden(error)) throw error;
+  const message = `The agent may not do its part: ${error.message}. Make the pair with kubectl stork pair, which allows it.`;
+  return { at: 'Waiting', code: 'AgentForbidden', message, retrySeconds: 30 };
 }
 
 async function advance(pair: ClusterPair, services: ReconcilePairServices, signal: AbortSignal): Promise<PairProgress> {

@@ -5,7 +5,7 @@ import { type ClusterPair, type ClusterPairSpecInput, clusterPairs } from '../..
 import type { KubeClient } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { systemClock } from '../../kube/clock.ts';
-import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
+import { type Access, fakeApiServer } from '../../kube/fake/fake-api-server.ts';
 import { memoryLog } from '../../kube/log.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import type { EventFacts } from '../../kube/runtime/events.ts';
@@ -17,8 +17,8 @@ import { createPairing } from './pairing.ts';
 export const agentNamespace = 'stork-system';
 
 /** A cluster with an agent that pairs: API server in memory, sockets on loopback. */
-export async function startCluster(cluster: string) {
-  const server = fakeApiServer({ clock: systemClock() });
+export async function startCluster(cluster: string, authorize: (access: Access) => 'Allow' | 'Deny' = () => 'Allow') {
+  const server = fakeApiServer({ clock: systemClock(), authorize });
   server.serve(clusterPairs);
   return startClusterOn(cluster, server.client());
 }
