@@ -31,8 +31,9 @@ import { createPeerService } from './peer/peer-service.ts';
 import { streamRoute } from './peer/routes.ts';
 import { createRunRegistry, type RunRegistry } from './peer/run-registry.ts';
 import { createStreamRendezvous, type StreamRendezvous } from './peer/stream-rendezvous.ts';
-import { activateNamespace, deactivateNamespace } from './resources/activation.ts';
+import { activateNamespace } from './resources/activation.ts';
 import { applyObjects, identityOfServiceAccount } from './resources/apply/apply-objects.ts';
+import { stopOwners } from './resources/stop-owners.ts';
 import { createRuleRunner } from './rule/rule-runner.ts';
 
 export interface LeaderParts {
@@ -102,10 +103,7 @@ function runStreamRoute(rendezvous: StreamRendezvous): PeerRoute {
   });
 }
 
-function machineEnvironment(
-  parts: LeaderParts,
-  informers: MachineControllerOptions['informers'],
-) {
+function machineEnvironment(parts: LeaderParts, informers: MachineControllerOptions['informers']) {
   const { ambient, client, log, observe } = parts;
   const { clock, random, randomUuid } = ambient;
   const events = eventRecorder({ client, clock, log, component: 'stork-agent', newId: randomUuid });
@@ -177,8 +175,8 @@ function destinationResources({
       }
       return { messages, failures };
     },
-    async scaleDown(peerClient, namespace, _pods, signal) {
-      await deactivateNamespace({ client: peerClient }, namespace, signal);
+    async scaleDown(peerClient, namespace, names, signal) {
+      await stopOwners(peerClient, { namespace, names }, signal);
     },
   };
 }

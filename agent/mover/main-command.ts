@@ -20,6 +20,7 @@ import {
   renderMoverResult,
 } from './contract.ts';
 import type { DestinationSpec } from './destination-run.ts';
+import { type Measurement, measureVolumes } from './measure-volume.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
 import { digestVolume } from './scan-volume.ts';
@@ -116,7 +117,8 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
   const pool = createWorkerPool(moverWorkers);
   const shared = { run, volumes, pool, syscalls: openSyscalls(), clock, signal };
   const connect = (stop: AbortSignal) => client.openStream(role, stop);
-  const report = reporter(client, run, role);
+  const measured = measureVolumes(role === 'source' ? volumes : [], signal);
+  const report = reporter(client, { run, role, measured });
   try {
     const options =
       role === 'source'
@@ -148,7 +150,12 @@ interface Progress {
   readonly bytesSent: number;
 }
 
-function reporter(client: ReturnType<typeof createAgentClient>, run: string, role: MoverRole) {
+/** A source's total is the sum of its files' sizes, once that is known. */
+function reporter(
+  client: ReturnType<typeof createAgentClient>,
+  of: { readonly run: string; readonly role: MoverRole; readonly measured: Measurement },
+) {
+  const { run, role, measured } = of;
   return ({ phase, files, bytes, bytesTotal, bytesSent }: Progress) =>
     client.report({
       version: moverContractVersion,
@@ -156,7 +163,7 @@ function reporter(client: ReturnType<typeof createAgentClient>, run: string, rol
       role,
       phase,
       bytesDone: bytes,
-      bytesTotal: bytesTotal ?? 0,
+      bytesTotal: bytesTotal ?? (measured.complete ? Math.max(measured.bytes, bytes) : 0),
       bytesSent,
       filesDone: files,
       filesTotal: 0,

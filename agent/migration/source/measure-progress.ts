@@ -20,7 +20,7 @@ export function measureProgress(facts: ProgressFacts): Progress {
   const bytesSent = sum(finished.map((volume) => volume.bytesSent)) + sum(reports.map((report) => report.bytesSent));
   const bytesPerSecond = sum(facts.watches.map(({ bytesPerSecond: rate }) => rate));
   const left = Math.max(0, bytesTotal - bytesDone);
-  const etaSeconds = bytesPerSecond > 0 ? Math.ceil(left / bytesPerSecond) : undefined;
+  const etaSeconds = bytesPerSecond > 0 && bytesTotal > 0 ? Math.ceil(left / bytesPerSecond) : undefined;
   return {
     bytesDone: Math.max(bytesDone, 0),
     bytesTotal: Math.max(bytesTotal, facts.before?.bytesTotal ?? 0),

@@ -63,6 +63,6 @@ export const sourceLimits = {
   /** Seconds between looks at what no watch tells. */
   pollSeconds: 2,
   /** While an application is held: seconds between looks at the snapshots. */
-  heldPollSeconds: 0.25,
+  heldPollSeconds: 0.1,
   cleanUpSeconds: 600,
 } as const;

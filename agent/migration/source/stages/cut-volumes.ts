@@ -91,20 +91,21 @@ async function letGo(services: SourceServices, context: StageContext<Migration>)
       rulePatch(migration, { pre: proven }),
     );
   }
-  const released = await context.effect('release hold', () => services.rules.release(run, signal));
-  if (mayHold(released))
-    return wait(1, 'Releasing', 'letting the application go', rulePatch(migration, { pre: released }));
-  const held = summarizeHold(released);
-  const now = rfc3339(services.clock.now());
+  if (mayHold(run)) {
+    const released = await context.effect('release hold', () => services.rules.release(run, signal));
+    const again = mayHold(released) ? 1 : 0;
+    return wait(again, 'Releasing', 'letting the application go', rulePatch(migration, { pre: released }));
+  }
+  // The released record is persisted by now: what it was read from may go.
+  await context.effect('clear rule files', () => services.rules.clear(run, signal));
+  const held = summarizeHold(run);
   const patch = rulePatch(migration, {
-    pre: released,
-    releasedTimestamp: now,
+    releasedTimestamp: rfc3339(services.clock.now()),
     ...(held === undefined ? {} : { blockedMilliseconds: Math.round(held.heldMs) }),
   });
-  const consistency = decideConsistency(released);
+  const consistency = decideConsistency(run);
   if (consistency.consistent === 'No' && consistency.onError === 'Fail')
     return fail(consistency.code, consistency.message, patch);
-  await context.effect('clear rule files', () => services.rules.clear(released, signal));
   return wait(0, 'Released', held?.text ?? 'the application was let go', patch);
 }
 

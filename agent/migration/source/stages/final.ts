@@ -2,14 +2,16 @@
  * Stage Final: removes everything temporary on both sides, and only then says how the migration ended. Runs also when a
  * stage failed, and while a Migration is being deleted.
  */
-import type { Migration, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
-import { renderError, StorkError } from '../../../../kube/errors.ts';
+import type { Migration, MigrationStatus, MigrationVolume } from '../../../../crds/v1alpha1/index.ts';
+import type { AnyResource, ObjectKey } from '../../../../kube/client/client.ts';
+import { core } from '../../../../kube/client/core.ts';
+import { isNotFound, renderError, StorkError } from '../../../../kube/errors.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { finish, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import { mayHold } from '../../../rule/decide-rule.ts';
 import { paths, removeAnswerSchema } from '../../messages.ts';
-import { readableClaimName } from '../../names.ts';
+import { readableClaimName, snapshotKey } from '../../names.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { driverOf, snapshotRequest } from './cut-volumes.ts';
@@ -71,7 +73,11 @@ async function removeHere(services: SourceServices, context: StageContext<Migrat
   for (const volume of migration.status?.volumes ?? []) {
     if ((volume.snapshot ?? '') === '' && volume.cutTimestamp !== undefined) continue;
     const driver = await driverOf(services, volume, signal).catch(onlyGone);
-    if (driver?.snapshots === undefined) continue;
+    if (driver === undefined) {
+      left.push(...(await removeOrphans(services, volume, { migration, signal })));
+      continue;
+    }
+    if (driver.snapshots === undefined) continue;
     const { snapshots } = driver;
     const request = snapshotRequest(migration, volume);
     const name = readableClaimName(
@@ -92,7 +98,34 @@ async function removeHere(services: SourceServices, context: StageContext<Migrat
   return left;
 }
 
-/** A volume that was deleted meanwhile takes its snapshots' owner away; nothing of ours can be asked of it. */
+/** The volume is gone, and with it the way to its driver: what we made for it is removed by its names. */
+async function removeOrphans(
+  services: SourceServices,
+  volume: MigrationVolume,
+  of: { readonly migration: Migration; readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const { migration, signal } = of;
+  const uid = migration.metadata.uid ?? '';
+  const [namespace = '', claim = ''] = [volume.namespace, volume.persistentVolumeClaim];
+  const readable = { namespace: services.agentNamespace, name: readableClaimName(uid, namespace, claim) };
+  const left: string[] = [];
+  const remove = async (resource: AnyResource, key: ObjectKey): Promise<void> => {
+    const lingering = await services.client.delete(resource, key, { signal }).catch(onlyMissing);
+    if (lingering !== undefined) left.push(`${resource.plural} ${key.namespace}/${key.name}`);
+  };
+  await remove(core.persistentVolumeClaims, readable);
+  await remove(core.volumeSnapshots, readable);
+  await remove(core.volumeSnapshots, { namespace, name: snapshotKey(uid, namespace, claim) });
+  return left;
+}
+
+/** A cluster without external-snapshotter has no such kind, and nothing of it to remove. */
+function onlyMissing(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}
+
+/** A volume that was deleted meanwhile can't be asked which driver it had. */
 function onlyGone(error: unknown): undefined {
   if (error instanceof StorkError && (error.code === 'NotFound' || error.code === 'NoDriver')) return undefined;
   throw error;

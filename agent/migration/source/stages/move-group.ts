@@ -3,10 +3,11 @@
  * proof that both hold the same. Every step is an `ensure`; what it returns is the volumes' new status.
  */
 import type { Migration, MigrationVolume } from '../../../../crds/v1alpha1/index.ts';
-import type { Driver } from '../../../../drivers/driver.ts';
+import type { Driver, SnapshotState } from '../../../../drivers/driver.ts';
 import { core } from '../../../../kube/client/core.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import type { MoverReport } from '../../../mover/contract.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { type Placement, paths, type ReceiveAnswer, type ReceiveRequest, receiveAnswerSchema } from '../../messages.ts';
 import { readableClaimName, runId } from '../../names.ts';
@@ -52,12 +53,12 @@ export async function moveGroup(
   const destination = await context.effect(`receive ${group.id}`, () =>
     receive(services, migration, { peer, group }, signal),
   );
-  services.runs.open(group.run, peer);
+  const { report } = services.runs.open(group.run, peer);
   const mover = await services.moverJobs.look({ ...place, run: group.run, role: 'source' }, signal);
   const step = decideGroup({ readable: readability(sources), mover, destination });
   switch (step.do) {
     case 'wait':
-      return { state: 'Working', message: step.message };
+      return { state: 'Working', message: describeWork(group, step.message, report) };
     case 'fail':
       return { state: 'Failed', code: step.code, message: step.message };
     case 'startMover': {
@@ -71,6 +72,20 @@ export async function moveGroup(
       return { state: 'Complete', volumes: group.volumes.map((volume) => completed(volume, step, mover)) };
     default:
       return step satisfies never;
+  }
+}
+
+/** What happens now, in words: the mover's own once it speaks. Without figures, which change too often for a status reason. */
+function describeWork(group: Group, message: string, report: MoverReport | undefined): string {
+  switch (report?.phase) {
+    case undefined:
+    case 'Connecting':
+      return message;
+    case 'Verifying':
+    case 'Finished':
+      return `${group.id} was sent; the destination verifies what arrived`;
+    default:
+      return `copying ${group.id}`;
   }
 }
 
@@ -103,20 +118,28 @@ async function readSources(
       namespace: services.agentNamespace,
       name: readableClaimName(migration.metadata.uid ?? '', own.namespace, own.name),
     };
-    const state = await snapshots.ensure(request, signal);
-    if (state.phase === 'Ready')
+    // Only observed: asking again for a snapshot that somebody deleted would cut a new one at a later point.
+    const state = await snapshots.observe(request, signal);
+    if (state?.phase === 'Ready')
       await context.effect(`read claim ${nameOf(volume)}`, () => snapshots.ensureReadable(request, into, signal));
-    const failed =
-      state.phase === 'Failed' ? { failed: `The snapshot of ${nameOf(volume)} failed: ${state.reason}` } : undefined;
+    const failed = whyUnreadable(volume, state);
     sources.push({
       volume,
       driver,
       claim: into,
       live: 'No',
-      readable: failed ?? (state.phase === 'Ready' ? 'Yes' : 'No'),
+      readable: failed ?? (state?.phase === 'Ready' ? 'Yes' : 'No'),
     });
   }
   return sources;
+}
+
+function whyUnreadable(
+  volume: MigrationVolume,
+  state: SnapshotState | undefined,
+): { readonly failed: string } | undefined {
+  if (state === undefined) return { failed: `The snapshot of ${nameOf(volume)} was deleted while it was needed` };
+  return state.phase === 'Failed' ? { failed: `The snapshot of ${nameOf(volume)} failed: ${state.reason}` } : undefined;
 }
 
 function readability(sources: readonly Source[]): GroupFacts['readable'] {

@@ -2,7 +2,7 @@
 import { type Migration, type MigrationStatus, rules } from '../../../../crds/v1alpha1/index.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
-import { decideRule, decideRuleRetry } from '../../../rule/decide-rule.ts';
+import { decideRule, decideRuleRetry, mayHold } from '../../../rule/decide-rule.ts';
 import { type RuleRun, ruleLimits } from '../../../rule/rule-run.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import type { SourceServices } from '../source-services.ts';
@@ -36,6 +36,8 @@ export async function runPreExecRule(services: SourceServices, context: StageCon
     }
     case 'Failed': {
       const released = await context.effect('release failed pre rule', () => services.rules.release(run, signal));
+      if (mayHold(released))
+        return wait(1, 'Releasing', 'undoing the failed rule', rulePatch(migration, { pre: released }));
       const retry = decideRuleRetry(released, ruleLimits);
       if (retry.do === 'fail') return fail('PreExecRuleFailed', retry.message, rulePatch(migration, { pre: released }));
       return await start(retry.attempt, retry.afterSeconds, verdict.message);

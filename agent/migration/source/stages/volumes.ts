@@ -38,12 +38,13 @@ export async function runVolumes(services: SourceServices, context: StageContext
     migration.status?.volumes ?? [],
     underWay.flatMap(({ volumes: before }, index) => after(before, results[index])),
   );
-  const watches = underWay.map(({ run }) => services.runs.open(run, peer));
+  const working = underWay.filter((_, index) => results[index]?.state === 'Working');
+  const watches = working.map(({ run }) => services.runs.open(run, peer));
   const progress = measureProgress({ volumes, watches, before: migration.status?.progress });
   const patch = { volumes, progress, ...summarize({ volumes, resources: migration.status?.resources ?? [] }) };
   if (failed?.state === 'Failed') return fail(failed.code, failed.message, patch);
-  const message =
-    results.map((result) => (result.state === 'Working' ? result.message : '')).find(Boolean) ?? 'copying volumes';
+  const messages = results.map((result) => (result.state === 'Working' ? result.message : ''));
+  const message = messages.find(Boolean) ?? 'volumes have arrived';
   const allDone = results.every(({ state }) => state === 'Complete');
   return wait(allDone ? 0 : sourceLimits.pollSeconds, 'CopyingVolumes', message, patch);
 }
