@@ -12,9 +12,11 @@ import { ensureImage } from '../images/images.ts';
 import { bringDown, bringUp, findLeftovers, loadImage, observeState } from '../testbed/bed.ts';
 import { ensureBinaries } from '../testbed/binaries.ts';
 import { listDaemons } from '../testbed/daemons.ts';
+import { countLinkBytes, cutLink } from '../testbed/link.ts';
 import { isAlive } from '../testbed/lock.ts';
-import { findPlaces, kubeconfigPlace } from '../testbed/places.ts';
-import { runCommand, runScript } from '../testbed/run-command.ts';
+import { findPlaces, kubeconfigPlace, thisBed } from '../testbed/places.ts';
+import type { ClusterName } from '../testbed/plan.ts';
+import { runCommand } from '../testbed/run-command.ts';
 
 const upLimitMs = 90_000;
 const minutes = 60_000;
@@ -52,6 +54,25 @@ describe('the test bed', { timeout: 15 * minutes }, () => {
     await bringUp({ report: (line) => lines.push(line) });
     assert.ok(Date.now() - startedAt < 5000);
     assert.deepEqual(lines, ['the test bed is up already']);
+  });
+
+  it('resolves names, and lets only the pair link pass between the clusters', async () => {
+    await loadImage(await ensureImage('toolbox'));
+    for (const cluster of ['a', 'b'] as const) await applyAndWait(cluster, 'web.yaml', 'web');
+    const { a, b } = thisBed();
+    const [ownNode, otherNode] = [a.nodes[1]?.address, b.nodes[1]?.address];
+    assert.equal(await inPod('a', 'web', 'wget -q -O - http://web.default.svc.cluster.local/'), 'web\n');
+    const before = await countLinkBytes();
+    assert.equal(await inPod('a', 'web', `wget -q -O - http://${otherNode}:30443/`), 'web\n');
+    assert.ok((await countLinkBytes()).aToB > before.aToB);
+    assert.equal(await isReachable(a.hostAddress, a.apiServerPort), true);
+    assert.equal(await isReachable(ownNode, 10250), true);
+    assert.equal(await isReachable(otherNode, 10250), false);
+    assert.equal(await isReachable(b.hostAddress, b.apiServerPort), false);
+    const otherPod = await kubectl('b', ['get', 'pod', 'web', '--output=jsonpath={.status.podIP}']);
+    assert.equal(await isReachable(otherPod, 8080), false);
+    await using _cut = await cutLink();
+    assert.equal(await isReachable(otherNode, 30443), false);
   });
 
   it('starts anew after a SIGKILL of everything, with pods running', async () => {
@@ -106,19 +127,36 @@ while [ ! -S "$1/csi.sock" ]; do sleep 0.1; done
 `;
 
 async function runPodWithEveryVolume(): Promise<void> {
-  const manifest = join(import.meta.dirname, '../testbed/testdata/every-volume.yaml');
   for (const cluster of ['a', 'b'] as const) {
-    const kubectl = `"$1" --kubeconfig="$2"`;
-    const kubeconfig = kubeconfigPlace(findPlaces(), cluster);
-    const binary = (await ensureBinaries(['kubectl'])).path('kubectl');
-    await runScript(
-      `${kubectl} wait --for=create serviceaccount/default --timeout=30s
-       ${kubectl} apply -f "$3"
-       ${kubectl} wait --for=condition=Ready pod/p --timeout=90s
-       ${kubectl} exec p -- sh -c 'echo kept > /d/file && sync && head -c 4096 /dev/urandom > /dev/blk'`,
-      [binary, kubeconfig, manifest],
-    );
+    await applyAndWait(cluster, 'every-volume.yaml', 'p');
+    await inPod(cluster, 'p', 'echo kept > /d/file && sync && head -c 4096 /dev/urandom > /dev/blk');
   }
+}
+
+/** From a pod of cluster a. */
+async function isReachable(address: string | undefined, port: number): Promise<boolean> {
+  const answer = await inPod(
+    'a',
+    'web',
+    `nc -w 2 ${address} ${port} </dev/null >/dev/null 2>&1 && echo yes || echo no`,
+  );
+  return answer.trim() === 'yes';
+}
+
+async function applyAndWait(cluster: ClusterName, file: string, pod: string): Promise<void> {
+  const manifest = join(import.meta.dirname, '../testbed/testdata', file);
+  await kubectl(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=30s']);
+  await kubectl(cluster, ['apply', '-f', manifest]);
+  await kubectl(cluster, ['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=90s']);
+}
+
+function inPod(cluster: ClusterName, pod: string, script: string): Promise<string> {
+  return kubectl(cluster, ['exec', pod, '--', 'sh', '-c', script]);
+}
+
+async function kubectl(cluster: ClusterName, args: readonly string[]): Promise<string> {
+  const binaries = await ensureBinaries(['kubectl']);
+  return runCommand(binaries.path('kubectl'), [`--kubeconfig=${kubeconfigPlace(findPlaces(), cluster)}`, ...args]);
 }
 
 async function killEverything(): Promise<void> {
