@@ -58,6 +58,21 @@ describe('pairing', () => {
     );
   });
 
+  it('refuses a used code for a second pair of the same cluster, naming the first', async () => {
+    await using a = await startCluster('a');
+    await using b = await startCluster('b');
+    const code = await a.accept('to-b');
+    await b.join('to-a', code);
+    await b.until('to-a', (pair) => pair.status?.peer !== undefined, 'joined');
+    await b.join('again', code);
+    const refused = await b.until(
+      'again',
+      (pair) => findCondition(pair.status?.conditions, 'Joined')?.reason === 'CodeUsed',
+      'refused',
+    );
+    assert.match(findCondition(refused.status?.conditions, 'Joined')?.message ?? '', /ClusterPair stork-system\/to-a /);
+  });
+
   it('puts no code, key or proof into any object but Secrets, nor into the log', async () => {
     await using a = await startCluster('a');
     await using b = await startCluster('b');

@@ -12,6 +12,7 @@ import { findCondition } from '../../kube/runtime/conditions.ts';
 import { fingerprintOf, type Invitation, parseCode } from '../peer/invitation.ts';
 import type { PeerService } from '../peer/peer-service.ts';
 import { findSecret } from '../peer/secret-store.ts';
+import type { KnownPairs } from './known-pairs.ts';
 import { failed, type PairProgress } from './pair-progress.ts';
 import type { TrustStore } from './trust.ts';
 
@@ -19,6 +20,7 @@ export interface JoinServices {
   readonly client: KubeClient;
   readonly trusts: TrustStore;
   readonly service: Pick<PeerService, 'join' | 'identity'>;
+  readonly known: Pick<KnownPairs, 'keyOf' | 'uidOf'>;
   /** Codes refused for good, by the ClusterPair's uid; lives as long as the agent. */
   readonly refusedCodes: Map<string, RefusedCode>;
 }
@@ -84,6 +86,8 @@ async function join(
 ): Promise<PairProgress> {
   const { trusts, service } = services;
   const { uid = '' } = pair.metadata;
+  // A code of our own is refused by `join`, with a better reason.
+  if (invitation.pin !== service.identity.pin) refuseUsedHere(invitation.pairId, uid, services);
   const { acceptor, endpoint } = await service.join(invitation, signal);
   const others = invitation.endpoints.filter((other) => other !== endpoint);
   const { pairId, pin: peerPin } = invitation;
@@ -97,6 +101,17 @@ async function join(
     const message = `Another replica joined ${fingerprintOf(peerPin)} at the same time.`;
     return { at: 'Waiting', code: 'JoinContended', message, retrySeconds: 1 };
   }
+}
+
+/** The acceptor lets one key use a code again, for the answer may have been lost; that is no second pair. */
+function refuseUsedHere(pairId: string, uid: string, { known }: JoinServices): void {
+  const owner = known.uidOf(pairId);
+  if (owner === undefined || owner === uid) return;
+  throw new StorkError({
+    code: 'CodeUsed',
+    message: `The code was used already, for ClusterPair ${known.keyOf(owner) ?? owner} of this cluster`,
+    hint: 'A code joins once: run `kubectl stork pair accept` on the other cluster for another one.',
+  });
 }
 
 /** The admin made this Secret for us to use once, so we delete it although we didn't make it. */

@@ -38,15 +38,25 @@ export function startDialLoop(options: {
     if (signal.aborted) poke();
   };
   const run = async () => {
-    for (let failures = 0; !signal.aborted; ) {
+    let failures = 0;
+    let connectedMs: number | undefined;
+    while (!signal.aborted) {
       const addresses = endpoints();
       const endpoint = addresses[failures % addresses.length];
       if (endpoint === undefined) {
         await rest(undefined);
         continue;
       }
+      if (connectedMs !== undefined) {
+        failures = clock.monotonicMs() - connectedMs < steadyMs ? failures + 1 : 0;
+        connectedMs = undefined;
+        // A link that keeps breaking right after it stood must not become a busy loop on both sides.
+        if (failures > 0) await clock.sleep(backoffMs(connectionBackoff, failures, random), signal).catch(() => {});
+        continue;
+      }
       const outcome = await dial(endpoint);
-      failures = outcome.do === 'connected' ? 0 : failures + 1;
+      if (outcome.do === 'connected') connectedMs = clock.monotonicMs();
+      else failures++;
       if (outcome.do === 'retry' && !signal.aborted) {
         await rest(retryDelayMs({ refusal: outcome.refusal, failures, random }));
       }
@@ -55,6 +65,8 @@ export function startDialLoop(options: {
   return { poke, done: run() };
 }
 
+/** A connection that lived this long was a good one. */
+const steadyMs = 10_000;
 /** After a refusal that needs somebody to act here or there. */
 const refusedRetryMs = 30_000;
 /** After one that passes when the other admin confirms. */
