@@ -24,6 +24,9 @@ export interface Hello {
   readonly ready: boolean;
   readonly received: number;
   readonly settled: number;
+  /** Of all volumes together, as the sender measured them before it began; 0 from a receiver. */
+  readonly totalBytes: number;
+  readonly totalFiles: number;
 }
 
 export interface VolumeStart {
@@ -130,6 +133,8 @@ function helloOf(fields: Fields): Hello {
     ready: fields.ready === true,
     received: count(fields.received),
     settled: count(fields.settled),
+    totalBytes: count(fields.totalBytes),
+    totalFiles: count(fields.totalFiles),
   };
 }
 

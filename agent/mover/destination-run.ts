@@ -10,7 +10,7 @@ import type { VolumeEnd, VolumeStart } from './control-message.ts';
 import { converseAsDestination } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
 import { beginIncoming, endIncoming } from './incoming-marker.ts';
-import type { WorkerPool } from './job.ts';
+import type { VolumeSize, WorkerPool } from './job.ts';
 import { fail } from './mover-error.ts';
 import { buildOwnIndex, type OwnIndex } from './own-index.ts';
 import { createPulse, type Pulse } from './pulse.ts';
@@ -51,6 +51,7 @@ export interface DestinationOptions {
 export interface DestinationProgress {
   readonly phase: MoverPhase;
   readonly files: number;
+  readonly filesTotal: number;
   readonly bytes: number;
   readonly bytesTotal: number;
   readonly bytesSent: number;
@@ -73,6 +74,8 @@ export interface DestinationRun {
   readonly at: number;
   readonly current: CurrentVolume | undefined;
   peer: string | null;
+  /** Of all volumes, as the sender measured them. */
+  total: VolumeSize;
   /** Scans our volume; resolves with the path after which contents may be pushed. */
   beginVolume(start: VolumeStart): Promise<string | null>;
   endVolume(end: VolumeEnd): Promise<void>;
@@ -90,7 +93,10 @@ export interface DestinationRun {
 export async function runDestination(options: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
   const { clock, connect, signal } = options;
   const before = readRunState(options.staging.directory, options.run);
-  if (before?.stage === 'Done') return before.results;
+  if (before?.stage === 'Done') {
+    unmark(options);
+    return before.results;
+  }
   if (before !== undefined) return await applyAndVerify(options, before);
   const { run, progress, state, close } = createRun(options);
   try {
@@ -138,6 +144,7 @@ function createRun(options: DestinationOptions) {
     options,
     changed,
     peer: null,
+    total: { files: 0, bytes: 0 },
     get at() {
       return at;
     },
@@ -187,9 +194,10 @@ function createRun(options: DestinationOptions) {
     report(phase) {
       options.onProgress?.({
         phase,
-        files: finished.reduce((sum, { tree }) => sum + tree.files, current?.volume.settled ?? 0),
+        files: finished.reduce((sum, { tree }) => sum + tree.files, current?.volume.counts.files ?? 0),
+        filesTotal: run.total.files,
         bytes: finished.reduce((sum, { tree }) => sum + tree.bytes, current?.volume.counts.bytes ?? 0),
-        bytesTotal: 0,
+        bytesTotal: run.total.bytes,
         bytesSent: receivedBefore + received,
       });
     },
@@ -209,8 +217,14 @@ function expectOwn(spec: DestinationSpec, own: OwnIndex, { existing }: Destinati
 
 async function concludeFresh(options: DestinationOptions, volumes: readonly StagedVolume[]): Promise<RunState> {
   const results = await verifyAll(options, volumes);
-  for (const spec of options.volumes) endIncoming(spec, options.syscalls);
-  return writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
+  const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
+  unmark(options);
+  return state;
+}
+
+/** After `Done` is written: a volume without a marker and without that state would be taken for somebody's data. */
+function unmark({ mode, volumes, syscalls }: DestinationOptions): void {
+  if (mode === 'fresh') for (const spec of volumes) endIncoming(spec, syscalls);
 }
 
 function concludeStaged(
@@ -238,7 +252,8 @@ async function applyAndVerify(
   const { run, staging, pool, signal, onProgress } = options;
   const bytesSent = before.volumes.reduce((sum, volume) => sum + volume.bytesSent, 0);
   const bytesTotal = before.volumes.reduce((sum, { tree }) => sum + tree.bytes, 0);
-  const report = (phase: MoverPhase, bytes = 0) => onProgress?.({ phase, files: 0, bytes, bytesTotal, bytesSent });
+  const filesTotal = before.volumes.reduce((sum, { tree }) => sum + tree.files, 0);
+  const report = (phase: MoverPhase) => onProgress?.({ phase, files: 0, filesTotal, bytes: 0, bytesTotal, bytesSent });
   if (before.stage === 'Staged') {
     report('Staged');
     const answer = await options.awaitGate(signal);

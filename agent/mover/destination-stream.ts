@@ -24,6 +24,7 @@ export async function converseAsDestination(run: DestinationRun, link: FrameLink
     fail('VolumesDiffer', `The source sends volumes ${hello.volumes.join(', ')}, expected are ${names.join(', ')}`);
   }
   run.peer = hello.instance;
+  run.total = { bytes: hello.totalBytes, files: hello.totalFiles };
   run.current?.volume.askAgain();
   const stream: Stream = { link, run, said: { volume: -1, settled: 0 } };
   await runTogether(signal, [() => listen(stream), repeat(stream, askNext), repeat(stream, saySettled)]);
@@ -43,6 +44,8 @@ function helloOf({ options, peer, at, current }: DestinationRun): Hello {
     ready: current !== undefined,
     received: current?.volume.received ?? 0,
     settled: current?.volume.settled ?? 0,
+    totalBytes: 0,
+    totalFiles: 0,
   };
 }
 

@@ -47,7 +47,8 @@ export interface DestinationVolume {
 }
 
 export interface DestinationCounts {
-  /** Of contents settled, and read for comparing or copying within the volume. */
+  /** Settled; `bytesRead`: for comparing and copying within the volume. */
+  readonly files: number;
   readonly bytes: number;
   readonly bytesRead: number;
   /** Blocks that the sender sent. */
@@ -68,7 +69,7 @@ const packsPerWorker = 1;
 
 export function destinationVolume(options: DestinationVolumeOptions): DestinationVolume {
   const { own, sink, pool, changed } = options;
-  const counts = { bytes: 0, blocks: 0, bytesRead: 0 };
+  const counts = { files: 0, bytes: 0, blocks: 0, bytesRead: 0 };
   const background = createBackground(pool.workers * tasksPerWorker, changed);
   const content = createBackground(pool.workers * packsPerWorker + 1, changed);
   const settler = createSettler(sink);
@@ -79,6 +80,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
   const ledger = itemLedger(async (item) => {
     await settler.settle(item);
     if (item.is === 'segment') counts.bytes += lengthOf(item);
+    else counts.files++;
   });
   const settleReady = () => background.inOrder(ledger.settleReady);
   const wants: Want[] = [];

@@ -6,7 +6,7 @@
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
 import type { ByteString, Xattr } from './syscalls.ts';
-import type { FoundEntry } from './walk.ts';
+import type { FoundEntry, VolumeKind } from './walk.ts';
 
 /** What became of each 16 KiB block of a segment: as the receiver has it, all zero, or in the payload. */
 export const blockStates = { same: 0, zero: 1, sent: 2 } as const;
@@ -103,7 +103,14 @@ export interface SettleJob {
   readonly actions: readonly SettleAction[];
 }
 
-export type Job = ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
+/** Walks a whole volume for its size: what progress is measured against. */
+export interface MeasureJob {
+  readonly do: 'measure';
+  readonly root: ByteString;
+  readonly kind: VolumeKind;
+}
+
+export type Job = MeasureJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
 
 export interface ScanAnswer {
   /** By index of unit: only where there is something. */
@@ -136,7 +143,13 @@ export interface SettleAnswer {
   readonly degraded: Counts;
 }
 
+export interface VolumeSize {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 export interface Answers {
+  readonly measure: VolumeSize;
   readonly scan: ScanAnswer;
   readonly pack: PackAnswer;
   readonly blocks: BlocksAnswer;

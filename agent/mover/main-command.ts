@@ -19,8 +19,7 @@ import {
   moverTokenFile,
   renderMoverResult,
 } from './contract.ts';
-import type { DestinationSpec } from './destination-run.ts';
-import { type Measurement, measureVolumes } from './measure-volume.ts';
+import type { DestinationProgress, DestinationSpec } from './destination-run.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
 import { digestVolume } from './scan-volume.ts';
@@ -117,8 +116,7 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
   const pool = createWorkerPool(moverWorkers);
   const shared = { run, volumes, pool, syscalls: openSyscalls(), clock, signal };
   const connect = (stop: AbortSignal) => client.openStream(role, stop);
-  const measured = measureVolumes(role === 'source' ? volumes : [], signal);
-  const report = reporter(client, { run, role, measured });
+  const report = reporter(client, run, role);
   try {
     const options =
       role === 'source'
@@ -142,31 +140,19 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
   }
 }
 
-interface Progress {
-  readonly phase: Parameters<ReturnType<typeof createAgentClient>['report']>[0]['phase'];
-  readonly files: number;
-  readonly bytes: number;
-  readonly bytesTotal?: number;
-  readonly bytesSent: number;
-}
-
-/** A source's total is the sum of its files' sizes, once that is known. */
-function reporter(
-  client: ReturnType<typeof createAgentClient>,
-  of: { readonly run: string; readonly role: MoverRole; readonly measured: Measurement },
-) {
-  const { run, role, measured } = of;
-  return ({ phase, files, bytes, bytesTotal, bytesSent }: Progress) =>
+function reporter(client: ReturnType<typeof createAgentClient>, run: string, role: MoverRole) {
+  return ({ phase, files, filesTotal, bytes, bytesTotal, bytesSent }: DestinationProgress) =>
     client.report({
       version: moverContractVersion,
       run,
       role,
       phase,
       bytesDone: bytes,
-      bytesTotal: bytesTotal ?? (measured.complete ? Math.max(measured.bytes, bytes) : 0),
+      // What grows under the copy may pass what was measured before it.
+      bytesTotal: bytesTotal === 0 ? 0 : Math.max(bytesTotal, bytes),
       bytesSent,
       filesDone: files,
-      filesTotal: 0,
+      filesTotal,
     });
 }
 

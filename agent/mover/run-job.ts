@@ -1,7 +1,7 @@
 /** Carries out one job; runs in a worker thread. Synchronous on purpose: node's async fs costs seven times the CPU on many files. */
 import { readlinkSync } from 'node:fs';
 import type { Counts } from './contract.ts';
-import type { Answers, Job, PackJob, ScanAnswer, ScanJob } from './job.ts';
+import type { Answers, Job, MeasureJob, PackJob, ScanAnswer, ScanJob, VolumeSize } from './job.ts';
 import { hashBytes, hashSegment } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
@@ -9,6 +9,7 @@ import { putPack } from './put-pack.ts';
 import { type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
+import { walkDevice, walkTree } from './walk.ts';
 
 export interface JobRunner {
   run(job: Job): Answers[keyof Answers];
@@ -24,6 +25,8 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
   return {
     run(job) {
       switch (job.do) {
+        case 'measure':
+          return measure(job, syscalls);
         case 'scan':
           return release(scan(job, reader, syscalls, scratch));
         case 'pack':
@@ -77,6 +80,17 @@ function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: 
     warnings: warnings.counts,
     bytesRead,
   };
+}
+
+function measure({ root, kind }: MeasureJob, syscalls: Syscalls): VolumeSize {
+  if (kind === 'block') return { files: 1, bytes: walkDevice(root, syscalls, undefined).entry.size };
+  let files = 0;
+  let bytes = 0;
+  for (const { entry } of walkTree(root, { vanished: 0 })) {
+    files++;
+    bytes += entry.size;
+  }
+  return { files, bytes };
 }
 
 function detailOf(

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../kube/clock.ts';
 import type { MoverVolumeResult } from './contract.ts';
-import type { WorkerPool } from './job.ts';
+import type { VolumeSize, WorkerPool } from './job.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import { type Connect, keepConversing } from './session.ts';
 import { converseAsSource } from './source-stream.ts';
@@ -27,7 +27,9 @@ export interface SourceOptions {
 export interface SourceProgress {
   readonly phase: 'Copying' | 'Verifying' | 'Finished';
   readonly files: number;
+  readonly filesTotal: number;
   readonly bytes: number;
+  readonly bytesTotal: number;
   readonly bytesSent: number;
 }
 
@@ -38,6 +40,7 @@ export interface SourceRun {
   /** Index of the current volume; the number of volumes when all are done. */
   readonly at: number;
   readonly volume: SourceVolume | undefined;
+  readonly total: VolumeSize;
   /** The receiver's engine that our progress belongs to. */
   peer: string | null;
   readonly isScanning: boolean;
@@ -57,7 +60,12 @@ export async function runSource(options: SourceOptions): Promise<readonly MoverV
   const { clock, connect, signal } = options;
   const stop = new AbortController();
   const results: MoverVolumeResult[] = [];
-  const { run, progress, scanEnded } = createRun(options, results, AbortSignal.any([signal, stop.signal]));
+  const total = await measureAll(options);
+  const { run, progress, scanEnded } = createRun(
+    { ...options, total },
+    results,
+    AbortSignal.any([signal, stop.signal]),
+  );
   try {
     const converse = converseAsSource.bind(undefined, run);
     await keepConversing({ connect, clock, signal, converse, progress });
@@ -68,7 +76,21 @@ export async function runSource(options: SourceOptions): Promise<readonly MoverV
   }
 }
 
-function createRun(options: SourceOptions, results: MoverVolumeResult[], signal: AbortSignal) {
+async function measureAll({ volumes, pool, signal }: SourceOptions): Promise<VolumeSize> {
+  let [files, bytes] = [0, 0];
+  for (const { path, kind } of volumes) {
+    const size = await pool.run({ do: 'measure', root: path, kind }, signal);
+    files += size.files;
+    bytes += size.bytes;
+  }
+  return { files, bytes };
+}
+
+function createRun(
+  options: SourceOptions & { readonly total: VolumeSize },
+  results: MoverVolumeResult[],
+  signal: AbortSignal,
+) {
   const changed = createPulse();
   let at = 0;
   let volume = volumeAt(0);
@@ -85,6 +107,7 @@ function createRun(options: SourceOptions, results: MoverVolumeResult[], signal:
   const run: SourceRun = {
     options,
     changed,
+    total: options.total,
     peer: null,
     get at() {
       return at;
@@ -127,6 +150,8 @@ function createRun(options: SourceOptions, results: MoverVolumeResult[], signal:
     report(phase) {
       options.onProgress?.({
         phase,
+        filesTotal: options.total.files,
+        bytesTotal: options.total.bytes,
         files: results.reduce((sum, { files }) => sum + files, volume?.counts.files ?? 0),
         bytes: results.reduce((sum, { bytes }) => sum + bytes, volume?.counts.bytesScanned ?? 0),
         bytesSent: sentBefore + sent,

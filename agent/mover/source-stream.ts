@@ -66,7 +66,7 @@ export async function converseAsSource(run: SourceRun, link: FrameLink, signal: 
   run.report('Finished');
 }
 
-function helloOf({ options, peer, at }: SourceRun): Hello {
+function helloOf({ options, peer, at, total }: SourceRun): Hello {
   return {
     type: 'hello',
     protocol: protocolVersion,
@@ -80,6 +80,8 @@ function helloOf({ options, peer, at }: SourceRun): Hello {
     ready: false,
     received: 0,
     settled: 0,
+    totalBytes: total.bytes,
+    totalFiles: total.files,
   };
 }
 

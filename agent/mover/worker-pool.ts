@@ -38,7 +38,7 @@ export function createWorkerPool(workers: number): WorkerPool {
 
 function thread(waiting: Waiting[]) {
   const worker = startWorker('mover/worker', {
-    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
   });
   let current: Waiting | undefined;
   const next = () => {

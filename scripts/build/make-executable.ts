@@ -11,7 +11,8 @@ import { builderOf, type ExecutableTarget } from './targets.ts';
 
 /** Flags the program always runs with. NODE_OPTIONS is ignored: a user's shell must not change what we are. */
 const programFlags: Readonly<Record<Bundle['program'], readonly string[]>> = {
-  agent: ['--disable-warning=ExperimentalWarning'],
+  // Small young generation: movers and an idle agent live within tight memory limits.
+  agent: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'],
   plugin: ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0040'],
 };
 
