@@ -34,7 +34,7 @@ export interface RefusedCode {
 
 /** Without a watch on people's Secrets, a missing one is looked for again after this. */
 const missingRetrySeconds = 5;
-const unreachableRetrySeconds = 5;
+const unreachableRetrySeconds = 2;
 
 export async function ensureJoined(
   pair: ClusterPair,
