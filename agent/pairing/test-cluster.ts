@@ -38,9 +38,10 @@ export async function startClusterOn(cluster: string, client: KubeClient) {
     read,
     secret,
     agent: () => running,
-    async restart() {
+    /** Replaces the agent's process; the new one may have a client of its own. */
+    async restart(own: KubeClient = client) {
       await running[Symbol.asyncDispose]();
-      running = await startAgent(cluster, client, running.port);
+      running = await startAgent(cluster, own, running.port);
     },
     create: (name: string, spec: ClusterPairSpecInput, namespace = agentNamespace) =>
       client.create(
@@ -135,7 +136,7 @@ export type TestCluster = Awaited<ReturnType<typeof startCluster>>;
 
 export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, what: string): Promise<T> {
   const deadline = new AbortController();
-  const timer = systemClock().after(5000, () => deadline.abort(new Error(`not within 5 s: ${what}`)));
+  const timer = systemClock().after(15_000, () => deadline.abort(new Error(`not within 15 s: ${what}`)));
   for (;;) {
     const value = await read();
     deadline.signal.throwIfAborted();

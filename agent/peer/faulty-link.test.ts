@@ -44,7 +44,7 @@ async function startWire(target: string) {
 }
 
 describe('a link over a bad wire', () => {
-  it('is dialled again at once when its connections were cut', async () => {
+  it('is dialled again soon when its connections were cut', async () => {
     await using left = await startAgent('left');
     await using right = await startAgent('right');
     using wire = await startWire(left.endpoint);
