@@ -1,7 +1,7 @@
 /**
  * `npm run build [-- --only NAME,NAME…] [--with-pkg]`: makes what users get, in dist/. Names: those of the executables in
  * node-targets.json (`agent-linux-x64`, `plugin-darwin-arm64`, …) and `image`; on request also `image-multiarch` (x64 and
- * arm64 in one) and `pkg`. What did not change is not built again.
+ * arm64 in one) and `pkg`. What did not change is not built again. dist/bin is for PATH: it has this machine's plugin.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { ensureArtifact } from './build/artifact-cache.ts';
 import { type Bundle, bundleProgram } from './build/bundle.ts';
 import { fetchRuntime } from './build/fetch-runtime.ts';
 import { ensureForeignRoot } from './build/foreign-root.ts';
+import { linkPlugin } from './build/link-plugin.ts';
 import { makeExecutable, makeExecutableWithPkg } from './build/make-executable.ts';
 import type { Arch } from './build/root-file-system.ts';
 import { type ExecutableTarget, executables, getExecutable } from './build/targets.ts';
@@ -52,6 +53,8 @@ async function main(): Promise<void> {
   await inParallel(targets, (target) =>
     timed(target.file, async () => buildExecutable(target, await bundleOf(target), tools)),
   );
+  const plugin = getExecutable('plugin-linux-x64');
+  if (wanted.has(plugin.name)) await linkPlugin(dist(plugin.file), dist('bin'));
   if (wanted.has('image'))
     await timed('stork-agent-image.tar', () => buildImage('stork-agent-image.tar', ['x64'], tools));
   if (wanted.has('image-multiarch')) {
@@ -59,9 +62,8 @@ async function main(): Promise<void> {
     await timed(file, () => buildImage(file, ['x64', 'arm64'], tools));
   }
   if (wanted.has('pkg')) {
-    const target = getExecutable('plugin-linux-x64');
-    const file = `${target.file}-pkg`;
-    await timed(file, async () => buildWithPkg(target, await bundleOf(target), { file, tools }));
+    const file = `${plugin.file}-pkg`;
+    await timed(file, async () => buildWithPkg(plugin, await bundleOf(plugin), { file, tools }));
   }
 }
 
