@@ -3,8 +3,7 @@
  * Nothing here reaches into the product: demo and end-to-end tests see what users see.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const repository = resolve(import.meta.dirname, '../..');
@@ -23,15 +22,11 @@ export interface RunOptions {
   readonly show?: 'Output' | undefined;
 }
 
-/** A directory with `kubectl-stork` and `kubectl_complete-stork` linked to the built plugin, to put on PATH. */
+/** The folder that a person puts on PATH: `kubectl-stork` and `kubectl_complete-stork` as built. */
 export function pluginPath(): string {
-  const built = join(repository, 'dist', `kubectl-stork-linux-${process.arch}`);
-  if (!existsSync(built)) throw new Error(`${built} is missing: run \`npm run build\` first`);
-  const folder = join(tmpdir(), `stork-plugin-${process.getuid?.() ?? 0}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const link = join(folder, 'kubectl-stork');
-  rmSync(link, { force: true });
-  symlinkSync(built, link);
+  const folder = join(repository, 'dist/bin');
+  if (!existsSync(join(folder, 'kubectl-stork')))
+    throw new Error(`${folder} has no kubectl-stork: run \`npm run build\` first`);
   return folder;
 }
 
