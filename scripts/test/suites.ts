@@ -1,6 +1,6 @@
 /** Where the tests are that need more than a unit test does. */
 
-/** On a real etcd and kube-apiserver. */
+/** What takes longer than a unit test may: on a real etcd and kube-apiserver, or with killed processes. */
 export const conformanceTests = {
   files: ['kube', 'crds', 'drivers', 'agent', 'plugin', 'test/conformance'].map(
     (folder) => `${folder}/**/*.conformance.ts`,

@@ -1,3 +1,4 @@
+/** Movers as processes, killed with SIGKILL in mid-copy. Beside the unit tests because it takes its time: twenty seconds of two cores. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
