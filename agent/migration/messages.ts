@@ -124,7 +124,6 @@ export const waveRequestSchema = object({
   time: required(string({ maxLength: 64 })),
   objects: required(list(looseObject, { maxItems: maxWaveObjects })),
 });
-export type WaveRequest = Infer<typeof waveRequestSchema>;
 
 export const waveAnswerSchema = object({
   results: required(
