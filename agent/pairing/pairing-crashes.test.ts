@@ -7,7 +7,7 @@ import { faulty } from '../../kube/fake/faulty.ts';
 import { agentNamespace, pairUp, startCluster, type TestCluster } from './test-cluster.ts';
 
 /** Writes an agent makes while it is paired; a death later than these is no death of pairing. */
-const writes = { a: 7, b: 5 } as const;
+const writes = { a: 9, b: 5 } as const;
 
 describe('pairing with an agent that dies', () => {
   for (const side of ['a', 'b'] as const) {
