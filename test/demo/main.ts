@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Cluster, cluster, repository, run } from './commands.ts';
-import { expectSuccess, install, pairBoth } from './pairing.ts';
+import { builtImageDigest, expectSuccess, install, pairBoth } from './pairing.ts';
 import {
   countOrders,
   deployShop,
@@ -42,7 +42,8 @@ async function demo(): Promise<void> {
   const steps = createSteps(own === undefined ? 10 : 7, (text) => process.stdout.write(text));
   const [a, b] = own === undefined ? await prepareTestbed(steps) : await prepareOwn(steps, own);
   await steps.run('Install an agent in each cluster: kubectl stork install', async () => {
-    await Promise.all([install(a, { image: values.image }), install(b, { image: values.image })]);
+    const options = own === undefined ? { imageDigest: builtImageDigest() } : { image: values.image };
+    await Promise.all([install(a, options), install(b, options)]);
   });
   await steps.run(`Pair them by a one-time code: kubectl stork pair create ${a.context} ${b.context}`, async () => {
     steps.note((await pairBoth(a, b)).trim());

@@ -5,15 +5,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cluster, cluster, repository, run } from '../demo/commands.ts';
-import { expectSuccess, install, pairBoth } from '../demo/pairing.ts';
+import { builtImageDigest, expectSuccess, install, pairBoth } from '../demo/pairing.ts';
 
 export interface Bed {
   readonly a: Cluster;
   readonly b: Cluster;
 }
 
-export const agentNamespace = 'stork-system';
-export const agentImage = 'stork.test/stork-agent:dev';
+export { agentNamespace } from '../demo/pairing.ts';
 
 export async function bed(images: readonly string[] = []): Promise<Bed> {
   const archive = 'dist/stork-agent-image.tar';
@@ -22,7 +21,8 @@ export async function bed(images: readonly string[] = []): Promise<Bed> {
   await testbed('load-image', join(repository, archive), ...images);
   const kubeconfig = (await testbed('kubeconfig')).trim();
   const [a, b] = [cluster(kubeconfig, 'a'), cluster(kubeconfig, 'b')];
-  for (const side of [a, b]) await install(side, { image: agentImage });
+  const imageDigest = builtImageDigest();
+  for (const side of [a, b]) await install(side, { imageDigest });
   await pairBoth(a, b);
   return { a, b };
 }
@@ -40,7 +40,10 @@ export async function removeNamespaces(bedOfTest: Bed, ...namespaces: readonly s
   await Promise.all([bedOfTest.a.kubectl(args), bedOfTest.b.kubectl(args)]);
 }
 
-/** What a migration must not leave behind, on either side; empty when all is well. */
+/**
+ * What a migration must not leave behind, on either side; empty when all is well. Snapshots taken before an overwrite are
+ * kept on purpose and not counted.
+ */
 export async function leftovers({ a, b }: Bed): Promise<readonly string[]> {
   const kinds = 'jobs.batch,pods,persistentvolumeclaims,volumesnapshots.snapshot.storage.k8s.io,configmaps';
   const found: string[] = [];

@@ -2,11 +2,11 @@
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import type { Driver } from '../../../drivers/driver.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
-import { core, type PersistentVolume, type PersistentVolumeClaim, type Pod } from '../../../kube/client/core.ts';
+import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
 import type { IncomingVolume } from '../messages.ts';
 import { agentLabels, managedByAgent } from '../names.ts';
-import type { ConsumerPod } from './plan-groups.ts';
+import { type Consumer, claimsOf, gatherConsumers, isRunning } from './gather-consumers.ts';
 import type { SourceServices } from './source-services.ts';
 
 export interface SourceVolume {
@@ -20,7 +20,7 @@ export interface GatheredVolumes {
   readonly volumes: readonly SourceVolume[];
   /** Claims that can't travel, each with the reason; any of them fails the migration. */
   readonly refused: readonly { readonly code: string; readonly message: string; readonly hint: string }[];
-  readonly pods: readonly (ConsumerPod & { readonly pod: Pod })[];
+  readonly consumers: readonly Consumer[];
 }
 
 /** Annotations that describe the claim's life on this cluster, not what the user wanted. */
@@ -35,7 +35,7 @@ export async function gatherVolumes(
 ): Promise<GatheredVolumes> {
   const volumes: SourceVolume[] = [];
   const refused: { code: string; message: string; hint: string }[] = [];
-  const pods: (ConsumerPod & { readonly pod: Pod })[] = [];
+  const consumers: Consumer[] = [];
   for (const namespace of namespaces) {
     for await (const claim of services.client.list(core.persistentVolumeClaims, { namespace, signal })) {
       if (!isSelected(claim, spec) || claim.status?.phase !== 'Bound') continue;
@@ -43,11 +43,12 @@ export async function gatherVolumes(
       if ('code' in found) refused.push(found);
       else volumes.push(found);
     }
-    for await (const pod of services.client.list(core.pods, { namespace, signal })) {
-      if (isRunning(pod)) pods.push({ namespace, name: pod.metadata.name, claims: claimsOf(pod), pod });
-    }
+    const names = volumes
+      .filter(({ incoming }) => incoming.namespace === namespace)
+      .map(({ incoming }) => incoming.name);
+    if (names.length > 0) consumers.push(...(await gatherConsumers(services.client, namespace, names, signal)));
   }
-  return { volumes, refused, pods };
+  return { volumes, refused, consumers };
 }
 
 async function gatherVolume(
@@ -96,17 +97,6 @@ function isSelected(claim: PersistentVolumeClaim, spec: Migration['spec']): bool
   return Object.entries(spec.selectors ?? {}).every(([name, value]) => labels[name] === value);
 }
 
-function isRunning(pod: Pod): boolean {
-  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  return !ended && pod.metadata.labels?.[agentLabels.managedBy] !== managedByAgent;
-}
-
-function claimsOf(pod: Pod): readonly string[] {
-  return (pod.spec?.volumes ?? [])
-    .map((volume) => volume.persistentVolumeClaim?.claimName)
-    .filter((name) => name !== undefined);
-}
-
 /** The node a live claim is mounted on: a mover without a snapshot must run there. */
 export async function findNodeOf(
   client: KubeClient,
@@ -114,7 +104,12 @@ export async function findNodeOf(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   for await (const pod of client.list(core.pods, { namespace: claim.namespace, signal })) {
-    if (isRunning(pod) && claimsOf(pod).includes(claim.name) && pod.spec?.nodeName !== undefined)
+    if (
+      pod.spec !== undefined &&
+      isRunning(pod) &&
+      claimsOf(pod.spec).includes(claim.name) &&
+      pod.spec.nodeName !== undefined
+    )
       return pod.spec.nodeName;
   }
   return undefined;

@@ -29,7 +29,7 @@ export async function runInitial(services: SourceServices, context: StageContext
   const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
   const found = spec.includeVolumes
     ? await gatherVolumes(services, spec, existing, signal)
-    : { volumes: [], refused: [], pods: [] };
+    : { volumes: [], refused: [], consumers: [] };
   const decision = decideRequest(await requestFacts(services, context, { peer, wanted, found }));
   if (decision.do === 'refuse') return refused(decision.refusals);
   if (found.refused.length > 0) return refused(found.refused);
@@ -57,7 +57,7 @@ function startingStatus(
     modes.get(`${claim.namespace}/${claim.name}`) === 'update' ? ('update' as const) : ('fresh' as const);
   const groups = planGroups(
     claims.map((claim) => ({ namespace: claim.namespace, name: claim.name, mode: modeOf(claim) })),
-    found.pods,
+    found.consumers,
   );
   const volumes = found.volumes.map(({ incoming, volume, driver }): MigrationVolume => {
     const group = groups.find(

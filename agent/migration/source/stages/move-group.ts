@@ -198,7 +198,7 @@ async function receive(
   const gathered = await gatherVolumes(services, migration.spec, [group.namespace], signal);
   const names = new Set(group.volumes.map((volume) => volume.persistentVolumeClaim));
   const claims = gathered.volumes.map(({ incoming }) => incoming).filter((claim) => names.has(claim.name));
-  const consumer = gathered.pods.find(({ name }) => name === group.volumes[0]?.consumer)?.pod.spec;
+  const consumer = gathered.consumers.find(({ name }) => name === group.volumes[0]?.consumer)?.spec;
   const placement: Placement = {
     nodeSelector: consumer?.nodeSelector,
     tolerations: consumer?.tolerations,
