@@ -105,7 +105,9 @@ async function copied(space: Scratch) {
   mkdirSync(to);
   fillWithEverything(from);
   const result = await copyVolume({ from, to, staging, run: 'first' });
-  return { from, to, staging, result };
+  const update = () =>
+    copyVolume({ from, to, staging, run: 'second', mode: 'update', expectDigest: result.destination.digest });
+  return { from, to, result, update };
 }
 
 describe('metadata', { skip: canTell ? false : 'needs root and python3' }, () => {
@@ -121,7 +123,7 @@ describe('metadata', { skip: canTell ? false : 'needs root and python3' }, () =>
 
   it('arrives completely in an update that changes every kind', async () => {
     using space = scratch();
-    const { from, to, staging, result } = await copied(space);
+    const { from, to, update } = await copied(space);
     chmodSync(`${from}/setuid`, 0o4711);
     syscalls.removeXattr(`${from}/capable`, 'user.note');
     syscalls.setXattr(`${from}/dir`, { name: 'user.more', value: Buffer.from('more') });
@@ -136,33 +138,19 @@ describe('metadata', { skip: canTell ? false : 'needs root and python3' }, () =>
     syscalls.makeNode(`${from}/null`, 0o020666, 0x0105n);
     writeFileSync(`${from}/dir/second`, 'shared with third still');
     syscalls.setMtime(from, 77_000_000_007n);
-    const second = await copyVolume({
-      from,
-      to,
-      staging,
-      run: 'second',
-      mode: 'update',
-      expectDigest: result.destination.digest,
-    });
+    const second = await update();
     assert.equal(second.destination.digest, second.source.digest);
     assert.equal(listing(to), listing(from));
   });
 
   it('breaks a hard link without touching the other name', async () => {
     using space = scratch();
-    const { from, to, staging, result } = await copied(space);
+    const { from, to, update } = await copied(space);
     rmSync(`${from}/dir/second`);
     writeFileSync(`${from}/dir/second`, 'alone');
     rmSync(`${from}/dir/first`);
     writeFileSync(`${from}/dir/first`, 'alone too');
-    const second = await copyVolume({
-      from,
-      to,
-      staging,
-      run: 'second',
-      mode: 'update',
-      expectDigest: result.destination.digest,
-    });
+    const second = await update();
     assert.equal(second.destination.digest, second.source.digest);
     assert.equal(listing(to), listing(from));
   });

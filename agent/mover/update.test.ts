@@ -12,24 +12,35 @@ import {
   writeSync,
 } from 'node:fs';
 import { describe, it } from 'node:test';
-import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+import {
+  type CopyOptions,
+  chanceBytes,
+  copyVolume,
+  digestOf,
+  type Scratch,
+  scratch,
+  seededChance,
+} from './testing/test-volumes.ts';
 
-/** A volume with a 24 MB database-like file, copied once. */
+/** A volume with a database-like file of several segments, copied once; `update` copies it again. */
 async function copiedOnce(space: Scratch) {
   const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
   mkdirSync(`${from}/db/deep`, { recursive: true });
   mkdirSync(to);
-  writeFileSync(`${from}/db/table`, chanceBytes(seededChance(7), 24 * 1024 * 1024));
+  writeFileSync(`${from}/db/table`, chanceBytes(seededChance(7), 12 * 1024 * 1024));
   for (let at = 0; at < 300; at++) writeFileSync(`${from}/db/deep/f${at}`, `content ${at} `.repeat(at));
   const first = await copyVolume({ from, to, staging, run: 'first' });
-  return { from, to, staging, first, expectDigest: first.destination.digest };
+  const expectDigest = first.destination.digest;
+  const update = (destination: CopyOptions['destination'] = {}, run = 'second') =>
+    copyVolume({ from, to, staging, mode: 'update', run, expectDigest, destination });
+  return { from, to, staging, expectDigest, update };
 }
 
 describe('updating a destination', () => {
   it('sends only hashes when nothing changed', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
-    const { destination } = await copyVolume({ from, to, staging, mode: 'update', run: 'second', expectDigest });
+    const { expectDigest, update } = await copiedOnce(space);
+    const { destination } = await update();
     assert.equal(destination.digest, expectDigest);
     assert.ok(destination.bytesSent < 100_000, `sent ${destination.bytesSent}`);
     assert.equal(destination.blocksSent, 0);
@@ -37,19 +48,12 @@ describe('updating a destination', () => {
 
   it('sends little more than the blocks that changed', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { from, to, update } = await copiedOnce(space);
     const fd = openSync(`${from}/db/table`, 'r+');
     const changed = 20 * 16_384;
     writeSync(fd, chanceBytes(seededChance(8), changed), 0, changed, 5 * 1024 * 1024);
     closeSync(fd);
-    const { source, destination } = await copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'second',
-      expectDigest,
-    });
+    const { source, destination } = await update();
     assert.equal(destination.digest, source.digest);
     assert.ok(destination.bytesSent < 1.5 * changed, `sent ${destination.bytesSent} for ${changed}`);
     assert.equal(destination.blocksSent, 20);
@@ -58,7 +62,7 @@ describe('updating a destination', () => {
 
   it('finds renamed content in its own volume, removes, adds, replaces by another type', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { from, to, update } = await copiedOnce(space);
     renameSync(`${from}/db/table`, `${from}/moved`);
     rmSync(`${from}/db/deep/f3`);
     rmSync(`${from}/db/deep/f4`);
@@ -66,14 +70,7 @@ describe('updating a destination', () => {
     writeFileSync(`${from}/db/deep/f4/x`, 'x');
     writeFileSync(`${from}/db/deep/new`, 'new');
     writeFileSync(`${from}/db/deep/f200`, '');
-    const { source, destination } = await copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'second',
-      expectDigest,
-    });
+    const { source, destination } = await update();
     assert.equal(destination.digest, source.digest);
     assert.equal((await digestOf(to)).digest, (await digestOf(from)).digest);
     assert.ok(destination.bytesSent < 100_000, `sent ${destination.bytesSent}`);
@@ -81,39 +78,23 @@ describe('updating a destination', () => {
 
   it('refuses a volume that was written since, and touches nothing', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { from, to, update } = await copiedOnce(space);
     writeFileSync(`${to}/db/mine`, 'mine');
     writeFileSync(`${from}/db/theirs`, 'theirs');
-    await assert.rejects(copyVolume({ from, to, staging, mode: 'update', run: 'second', expectDigest }), {
+    await assert.rejects(update(), {
       code: 'DestinationChanged',
     });
     assert.deepEqual(readdirSync(`${to}/db`), ['deep', 'mine', 'table']);
-    const overwritten = await copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'third',
-      expectDigest,
-      destination: { existing: 'Overwrite' },
-    });
+    const overwritten = await update({ existing: 'Overwrite' }, 'third');
     assert.equal((await digestOf(to)).digest, overwritten.source.digest);
   });
 
   it('says how much scratch it needs before touching anything', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { from, to, staging, expectDigest, update } = await copiedOnce(space);
     writeFileSync(`${from}/db/more`, chanceBytes(seededChance(9), 20 * 1024 * 1024));
     const small = { directory: staging, limitBytes: 16 * 1024 * 1024 };
-    const refused = copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'second',
-      expectDigest,
-      destination: { staging: small },
-    });
+    const refused = update({ staging: small });
     const verdict = await refused.then(
       () => assert.fail('staged'),
       (error: { code: string; scratchBytes: number }) => error,
@@ -121,15 +102,7 @@ describe('updating a destination', () => {
     assert.equal(verdict.code, 'NeedsScratch');
     assert.equal((await digestOf(to)).digest, expectDigest);
     const enough = { directory: staging, limitBytes: verdict.scratchBytes };
-    const { source, destination } = await copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'second',
-      expectDigest,
-      destination: { staging: enough },
-    });
+    const { source, destination } = await update({ staging: enough });
     assert.equal(destination.digest, source.digest);
     // What the first attempt staged is not sent again.
     assert.ok(destination.bytesSent < 14 * 1024 * 1024, `sent ${destination.bytesSent}`);
@@ -137,17 +110,9 @@ describe('updating a destination', () => {
 
   it('waits for the gate and leaves the volume alone when it is refused', async () => {
     using space = scratch();
-    const { from, to, staging, expectDigest } = await copiedOnce(space);
+    const { from, to, expectDigest, update } = await copiedOnce(space);
     writeFileSync(`${from}/db/more`, 'more');
-    const refused = copyVolume({
-      from,
-      to,
-      staging,
-      mode: 'update',
-      run: 'second',
-      expectDigest,
-      destination: { awaitGate: async () => ({ state: 'Refused', reason: 'pod web-0 uses it' }) },
-    });
+    const refused = update({ awaitGate: async () => ({ state: 'Refused', reason: 'pod web-0 uses it' }) });
     await assert.rejects(refused, { code: 'Refused', message: 'pod web-0 uses it' });
     assert.equal((await digestOf(to)).digest, expectDigest);
   });
@@ -168,23 +133,11 @@ describe('updating a destination', () => {
     assert.ok(first.destination.bytesSent < 20_000, `sent ${first.destination.bytesSent}`);
     assert.ok(statSync(`${to}/zeros`).blocks < 16);
     writeFileSync(`${from}/zeros`, chanceBytes(seededChance(3), 12 * 1024 * 1024));
-    const second = await copyVolume({
-      from,
-      to,
-      staging,
-      run: 'second',
-      mode: 'update',
-      expectDigest: first.destination.digest,
-    });
+    const update = (run: string, expectDigest: string | undefined) =>
+      copyVolume({ from, to, staging, run, mode: 'update', expectDigest });
+    const second = await update('second', first.destination.digest);
     writeFileSync(`${from}/zeros`, Buffer.alloc(12 * 1024 * 1024));
-    const third = await copyVolume({
-      from,
-      to,
-      staging,
-      run: 'third',
-      mode: 'update',
-      expectDigest: second.destination.digest,
-    });
+    const third = await update('third', second.destination.digest);
     assert.equal(third.destination.digest, third.source.digest);
     assert.ok(statSync(`${to}/zeros`).blocks < 16);
   });
