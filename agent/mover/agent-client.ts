@@ -24,7 +24,8 @@ export interface AgentClient {
   report(report: MoverReport): void;
   /** Asks until the agent answers Go or Refused. */
   awaitGate(signal: AbortSignal): Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
-  close(): void;
+  /** Resolves once what was sent is on its way, within a second. */
+  close(): Promise<void>;
 }
 
 export interface AgentClientOptions {
@@ -38,6 +39,7 @@ export interface AgentClientOptions {
 const windowBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 30_000;
 const gateRetryMs = 2_000;
+const closingMs = 1_000;
 const longestGateRetryMs = 10_000;
 
 export function createAgentClient(options: AgentClientOptions): AgentClient {
@@ -105,9 +107,12 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         await clock.sleep(Math.min(longestGateRetryMs, Math.max(100, answer.retryAfterMs)), signal);
       }
     },
-    close() {
+    async close() {
       timer?.[Symbol.dispose]();
-      for (const session of sessions) session.destroy();
+      const open = [...sessions];
+      const closed = open.map((session) => new Promise<void>((resolve) => void session.close(resolve)));
+      await Promise.race([Promise.all(closed), clock.sleep(closingMs)]);
+      for (const session of open) session.destroy();
     },
   };
 }

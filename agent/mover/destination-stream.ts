@@ -27,7 +27,7 @@ export async function converseAsDestination(run: DestinationRun, link: FrameLink
   run.total = { bytes: hello.totalBytes, files: hello.totalFiles };
   run.current?.volume.askAgain();
   const stream: Stream = { link, run, said: { volume: -1, settled: 0 } };
-  await runTogether(signal, [() => listen(stream), repeat(stream, askNext), repeat(stream, saySettled)]);
+  await runTogether(link, signal, [() => listen(stream), repeat(stream, askNext), repeat(stream, saySettled)]);
 }
 
 function helloOf({ options, peer, at, current }: DestinationRun): Hello {

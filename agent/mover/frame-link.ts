@@ -34,6 +34,7 @@ const messageLimitBytes = 1024 * 1024;
 const dataLimitBytes = 5 * 1024 * 1024;
 const aliveEveryMs = 10_000;
 const silenceLimitMs = 45_000;
+const gentleEndMs = 1_000;
 
 export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   let broken: LinkBroken | undefined;
@@ -42,13 +43,14 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   let silence: Disposable | undefined;
   let alive: Disposable | undefined;
   const onBroken = new Set<() => void>();
-  const breakWith = (why: string, cause?: unknown) => {
+  const breakWith = (why: string, cause?: unknown, ending: 'Now' | 'AfterSending' = 'Now') => {
     if (broken !== undefined) return;
     broken = new LinkBroken(why, { cause });
     silence?.[Symbol.dispose]();
     alive?.[Symbol.dispose]();
     for (const wake of onBroken) wake();
-    stream.destroy();
+    if (ending === 'Now') stream.destroy();
+    else endGently(stream, clock);
   };
   stream.on('error', (error) => breakWith('The stream failed', error));
   stream.on('close', () => breakWith('The stream was closed'));
@@ -112,7 +114,7 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
         if (frame.type !== frameTypes.alive) return frame;
       }
     },
-    close: () => breakWith('The stream was closed by us'),
+    close: () => breakWith('The stream was closed by us', undefined, 'AfterSending'),
     get bytesSent() {
       return bytesSent;
     },
@@ -120,6 +122,14 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
       return bytesReceived;
     },
   };
+}
+
+/** What was sent last, a failure's cause for example, should still arrive. */
+function endGently(stream: Duplex, clock: Clock): void {
+  if (stream.destroyed) return;
+  const timer = clock.after(gentleEndMs, () => stream.destroy());
+  stream.once('close', () => timer[Symbol.dispose]());
+  stream.end(() => stream.destroy());
 }
 
 const limitOf = (type: number): number => (type === frameTypes.data ? dataLimitBytes : messageLimitBytes);

@@ -135,7 +135,7 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
     writeResult(result, args.resultFile, ambient);
     return moverExitCode(result);
   } finally {
-    client.close();
+    await client.close();
     await pool.close();
   }
 }

@@ -114,10 +114,11 @@ const peerUnreachable = (patienceMs: number, cause: unknown): StorkError =>
   });
 
 /**
- * Runs tasks side by side until the first of the list returns, then stops the others. The first failure stops all and is thrown;
- * nothing runs on when this returns.
+ * Runs tasks on one link side by side until the first of the list returns, then stops the others. The first failure is told to the
+ * peer, stops all and is thrown; the link is closed and nothing runs on when this returns.
  */
 export async function runTogether(
+  link: FrameLink,
   signal: AbortSignal,
   tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
 ): Promise<void> {
@@ -127,10 +128,16 @@ export async function runTogether(
   const running = tasks.map(async (task, at) => {
     try {
       await task(both);
-      if (at === 0) stop.abort(new LinkBroken('The conversation is over'));
+      if (at !== 0) return;
+      stop.abort(new LinkBroken('The conversation is over'));
+      link.close();
     } catch (error) {
-      if (!stop.signal.aborted) failure ??= { error };
+      if (stop.signal.aborted) return;
+      failure = { error };
       stop.abort(error);
+      // A task that only listens hears of the end by the link.
+      await tellFailure(link, error);
+      link.close();
     }
   });
   await Promise.all(running);

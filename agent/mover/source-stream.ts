@@ -62,7 +62,7 @@ export async function converseAsSource(run: SourceRun, link: FrameLink, signal: 
     counted: 0,
   };
   const servers = Array.from({ length: run.options.pool.workers }, () => repeat(stream, serveWants));
-  await runTogether(signal, [(stop) => listen(stream, stop), repeat(stream, offerNext), ...servers]);
+  await runTogether(link, signal, [(stop) => listen(stream, stop), repeat(stream, offerNext), ...servers]);
   run.report('Finished');
 }
 

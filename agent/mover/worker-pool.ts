@@ -77,8 +77,8 @@ function movable(job: Job): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer ? [buffer] : [];
 }
 
-export function inlinePool(): WorkerPool {
-  const runner = jobRunner(openSyscalls());
+export function inlinePool(syscalls = openSyscalls()): WorkerPool {
+  const runner = jobRunner(syscalls);
   return {
     workers: 1,
     async run<J extends Job>(job: J, signal?: AbortSignal): Promise<Answers[J['do']]> {

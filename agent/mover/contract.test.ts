@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type MoverResult,
+  moverExitCode,
+  moverResultLimitBytes,
+  parseGateAnswer,
+  parseMoverReport,
+  parseMoverResult,
+  renderMoverResult,
+} from './contract.ts';
+
+const aVolume = (name: string) => ({
+  name,
+  digest: `sha256:${'a'.repeat(64)}`,
+  files: 1_000_000,
+  bytes: 2 ** 40,
+  bytesRead: 2 ** 40,
+  bytesSent: 2 ** 39,
+  blocksSent: 2 ** 25,
+  warnings: { changed: 10, grew: 20 },
+  degraded: { xattr: 3 },
+});
+
+const aResult = (fields: Partial<MoverResult> = {}): MoverResult => ({
+  version: 1,
+  run: 'run-1',
+  role: 'destination',
+  outcome: 'Complete',
+  code: 'Complete',
+  message: 'copied',
+  retryable: false,
+  scratchBytes: undefined,
+  volumes: [aVolume('data')],
+  ...fields,
+});
+
+describe('the mover contract', () => {
+  it('reads back the result that it writes', () => {
+    assert.deepEqual(parseMoverResult(renderMoverResult(aResult())), aResult());
+  });
+
+  it('fits a result with ten volumes and a long message into a termination message', () => {
+    const volumes = Array.from({ length: 10 }, (_, at) => aVolume(`www-data-of-a-stateful-set-${at}`));
+    const text = renderMoverResult(aResult({ volumes, message: 'x'.repeat(2000) }));
+    assert.ok(Buffer.byteLength(text) <= moverResultLimitBytes);
+    assert.equal(parseMoverResult(text).volumes.length, 10);
+  });
+
+  it('retries by exit code only what another attempt can help', () => {
+    assert.equal(moverExitCode(aResult()), 0);
+    assert.equal(moverExitCode(aResult({ outcome: 'Failed', retryable: true })), 1);
+    assert.equal(moverExitCode(aResult({ outcome: 'Failed', retryable: false })), 0);
+  });
+
+  it('reads the three answers of a gate', () => {
+    assert.deepEqual(parseGateAnswer('{"state":"Go"}'), { state: 'Go' });
+    assert.deepEqual(parseGateAnswer('{"state":"Wait","retryAfterMs":5}'), { state: 'Wait', retryAfterMs: 5 });
+    assert.deepEqual(parseGateAnswer('{"state":"Refused","reason":"busy"}'), { state: 'Refused', reason: 'busy' });
+  });
+
+  const misshapen = [
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"state":"Maybe"}',
+    '{"state":"Wait"}',
+    '{"state":"Wait","retryAfterMs":-1}',
+  ];
+  for (const text of misshapen) {
+    it(`refuses ${text === '' ? 'nothing' : text} as a gate's answer`, () => {
+      assert.throws(() => parseGateAnswer(text), { code: 'InvalidMoverMessage' });
+    });
+  }
+
+  it('refuses what is too large or of another version', () => {
+    assert.throws(() => parseMoverResult('x'.repeat(5000)), { code: 'InvalidMoverMessage' });
+    assert.throws(() => parseMoverReport('{"version":2}'), { code: 'InvalidMoverMessage' });
+  });
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { duplexPair } from 'node:stream';
+import { describe, it } from 'node:test';
+import { systemClock } from '../../kube/clock.ts';
+import { byteReader, byteWriter } from './byte-codec.ts';
+import { encodeControl } from './control-message.ts';
+import { type Entry, readEntry, writeEntry } from './entry.ts';
+import { createFrameLink, frameTypes } from './frame-link.ts';
+import { decodeData, decodeItems, decodeWants, itemsEncoder, type WireItem } from './message.ts';
+import { copyVolume, memoryRelay, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+
+const anEntry = (fields: Partial<Entry>): Entry => ({
+  path: '',
+  type: 'directory',
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  mtimeNs: 0n,
+  size: 0,
+  target: '',
+  rdev: 0n,
+  xattrs: [],
+  ...fields,
+});
+
+/** A source that says hello like any other and then offers these entries. */
+async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown> {
+  const relay = memoryRelay();
+  const [to, from] = [space.path('to'), space.path('from')];
+  mkdirSync(to);
+  mkdirSync(from);
+  const stop = new AbortController();
+  const hostile = async () => {
+    const link = createFrameLink(await relay.source(stop.signal), systemClock());
+    const hello = {
+      type: 'hello',
+      protocol: 1,
+      role: 'source',
+      run: 'run-1',
+      instance: 'evil',
+      peer: null,
+      mode: null,
+    } as const;
+    const none = { volume: 0, ready: false, received: 0, settled: 0, totalBytes: 0, totalFiles: 0 };
+    await link.send(frameTypes.control, encodeControl({ ...hello, ...none, volumes: ['data'] }));
+    const start = { type: 'volumeStart', volume: 0, name: 'data', kind: 'files', sizeBytes: 0 } as const;
+    await link.send(frameTypes.control, encodeControl(start));
+    const encoder = itemsEncoder();
+    for (const entry of entries) encoder.add({ is: 'entry', entry, sparse: false } satisfies WireItem);
+    await link.send(frameTypes.items, ...encoder.finish(0));
+    for (;;) await link.receive();
+  };
+  const evil = hostile().catch(() => undefined);
+  // The honest source of the copy never gets a stream.
+  const connect = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const copying = copyVolume({ from, to, staging: space.path('staging'), relay, source: { connect } });
+  const error = await copying.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  stop.abort(new Error('over'));
+  await evil;
+  return error;
+}
+
+describe('a hostile source', () => {
+  const root = anEntry({});
+  const lists: Readonly<Record<string, readonly Entry[]>> = {
+    'a path that climbs': [root, anEntry({ path: '../out', type: 'fifo' })],
+    'an absolute path': [root, anEntry({ path: '/out', type: 'fifo' })],
+    'a path with a NUL': [root, anEntry({ path: 'a\0b', type: 'fifo' })],
+    'a file below a symlink': [
+      root,
+      anEntry({ path: 'link', type: 'symlink', target: '..' }),
+      anEntry({ path: 'link/out', type: 'fifo' }),
+    ],
+    'entries out of order': [root, anEntry({ path: 'b' }), anEntry({ path: 'a' })],
+    'an entry twice': [root, anEntry({ path: 'b' }), anEntry({ path: 'b' })],
+    'no root': [anEntry({ path: 'b' })],
+    'a hard link that climbs': [root, anEntry({ path: 'b', type: 'hardlink', target: '../x' })],
+    'impossible mode bits': [root, anEntry({ path: 'b', mode: 0o170000 })],
+  };
+  for (const [name, entries] of Object.entries(lists)) {
+    it(`is refused: ${name}`, async () => {
+      using space = scratch();
+      const error = await offer(space, entries);
+      assert.ok(error instanceof Error && 'code' in error);
+      assert.equal(error.code, 'ProtocolError');
+      assert.equal(existsSync(space.path('out')), false);
+    });
+  }
+
+  it('cannot link to a file outside through a symlink of its own', async () => {
+    using space = scratch();
+    mkdirSync(space.path('secret'));
+    symlinkSync('x', space.path('secret/file'));
+    const entries = [
+      root,
+      anEntry({ path: 'a', type: 'symlink', target: '../secret' }),
+      anEntry({ path: 'b', type: 'hardlink', target: 'a/file' }),
+    ];
+    const error = await offer(space, entries);
+    assert.ok(error instanceof Error && 'code' in error && error.code === 'ProtocolError');
+    assert.equal(readdirSync(space.path('to')).includes('b'), false);
+  });
+});
+
+describe('messages', () => {
+  it('survive random bytes: refused, never hanging or growing', () => {
+    const chance = seededChance(4);
+    for (let round = 0; round < 3000; round++) {
+      const bytes = Buffer.from(Array.from({ length: Math.floor(chance() * 60) }, () => Math.floor(chance() * 256)));
+      for (const decode of [decodeItems, decodeWants, decodeData]) {
+        try {
+          decode(bytes);
+        } catch (error) {
+          assert.ok(error instanceof Error);
+        }
+      }
+    }
+  });
+
+  it('bring an entry back as it was', () => {
+    const entry = anEntry({
+      path: 'd/\xff\n',
+      type: 'file',
+      mode: 0o6755,
+      uid: 0xffffffff,
+      gid: 7,
+      mtimeNs: -5n,
+      size: 2 ** 52,
+      xattrs: [{ name: 'user.x', value: Buffer.from([0, 1]) }],
+    });
+    const writer = byteWriter();
+    writeEntry(writer, entry);
+    assert.deepEqual(readEntry(byteReader(writer.take())), entry);
+  });
+
+  it('larger than their limit break the link', async () => {
+    const [one, two] = duplexPair();
+    const link = createFrameLink(two, systemClock());
+    const header = Buffer.alloc(5);
+    header.writeUInt32LE(6 * 1024 * 1024, 0);
+    header.writeUInt8(frameTypes.data, 4);
+    one.write(header);
+    await assert.rejects(link.receive(), { code: 'ProtocolError' });
+    one.on('error', () => undefined);
+    one.destroy();
+  });
+});
