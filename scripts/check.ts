@@ -2,11 +2,11 @@
  * `npm run check`: what needs no cluster. Generated files are as generated, types, lint, tidy, unit tests; side by side
  * where that helps on two cores. One line with the time for each step; what a failing step printed follows it.
  */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { renderError } from '../kube/errors.ts';
 import { runCommand } from './run-command.ts';
 import { noTests, renderCounts, runTests, type TestCounts } from './test/run-tests.ts';
+import { unitTests } from './test/suites.ts';
 
 export interface CheckResult {
   readonly failedSteps: readonly string[];
@@ -21,12 +21,6 @@ interface StepResult {
 
 const root = join(import.meta.dirname, '..');
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
-
-const unitTests = ['kube', 'crds', 'drivers', 'agent', 'plugin', 'krew', 'scripts', 'test'].map(
-  (folder) => `${folder}/**/*.test.ts`,
-);
-/** Those below test/e2e need clusters. */
-const notUnit = 'test/e2e';
 
 export async function check(say: (line: string) => void): Promise<CheckResult> {
   const node = process.execPath;
@@ -79,12 +73,7 @@ async function runProgram(program: string, args: readonly string[]): Promise<Ste
 
 async function runUnitTests(): Promise<StepOutcome> {
   const report: string[] = [];
-  const unit = await runTests({
-    files: unitTests,
-    except: notUnit,
-    filesAtOnce: availableParallelism(),
-    write: (text) => void report.push(text),
-  });
+  const unit = await runTests({ ...unitTests, write: (text) => void report.push(text) });
   const passed = unit.failed === 0 && unit.cancelled === 0 && unit.passed > 0;
   return { passed, output: report.join(''), remark: `${unit.passed} passed, ${unit.failed} failed`, unit };
 }

@@ -6,8 +6,8 @@ import { e2eTests } from './test/suites.ts';
 const { values, positionals } = parseArgs({ options: { only: { type: 'string' } }, allowPositionals: true });
 const files = positionals.length === 0 ? e2eTests.files : positionals;
 const counts = await runTests({
+  ...e2eTests,
   files,
-  filesAtOnce: e2eTests.filesAtOnce,
   only: values.only,
   write: (text) => void process.stdout.write(text),
 });

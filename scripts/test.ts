@@ -1,14 +1,17 @@
 /**
  * `npm test [-- --quick] [--only PHASE,PHASE…] [--update]`: setup, check, conformance on a real API server, build, end-to-end on two real
  * clusters; each phase with its times. `--quick` runs what needs no cluster; `--update` rewrites golden files (review the
- * diff like code). Closes with one summary as node's runner writes it.
+ * diff like code). What this machine cannot run is skipped and named at the end. Closes with one summary as node's runner
+ * writes it.
  */
 import { parseArgs } from 'node:util';
 import { renderError, StorkError } from '../kube/errors.ts';
 import { check } from './check.ts';
 import { runNode } from './run-command.ts';
+import { decideSkip, type Host, type Need } from './test/decide-skip.ts';
+import { runEndToEnd } from './test/run-end-to-end.ts';
 import { addCounts, noTests, renderCounts, runTests, type TestCounts } from './test/run-tests.ts';
-import { conformanceTests, e2eTests } from './test/suites.ts';
+import { conformanceTests } from './test/suites.ts';
 
 interface PhaseOutcome {
   readonly passed: boolean;
@@ -17,21 +20,31 @@ interface PhaseOutcome {
 
 interface Phase {
   readonly name: string;
-  /** False for what only prepares: the tests that need it say what is missing. */
-  readonly decides: boolean;
-  readonly needsCluster: boolean;
+  /** `Prepares` never fails the whole: the tests that need what it brings say what is missing. */
+  readonly kind: 'Prepares' | 'Decides';
+  /** Part of `--quick` as well. */
+  readonly when: 'Always' | 'Full';
+  readonly needs?: Need;
   readonly run: () => Promise<PhaseOutcome>;
 }
 
 const write = (text: string): void => void process.stdout.write(text);
 
 const phases: readonly Phase[] = [
-  { name: 'setup', decides: false, needsCluster: true, run: () => script('scripts/setup.ts') },
-  { name: 'check', decides: true, needsCluster: false, run: runCheck },
-  { name: 'conformance', decides: true, needsCluster: true, run: () => runSuite(conformanceTests) },
-  { name: 'build', decides: true, needsCluster: true, run: () => script('scripts/build.ts') },
-  { name: 'end-to-end', decides: true, needsCluster: true, run: () => runSuite(e2eTests) },
+  { name: 'setup', kind: 'Prepares', when: 'Full', run: () => script('scripts/setup.ts') },
+  { name: 'check', kind: 'Decides', when: 'Always', run: runCheck },
+  { name: 'conformance', kind: 'Decides', when: 'Full', needs: 'Linux', run: runConformance },
+  { name: 'build', kind: 'Decides', when: 'Full', needs: 'Linux', run: () => script('scripts/build.ts') },
+  {
+    name: 'end-to-end',
+    kind: 'Decides',
+    when: 'Full',
+    needs: 'Root',
+    run: async () => judge(await runEndToEnd(write)),
+  },
 ];
+
+const host: Host = { platform: process.platform, arch: process.arch, isRoot: process.getuid?.() === 0 };
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -46,18 +59,26 @@ async function main(): Promise<number> {
   const startedMs = performance.now();
   let counts = noTests;
   const failed: string[] = [];
+  const skipped: string[] = [];
   const times: string[] = [];
   for (const phase of chosen) {
+    const skip = decideSkip(phase.needs, host);
+    if (skip !== undefined) {
+      skipped.push(`SKIPPED ${phase.name}: ${skip}`);
+      counts = addCounts(counts, { ...noTests, tests: 1, skipped: 1 });
+      continue;
+    }
     const phaseStartedMs = performance.now();
     write(`\n── ${phase.name} ── started ${timeOfDay()}\n`);
-    const outcome = await phase.run();
+    const outcome = await phase.run().catch(tellFailure);
     const seconds = ((performance.now() - phaseStartedMs) / 1000).toFixed(1);
     write(`── ${phase.name} ── ${outcome.passed ? 'passed' : 'FAILED'} ${timeOfDay()} after ${seconds} s\n`);
     times.push(`${phase.name} ${seconds} s`);
     counts = addCounts(counts, outcome.counts ?? noTests);
-    if (!outcome.passed && phase.decides) failed.push(phase.name);
+    if (!outcome.passed && phase.kind === 'Decides') failed.push(phase.name);
   }
-  write(`\n${times.join(', ')}\n${failed.length === 0 ? 'all phases passed' : `failed: ${failed.join(', ')}`}\n`);
+  const verdict = failed.length === 0 ? 'all phases that ran passed' : `failed: ${failed.join(', ')}`;
+  write(`\n${[times.join(', '), ...skipped, verdict].join('\n')}\n`);
   // A phase that failed without a failing test (types, lint, build) counts as one, so that the closing lines never look green.
   const closing =
     failed.length > 0 && counts.failed === 0
@@ -75,7 +96,7 @@ function decidePhases(quick: boolean, only: readonly string[] | undefined): read
       message: `There is no phase ${unknown.join(', ')}.`,
       hint: `Known: ${phases.map(({ name }) => name).join(', ')}.`,
     });
-  return phases.filter((phase) => (only?.includes(phase.name) ?? true) && !(quick && phase.needsCluster));
+  return phases.filter((phase) => (only?.includes(phase.name) ?? true) && !(quick && phase.when === 'Full'));
 }
 
 async function runCheck(): Promise<PhaseOutcome> {
@@ -83,12 +104,18 @@ async function runCheck(): Promise<PhaseOutcome> {
   return { passed: failedSteps.length === 0, counts: unit };
 }
 
-async function runSuite(suite: {
-  readonly files: readonly string[];
-  readonly filesAtOnce: number;
-}): Promise<PhaseOutcome> {
-  const counts = await runTests({ ...suite, write });
-  return { passed: counts.failed === 0 && counts.cancelled === 0, counts };
+async function runConformance(): Promise<PhaseOutcome> {
+  return judge(await runTests({ ...conformanceTests, write }));
+}
+
+function tellFailure(error: unknown): PhaseOutcome {
+  write(`${renderError(error)}\n`);
+  return { passed: false };
+}
+
+/** No test at all is a failure too: the files were not found. */
+function judge(counts: TestCounts): PhaseOutcome {
+  return { passed: counts.passed > 0 && counts.failed === 0 && counts.cancelled === 0, counts };
 }
 
 async function script(file: string): Promise<PhaseOutcome> {

@@ -12,6 +12,8 @@ export interface TestRun {
   readonly except?: string | undefined;
   /** How many files run at once. */
   readonly filesAtOnce: number;
+  /** When it takes longer, what still runs is ended and counts as failed. */
+  readonly limitMs: number;
   /** Gets the runner's report as it is written. */
   readonly write: (text: string) => void;
   /** Runs only tests whose name matches. */
@@ -33,7 +35,7 @@ export const noTests: TestCounts = { tests: 0, suites: 0, passed: 0, failed: 0, 
 const root = join(import.meta.dirname, '../..');
 
 /** Never throws for failing tests: they are in the counts. No matching file: no test. */
-export async function runTests({ files, except, filesAtOnce, write, only }: TestRun): Promise<TestCounts> {
+export async function runTests({ files, except, write, only, ...limits }: TestRun): Promise<TestCounts> {
   const found = globSync([...files], { cwd: root })
     .filter((file) => except === undefined || !file.startsWith(`${except}/`))
     .toSorted();
@@ -41,7 +43,8 @@ export async function runTests({ files, except, filesAtOnce, write, only }: Test
   let counts = noTests;
   const stream = run({
     files: found.map((file) => join(root, file)),
-    concurrency: filesAtOnce,
+    concurrency: limits.filesAtOnce,
+    signal: AbortSignal.timeout(limits.limitMs),
     cwd: root,
     ...(only === undefined ? {} : { testNamePatterns: [only] }),
   });
