@@ -40,6 +40,8 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
   before(async () => {
     clusters = await bed(['postgresql', 'redis']);
     await removeNamespaces(clusters, ...namespaces);
+    for (const side of [clusters.a, clusters.b])
+      await side.kubectl(['-n', agentNamespace, 'delete', 'migrations', 'there', 'back', '--ignore-not-found']);
     for (const name of namespaces) await clusters.a.kubectl(['create', 'namespace', name]);
     for (const file of ['postgresql.yaml', 'redis.yaml'])
       await clusters.a.apply(readFileSync(join(repository, 'examples/apps', file), 'utf8'));

@@ -1,7 +1,8 @@
-/** apps StatefulSet: put to rest. Claim templates lose what the source's controllers wrote into them. */
-import { mapItems, withoutField } from '../fields.ts';
+/**
+ * apps StatefulSet: put to rest. Claim templates travel as the server completed them (`status.phase` too): the list is
+ * atomic, and only an equal one can be applied to a set that somebody else made, on the way back.
+ */
 import { withoutReplicas } from './replicas.ts';
 import type { Transform } from './transform-context.ts';
 
-export const transformStatefulSet: Transform = (object) =>
-  withoutReplicas(mapItems(object, ['spec', 'volumeClaimTemplates'], (claim) => withoutField(claim, ['status'])));
+export const transformStatefulSet: Transform = (object) => withoutReplicas(object);
