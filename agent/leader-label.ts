@@ -2,10 +2,9 @@
  * Only the leader serves peers and movers: both Services select the pod that carries this label. A new leader takes it
  * from whoever had it, then marks itself.
  */
+import { agentName, leaderLabel } from '../crds/agent-names.ts';
 import type { KubeClient } from '../kube/client/client.ts';
 import { core } from '../kube/client/core.ts';
-
-export const leaderLabel = 'stork.libopenstorage.org/leader';
 
 export async function takeLeaderLabel(
   client: KubeClient,
@@ -27,5 +26,5 @@ async function setLabel(
 ): Promise<void> {
   const body = { metadata: { labels: { [leaderLabel]: value } } };
   const key = { namespace: target.namespace, name: target.pod };
-  await client.patch(core.pods, key, { type: 'merge', body }, { fieldManager: 'stork-agent', signal });
+  await client.patch(core.pods, key, { type: 'merge', body }, { fieldManager: agentName, signal });
 }

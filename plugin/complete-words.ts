@@ -1,11 +1,12 @@
 /** What the last word of an unfinished command line can become. Asks the cluster for names; whatever fails completes nothing. */
+
+import { agentNamespace } from '../crds/agent-names.ts';
 import { clusterPairs, migrations, rules } from '../crds/v1alpha1/index.ts';
 import type { KubeObject, Resource } from '../kube/client/client.ts';
 import { core } from '../kube/client/core.ts';
 import type { Command, CommandContext } from './command.ts';
 import type { Completes, Flag } from './flag.ts';
 import { globalFlags } from './global-flags.ts';
-import { agentNamespace } from './install/names.ts';
 import { findCommand } from './parse-command-line.ts';
 
 /** More are of no use to a person. */

@@ -3,11 +3,12 @@
  * the ClusterPair until it is used or expires. The code itself is nowhere else, so when that Secret is lost early, another
  * invitation is minted under a new pair id and the lost code is worthless.
  */
+import { isManagedByAgent } from '../../crds/agent-names.ts';
 import type { ClusterPair } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import { mintInvitation } from '../peer/invitation.ts';
-import { createSecret, deleteSecret, findSecret, managedByLabel, type StoredSecret } from '../peer/secret-store.ts';
+import { createSecret, deleteSecret, findSecret, type StoredSecret } from '../peer/secret-store.ts';
 import { failed, type PairProgress } from './pair-progress.ts';
 import type { HeldTrust, TrustStore } from './trust.ts';
 
@@ -62,7 +63,7 @@ export function decideInvitation(facts: {
   if (held?.trust.peerPin !== undefined) return 'Joined';
   const expires = held?.trust.invitation?.expires;
   if (expires !== undefined && expires * 1000 <= now.getTime()) return 'Expired';
-  if (present !== undefined && present.labels[managedByLabel] !== 'stork-agent') return 'Foreign';
+  if (present !== undefined && !isManagedByAgent(present)) return 'Foreign';
   const keeps = held !== undefined && isOfPair(present, uid) && present?.labels[pairIdLabel] === held.trust.pairId;
   return keeps ? 'Keep' : 'Mint';
 }

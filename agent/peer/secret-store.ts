@@ -2,6 +2,7 @@
  * Secrets as records of text: made once, read, replaced under their resourceVersion, deleted. Only Secrets that carry our
  * label are changed or deleted; a Secret of the same name that somebody else made is refused by name.
  */
+import { agentName, isManagedByAgent, managedByLabel } from '../../crds/agent-names.ts';
 import type { KubeClient, OwnerReference } from '../../kube/client/client.ts';
 import { core, type Secret } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
@@ -20,9 +21,6 @@ export interface StoredSecret {
   readonly resourceVersion: string;
   readonly labels: Readonly<Record<string, string>>;
 }
-
-export const managedByLabel = 'app.kubernetes.io/managed-by';
-const manager = 'stork-agent';
 
 /** Reads the Secret, or makes it; when two make it at once both get the winner's fields. */
 export async function ensureSecret(place: SecretPlace & { readonly make: () => SecretFields }): Promise<SecretFields> {
@@ -54,7 +52,7 @@ export async function createSecret(
   const object = render(place, fields, marks.labels ?? {});
   const owners = marks.owner === undefined ? {} : { ownerReferences: [marks.owner] };
   const owned = { ...object, metadata: { ...object.metadata, ...owners } };
-  return read(await client.create(core.secrets, owned, { signal, fieldManager: manager }));
+  return read(await client.create(core.secrets, owned, { signal, fieldManager: agentName }));
 }
 
 /** Replaces all fields. @throws ApiError Conflict when the Secret changed since `stored` was read */
@@ -64,17 +62,17 @@ export async function replaceSecret(
   fields: SecretFields,
 ): Promise<StoredSecret> {
   const { client, signal } = place;
-  if (stored.labels[managedByLabel] !== manager) throw notOurs(place);
+  if (!isManagedByAgent(stored)) throw notOurs(place);
   const object = render(place, fields, stored.labels);
   const pinned = { ...object, metadata: { ...object.metadata, resourceVersion: stored.resourceVersion } };
-  return read(await client.replace(core.secrets, pinned, { signal, fieldManager: manager }));
+  return read(await client.replace(core.secrets, pinned, { signal, fieldManager: agentName }));
 }
 
 /** Deletes our Secret; leaves one that isn't ours alone. Nothing happens when there is none. */
 export async function deleteSecret(place: SecretPlace): Promise<void> {
   const { client, namespace, name, signal } = place;
   const found = await client.find(core.secrets, { namespace, name }, { signal });
-  if (found?.metadata.labels?.[managedByLabel] !== manager) return;
+  if (found === undefined || !isManagedByAgent(found.metadata)) return;
   await client.delete(core.secrets, { namespace, name }, { signal, uid: found.metadata.uid });
 }
 
@@ -86,7 +84,7 @@ function render(place: SecretPlace, fields: SecretFields, labels: Readonly<Recor
     metadata: {
       name: place.name,
       namespace: place.namespace,
-      labels: { ...labels, [managedByLabel]: manager },
+      labels: { ...labels, [managedByLabel]: agentName },
     },
     type: 'Opaque',
     data: Object.fromEntries(encoded),

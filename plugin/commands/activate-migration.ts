@@ -1,11 +1,12 @@
 /** `activate|deactivate migration`: asks the agent by an Action and repeats what it says, so that it works with a dead peer. */
+
+import { agentNamespace } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { type Action, actions } from '../../crds/v1alpha1/index.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type Command, type CommandContext, defineCommand } from '../command.ts';
 import { duration, toggle } from '../flag.ts';
 import { followObject } from '../follow-object.ts';
-import { agentNamespace } from '../install/names.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { stampOf } from '../stamp.ts';
 

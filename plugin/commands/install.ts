@@ -1,4 +1,6 @@
 /** `install`: brings the agent, its kinds and its permissions into a cluster; repeatable, and printable instead. */
+
+import { agentName, agentNamespace, pairNodePort } from '../../crds/agent-names.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { dryRuns } from '../create-object.ts';
@@ -7,7 +9,6 @@ import { applyObjects, type InstallWork, refuseForeign, waitForAgent } from '../
 import { findGoStork } from '../install/find-go-stork.ts';
 import { findMisfits } from '../install/find-misfits.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
-import { agentName, agentNamespace, pairNodePort } from '../install/names.ts';
 import { planInstall } from '../install/plan-install.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { renderStructure } from '../output/print-objects.ts';

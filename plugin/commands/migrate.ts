@@ -1,4 +1,6 @@
 /** `migrate NAMESPACE... --to PAIR`: creates the Migration and follows it to its end. */
+
+import { agentNamespace } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';
 import { StorkError } from '../../kube/errors.ts';
@@ -6,7 +8,6 @@ import { type Arguments, type CommandContext, defineCommand } from '../command.t
 import { createObject } from '../create-object.ts';
 import { choice, duration, pairs, text, toggle } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
-import { agentNamespace } from '../install/names.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { stampOf } from '../stamp.ts';

@@ -1,10 +1,11 @@
 /** `status`: is the agent there and well, with whom is it paired, what is under way. */
+
+import { agentName, agentNamespace, leaderLabel } from '../../crds/agent-names.ts';
 import { clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';
 import { core, type Deployment, type Pod } from '../../kube/client/core.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import { agentName, agentNamespace, leaderLabel } from '../install/names.ts';
 import { cellsOf, columnsOf } from '../output/object-view.ts';
 import { renderTable } from '../output/render-table.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';

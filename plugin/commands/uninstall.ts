@@ -1,10 +1,11 @@
 /** `uninstall`: takes the agent away. Pairs and migrations stay as objects unless `--crds` says otherwise. */
+
+import { agentNamespace } from '../../crds/agent-names.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';
 import { isNotFound, StorkError } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { duration, toggle } from '../flag.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
-import { agentNamespace } from '../install/names.ts';
 import { planInstall } from '../install/plan-install.ts';
 import { deleteOurObjects, removeObjects, removePairBindings } from '../install/remove-install.ts';
 

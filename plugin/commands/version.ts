@@ -1,8 +1,9 @@
 /** `version`: ours, and the agent's in the cluster. */
+
+import { agentName, agentNamespace } from '../../crds/agent-names.ts';
 import { core } from '../../kube/client/core.ts';
 import { defineCommand } from '../command.ts';
 import { toggle } from '../flag.ts';
-import { agentName, agentNamespace } from '../install/names.ts';
 
 export const version = defineCommand({
   words: [['version']],

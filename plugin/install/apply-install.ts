@@ -1,9 +1,9 @@
 /** Carries an installation out: refuses what isn't ours, applies, waits for the kinds and for the agent. Repeatable. */
+import { isManagedByAgent } from '../../crds/agent-names.ts';
 import type { AnyObject, KubeClient } from '../../kube/client/client.ts';
 import { core, type Deployment } from '../../kube/client/core.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
-import { isOurs } from './labelled.ts';
 import { resourceOfObject } from './resource-of-object.ts';
 
 export interface InstallWork {
@@ -28,7 +28,7 @@ export async function refuseForeign({ client, signal }: InstallWork, objects: re
     if (object.kind === 'CustomResourceDefinition' || object.kind === 'Namespace') continue;
     const { name, namespace } = object.metadata;
     const found = await client.find(resourceOfObject(object), { name, namespace }, { signal });
-    if (found === undefined || isOurs(found.metadata)) continue;
+    if (found === undefined || isManagedByAgent(found.metadata)) continue;
     const about = namespace === undefined ? name : `${namespace}/${name}`;
     throw new StorkError({
       code: 'NotOurs',

@@ -1,5 +1,5 @@
 /** What an installation may choose. */
-import { agentNamespace, pairNodePort } from './names.ts';
+import { agentNamespace, pairNodePort } from '../../crds/agent-names.ts';
 
 export interface InstallChoices {
   readonly namespace: string;

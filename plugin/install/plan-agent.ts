@@ -1,8 +1,9 @@
 /** The agent's Deployment and Services. Pure. */
+
+import { agentName, leaderLabel, pairEndpointAnnotation, pairServiceName } from '../../crds/agent-names.ts';
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';
 import { labelled } from './labelled.ts';
-import { agentName, leaderLabel, pairEndpointAnnotation, pairServiceName } from './names.ts';
 
 const ports = { http: 8080, pair: 8443, movers: 9443 } as const;
 const nameLabel = { 'app.kubernetes.io/name': agentName } as const;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isManagedByAgent } from '../../crds/agent-names.ts';
 import { isRecord } from '../../crds/schema/apply-defaults.ts';
 import { defaultInstallChoices } from './install-choices.ts';
-import { isOurs } from './labelled.ts';
 import { planInstall } from './plan-install.ts';
 import { agentRoles, type PolicyRule, peerRules } from './policy-rules.ts';
 
@@ -12,7 +12,8 @@ describe('an installation', () => {
   const objects = planInstall({ ...defaultInstallChoices, peerClusterRoles: ['admin'] });
 
   it('marks everything as ours', () => {
-    for (const object of objects) assert.ok(isOurs(object.metadata), `${object.kind} ${object.metadata.name}`);
+    for (const object of objects)
+      assert.ok(isManagedByAgent(object.metadata), `${object.kind} ${object.metadata.name}`);
   });
 
   it('names no object twice', () => {

@@ -1,8 +1,9 @@
 /** ServiceAccounts, roles and bindings of an installation. Pure. */
+
+import { agentName, agentNamespace, peerAccount } from '../../crds/agent-names.ts';
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';
 import { labelled } from './labelled.ts';
-import { agentName, agentNamespace, peerAccount } from './names.ts';
 import { agentRoles, type FeatureRole, type PolicyRule, peerRules } from './policy-rules.ts';
 
 const rbac = 'rbac.authorization.k8s.io';

@@ -1,10 +1,10 @@
 /** Takes an installation away again: only objects marked as ours, each by its uid. Repeatable. */
+import { isManagedByAgent } from '../../crds/agent-names.ts';
 import { allKinds } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeObject, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { isNotFound, StorkError } from '../../kube/errors.ts';
 import type { InstallWork } from './apply-install.ts';
-import { isOurs } from './labelled.ts';
 import { pairSecretsRole } from './plan-roles.ts';
 import { resourceOfObject } from './resource-of-object.ts';
 
@@ -18,7 +18,7 @@ export async function removeObjects(
     const found = await client.find(resource, { name, namespace }, { signal });
     if (found === undefined) continue;
     const called = `${object.kind.toLowerCase()}/${name}`;
-    if (!isOurs(found.metadata)) {
+    if (!isManagedByAgent(found.metadata)) {
       tell(`${called} kept: kubectl stork did not make it`);
       continue;
     }
@@ -31,7 +31,7 @@ export async function removeObjects(
 export async function removePairBindings({ client, signal, tell }: InstallWork): Promise<void> {
   const fieldSelector = `metadata.name=${pairSecretsRole}`;
   for await (const { metadata } of client.list(core.roleBindings, { fieldSelector, signal })) {
-    if (!isOurs(metadata)) continue;
+    if (!isManagedByAgent(metadata)) continue;
     await client.delete(core.roleBindings, metadata, { uid: metadata.uid, signal });
     tell(`rolebinding/${metadata.name} deleted in ${metadata.namespace}`);
   }

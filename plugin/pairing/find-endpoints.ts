@@ -1,8 +1,9 @@
 /** Where peers can reach this cluster's agent: what the installer was told, a load balancer, else nodes' addresses. */
+
+import { agentNamespace, pairEndpointAnnotation, pairServiceName } from '../../crds/agent-names.ts';
 import { core, type Node, type Service } from '../../kube/client/core.ts';
 import { StorkError } from '../../kube/errors.ts';
 import type { CommandContext } from '../command.ts';
-import { agentNamespace, pairEndpointAnnotation, pairServiceName } from '../install/names.ts';
 import type { PairPlace } from './pair-place.ts';
 
 /** A few are enough for one to be up. */

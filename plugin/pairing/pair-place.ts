@@ -1,9 +1,10 @@
 /** One end of a pair: the cluster, the ClusterPair's key, and what the grant allows there. */
+
+import { agentNamespace, peerAccount } from '../../crds/agent-names.ts';
 import type { ClusterPairGrant } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { Cluster, CommandContext } from '../command.ts';
 import { choice, duration, text, texts } from '../flag.ts';
-import { agentNamespace, peerAccount } from '../install/names.ts';
 
 export interface PairPlace {
   readonly client: KubeClient;

@@ -2,6 +2,7 @@
  * The steps of pairing, as docs/design/0001 has them: invite on one cluster, join on the other, confirm on the first.
  * The code travels through Secrets of the two clusters and the caller's memory only.
  */
+import { agentName, agentNamespace, managedByLabel } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import {
   type ClusterPair,
@@ -12,7 +13,6 @@ import {
 import { core } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import type { CommandContext } from '../command.ts';
-import { agentNamespace } from '../install/names.ts';
 import { planPairSecretsBinding } from '../install/plan-roles.ts';
 import type { PairPlace } from './pair-place.ts';
 import { waitForPair } from './wait-for-pair.ts';
@@ -153,7 +153,7 @@ async function putCode(context: CommandContext, place: PairPlace, name: string, 
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'stork-agent' } },
+    metadata: { name, namespace, labels: { [managedByLabel]: agentName } },
     type: 'Opaque',
     data: { code: Buffer.from(code, 'utf8').toString('base64') },
   };

@@ -2,6 +2,7 @@
  * Whether one object of the migrated namespaces travels, and if not, why: Stork's rules, one function each, first match
  * wins. Pure.
  */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { at, fieldsOf, has, itemsOf, textOf } from '../fields.ts';
 import { storkNames } from '../names.ts';
@@ -40,9 +41,7 @@ const annotated: SkipRule = (object) =>
     : undefined;
 
 const ours: SkipRule = (object) =>
-  object.metadata.labels?.['app.kubernetes.io/managed-by'] === 'stork-agent'
-    ? 'it is a temporary object of Stork'
-    : undefined;
+  isManagedByAgent(object.metadata) ? 'it is a temporary object of Stork' : undefined;
 
 const selected: SkipRule = (object, facts) => {
   const labels = object.metadata.labels ?? {};

@@ -1,0 +1,21 @@
+/** What agent and plugin, who meet only through the Kubernetes API, must call alike (docs/design/0001-main-job.md). */
+export const agentNamespace = 'stork-system';
+/** Of the Deployment, its pods' label, its field manager and its mark on what it makes. */
+export const agentName = 'stork-agent';
+export const pairServiceName = 'stork-pair';
+export const peerAccount = 'stork-peer';
+export const pairNodePort = 30443;
+
+/** On the Service stork-pair: the host:port that peers reach, when it is not a node's address. */
+export const pairEndpointAnnotation = 'stork.libopenstorage.org/pair-endpoint';
+/** On the leader's pod, by the leader. */
+export const leaderLabel = 'stork.libopenstorage.org/leader';
+
+/** With {@link agentName} as its value on everything of ours: what lacks it is somebody's, and is left alone. */
+export const managedByLabel = 'app.kubernetes.io/managed-by';
+
+export function isManagedByAgent(metadata: {
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}): boolean {
+  return metadata.labels?.[managedByLabel] === agentName;
+}
