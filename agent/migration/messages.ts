@@ -20,6 +20,16 @@ import {
 const name = () => required(string({ minLength: 1, maxLength: 253 }));
 const text = () => string({ maxLength: 4096 });
 
+/** An operation's uid: it becomes a label. */
+const uid = () =>
+  required(string({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$' }));
+/** As Kubernetes has them: nothing that could be a path. */
+const objectName = () =>
+  required(string({ minLength: 1, maxLength: 253, pattern: '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' }));
+const namespaceName = () => string({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
+
+/** Claims that travel in one mover: what one result has room for. */
+export const maxGroupClaims = 16;
 /** Claims in one operation. */
 export const maxClaims = 5000;
 /** Objects in one wave message; more are sent in several. */
@@ -27,8 +37,8 @@ export const maxWaveObjects = 500;
 
 /** A claim as the source has it, reduced to what the destination needs to make its own. */
 export const incomingVolumeSchema = object({
-  namespace: name(),
-  name: name(),
+  namespace: required(namespaceName()),
+  name: objectName(),
   /** uid of the source's claim. */
   uid: name(),
   /** Decimal bytes: larger than a JSON number may be. */
@@ -44,7 +54,7 @@ export const incomingVolumeSchema = object({
 export type IncomingVolume = Infer<typeof incomingVolumeSchema>;
 
 export const planRequestSchema = object({
-  namespaces: required(list(string({ maxLength: 253 }), { maxItems: 5000 })),
+  namespaces: required(list(namespaceName(), { maxItems: 5000 })),
   claims: required(list(incomingVolumeSchema, { maxItems: maxClaims })),
   overwrite: required(boolean()),
 });
@@ -78,14 +88,14 @@ export type Placement = Infer<typeof placementSchema>;
 
 /** One group of claims to receive; the body of `PUT groups/RUN`, and what a receive record keeps. */
 export const receiveRequestSchema = object({
-  operation: name(),
+  operation: uid(),
   /** The Migration, for labels and messages: `namespace/name` on the source. */
   migration: name(),
   run: name(),
   group: required(string({ minLength: 1, maxLength: 65_536 })),
   mode: required(oneOf(['fresh', 'update'])),
   overwrite: required(boolean()),
-  claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: 64 })),
+  claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: maxGroupClaims })),
   placement: placementSchema,
 });
 export type ReceiveRequest = Infer<typeof receiveRequestSchema>;
@@ -110,11 +120,18 @@ export const receiveAnswerSchema = object({
 });
 export type ReceiveAnswer = Infer<typeof receiveAnswerSchema>;
 
+/** What a poll of `GET groups/RUN` answers; without `answer` the destination knows no such run. */
+export const groupStateSchema = object({ answer: receiveAnswerSchema });
+export type GroupState = Infer<typeof groupStateSchema>;
+
+/** `reason` of a group that is working: its volumes are being changed, and will be until it is done. */
+export const applyingReason = 'Applying';
+
 const looseObject = object(
   {
     apiVersion: required(string({ minLength: 1, maxLength: 317 })),
     kind: required(string({ minLength: 1, maxLength: 63 })),
-    metadata: required(object({ name: name() }, { unknown: 'Keep' })),
+    metadata: required(object({ name: name(), namespace: namespaceName() }, { unknown: 'Keep' })),
   },
   { unknown: 'Keep' },
 );
@@ -145,7 +162,7 @@ export type WaveAnswer = Infer<typeof waveAnswerSchema>;
 
 export const activateRequestSchema = object({
   migration: name(),
-  namespaces: required(list(string({ maxLength: 253 }), { maxItems: 5000 })),
+  namespaces: required(list(namespaceName(), { maxItems: 5000 })),
 });
 export const activateAnswerSchema = object({
   messages: required(list(text(), { maxItems: 20_000 })),

@@ -2,60 +2,13 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { core } from '../../kube/client/core.ts';
 import { crashEverywhere } from '../../kube/runtime/crash-everywhere.ts';
-import { digestOf, type Side, type TwoClusters, twoClusters } from './testing/two-clusters.ts';
-
-async function aDatabase(side: Side, name = 'data', content = 'one'): Promise<void> {
-  await side.client.create(core.persistentVolumeClaims, {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { name, namespace: 'db', labels: { app: 'db' } },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '1Gi' } } },
-  });
-  await side.world.settle();
-  await side.world.write('db', name, content);
-}
-
-function aPod(side: Side, claim = 'data'): void {
-  side.server.seed(core.pods, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'db-0', namespace: 'db' },
-    spec: {
-      containers: [{ name: 'db' }],
-      nodeName: 'n1',
-      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: claim } }],
-    },
-    status: { phase: 'Running' },
-  });
-}
-
-async function setUp(): Promise<TwoClusters> {
-  const world = twoClusters();
-  world.a.server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'db' } });
-  await aDatabase(world.a);
-  return world;
-}
-
-/** Nothing temporary is left on either side: only claims that users know, their volumes, and our memory of points. */
-function leftovers(world: TwoClusters): readonly string[] {
-  return [world.a, world.b].flatMap((side) => [
-    ...side.server
-      .objects()
-      .filter(
-        ({ kind, metadata }) =>
-          (kind === 'PersistentVolumeClaim' && metadata.namespace !== 'db') ||
-          metadata.name.startsWith('stork-receive-'),
-      )
-      .map(({ kind, metadata }) => `${side.name}: ${kind} ${metadata.namespace}/${metadata.name}`),
-    ...[...side.world.jobs.running.keys()].map((job) => `${side.name}: job ${job}`),
-    ...[...side.world.storage.snapshots.keys()].map((snapshot) => `${side.name}: snapshot ${snapshot}`),
-  ]);
-}
+import { aDatabase, anApplication, aPod, leftovers } from './testing/an-application.ts';
+import { digestOf, type TwoClusters } from './testing/two-clusters.ts';
 
 describe('a migration between two clusters', () => {
   let world: TwoClusters;
   beforeEach(async () => {
-    world = await setUp();
+    world = await anApplication();
   });
 
   it('M1: fills a new claim on the destination and leaves nothing temporary behind', async () => {
@@ -175,7 +128,7 @@ describe('a source agent that is killed', () => {
   for (const sync of ['first', 'second'] as const)
     it(`M17: resumes from before and after every effect and status write of a ${sync} sync`, async () => {
       const effects = await crashEverywhere(async () => {
-        const world = await setUp();
+        const world = await anApplication();
         if (sync === 'second') {
           await world.migrate(world.a, 'first', {});
           await world.finish(world.a, 'first');

@@ -31,9 +31,12 @@ export const snapshotKey = (operationUid: string, namespace: string, claim: stri
 export const readableClaimName = (operationUid: string, namespace: string, claim: string): string =>
   `stork-read-${shortHash(operationUid, namespace, claim)}`;
 
-/** The claim in the agent's namespace that is filled before it is handed to the user's namespace. */
-export const incomingClaimName = (pairId: string, namespace: string, claim: string): string =>
-  `stork-new-${shortHash(pairId, namespace, claim)}`;
+/**
+ * The claim in the agent's namespace that is filled before it is handed to the user's namespace. Of one run only: the
+ * clean-up of an older operation must not meet the volume that a newer one fills.
+ */
+export const incomingClaimName = (run: string, namespace: string, claim: string): string =>
+  `stork-new-${shortHash(run, namespace, claim)}`;
 
 /** Staging space of a destination mover, in the namespace of the claims it updates. */
 export const scratchClaimName = (run: string): string => `stork-scratch-${run}`;

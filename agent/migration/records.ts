@@ -37,6 +37,8 @@ const receiveRecordSchema = object({
   reason: required(string({ maxLength: 64 })),
   message: required(string({ maxLength: 4096 })),
   started: required(time()),
+  /** When the peer last asked, give or take a quarter of an hour; absent until then. */
+  asked: time(),
   /** The mover's termination message, once it has ended well. */
   result: string({ maxLength: 8192 }),
   wantedScratchBytes: integer({ minimum: 0 }),

@@ -27,8 +27,9 @@ const aResult = (over: Partial<MoverResult> = {}): MoverResult => ({
 const facts = (over: Partial<ReceiveFacts> = {}): ReceiveFacts => ({
   mode: 'fresh',
   overwrite: 'Refuse',
+  applying: 'No',
   result: undefined,
-  claims: [aClaim()],
+  claims: [aClaim({ target: over.mode === 'update' ? 'Bound' : 'Missing' })],
   job: 'Missing',
   jobResult: undefined,
   jobFailure: undefined,
@@ -123,6 +124,45 @@ const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] 
     { job: 'Exhausted', jobFailure: 'OOMKilled' },
     { do: 'fail', code: 'MoverFailed', message: 'the destination mover ended without a result: OOMKilled' },
   ],
+  [
+    'says why the mover does not start',
+    { job: 'Running', jobFailure: '0/3 nodes are available' },
+    { do: 'wait', reason: 'MoverWaiting', message: 'the destination mover: 0/3 nodes are available' },
+  ],
+  [
+    'replaces scratch that has become too small',
+    { mode: 'update', wantedScratchBytes: 900, scratchBytes: 600 },
+    { do: 'removeScratch' },
+  ],
+  [
+    'remembers a claim that its users have, before the next is handed over',
+    {
+      result: done,
+      claims: [aClaim({ handedOver: 'Yes', target: 'Bound' }), aClaim({ name: 'logs' })],
+    },
+    { do: 'remember', claims: ['data'] },
+  ],
+  [
+    'fails when the claim it updates is gone',
+    { mode: 'update', job: 'Running', claims: [aClaim({ target: 'Missing' })] },
+    {
+      do: 'fail',
+      code: 'ClaimGone',
+      message: 'persistentvolumeclaim data was deleted on the destination while it was updated',
+    },
+  ],
+  ...[
+    { job: 'Exhausted', jobResult: failed } as const,
+    { job: 'Ended', jobResult: changed } as const,
+    { job: 'Exhausted' } as const,
+  ].map((over): (typeof cases)[number] => [
+    `finishes an update that has begun, though the mover gave up (${over.job} ${'jobResult' in over ? over.jobResult.code : ''})`,
+    { mode: 'update', applying: 'Yes', ...over },
+    {
+      do: 'restartMover',
+      message: 'jobResult' in over ? over.jobResult.message : 'the destination mover ended without a result',
+    },
+  ]),
 ];
 
 describe('decideReceive', () => {

@@ -7,6 +7,8 @@ import type { MoverMode, MoverResult } from '../../mover/contract.ts';
 export interface ReceiveFacts {
   readonly mode: MoverMode;
   readonly overwrite: 'Refuse' | 'Overwrite';
+  /** Whether the mover was allowed to change the volumes: then they may be half changed, and only finishing helps. */
+  readonly applying: 'Yes' | 'No';
   /** Kept in the record: once a mover has ended well, its job may vanish. */
   readonly result: MoverResult | undefined;
   readonly claims: readonly ReceiveClaimFacts[];
@@ -40,8 +42,12 @@ export type ReceiveStep =
   | { readonly do: 'scaleDown'; readonly pods: readonly string[] }
   | { readonly do: 'makeScratch'; readonly bytes: number }
   | { readonly do: 'startMover' }
+  /** What is there is too small. */
+  | { readonly do: 'removeScratch' }
   /** Ends the mover so that it can start again with scratch space. */
   | { readonly do: 'stopMover' }
+  /** Ends a mover that has given up, so that a new one finishes what it began. */
+  | { readonly do: 'restartMover'; readonly message: string }
   | { readonly do: 'keepResult'; readonly result: MoverResult }
   | { readonly do: 'handOver'; readonly claims: readonly string[] }
   | { readonly do: 'remember'; readonly claims: readonly string[] }
@@ -50,23 +56,35 @@ export type ReceiveStep =
   | { readonly do: 'fail'; readonly code: string; readonly message: string };
 
 export function decideReceive(facts: ReceiveFacts): ReceiveStep {
+  const gone = facts.claims.find(({ target }) => facts.mode === 'update' && target === 'Missing');
+  if (gone !== undefined) {
+    const message = `persistentvolumeclaim ${gone.name} was deleted on the destination while it was updated`;
+    return { do: 'fail', code: 'ClaimGone', message };
+  }
   if (facts.result !== undefined) return decideAfterResult(facts, facts.result);
   if (facts.jobResult !== undefined && facts.job !== 'Missing') return decideOnResult(facts, facts.jobResult);
   switch (facts.job) {
     case 'Running':
-      return { do: 'wait', reason: 'Receiving', message: 'the destination mover is at work' };
+      return facts.jobFailure === undefined
+        ? { do: 'wait', reason: 'Receiving', message: 'the destination mover is at work' }
+        : { do: 'wait', reason: 'MoverWaiting', message: `the destination mover: ${facts.jobFailure}` };
     case 'Exhausted':
     case 'Ended':
-      return {
-        do: 'fail',
+      return giveUp(facts, {
         code: 'MoverFailed',
         message: `the destination mover ended without a result${because(facts.jobFailure)}`,
-      };
+      });
     case 'Missing':
       return decideStart(facts);
     default:
       return facts.job satisfies never;
   }
+}
+
+/** Half of two points is no point: an update that has begun is begun again until it is finished. */
+function giveUp(facts: ReceiveFacts, why: { readonly code: string; readonly message: string }): ReceiveStep {
+  if (facts.applying === 'Yes') return { do: 'restartMover', message: why.message };
+  return { do: 'fail', ...why };
 }
 
 function decideStart(facts: ReceiveFacts): ReceiveStep {
@@ -78,17 +96,17 @@ function decideStart(facts: ReceiveFacts): ReceiveStep {
       return { do: 'fail', code: 'VolumeLost', message: `the volume provisioned for ${lost.name} is lost` };
     return { do: 'startMover' };
   }
-  if (facts.activePods.length > 0) {
-    if (facts.overwrite === 'Overwrite') return { do: 'scaleDown', pods: facts.activePods };
-    return {
-      do: 'fail',
-      code: 'DestinationActive',
-      message: `in use on the destination by pod ${facts.activePods.join(', ')}`,
-    };
-  }
+  if (facts.activePods.length > 0) return decideActive(facts);
   const wanted = facts.wantedScratchBytes;
-  if (wanted !== undefined && (facts.scratchBytes ?? 0) < wanted) return { do: 'makeScratch', bytes: wanted };
-  return { do: 'startMover' };
+  if (wanted === undefined || (facts.scratchBytes ?? 0) >= wanted) return { do: 'startMover' };
+  return facts.scratchBytes === undefined ? { do: 'makeScratch', bytes: wanted } : { do: 'removeScratch' };
+}
+
+function decideActive({ activePods, overwrite, applying }: ReceiveFacts): ReceiveStep {
+  if (overwrite === 'Overwrite') return { do: 'scaleDown', pods: activePods };
+  const torn = applying === 'Yes' ? '; an update of it was interrupted, the snapshot taken before it is kept' : '';
+  const message = `in use on the destination by pod ${activePods.join(', ')}${torn}`;
+  return { do: 'fail', code: 'DestinationActive', message };
 }
 
 function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
@@ -97,30 +115,34 @@ function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
       return { do: 'keepResult', result };
     case 'NeedsScratch':
       if (facts.scratchBytes !== undefined && facts.scratchBytes >= (result.scratchBytes ?? 0))
-        return { do: 'fail', code: 'ScratchTooSmall', message: result.message };
+        return giveUp(facts, { code: 'ScratchTooSmall', message: result.message });
       return { do: 'stopMover' };
     case 'DestinationChanged':
     case 'Refused':
-      return { do: 'fail', code: result.code, message: result.message };
+      return giveUp(facts, { code: result.code, message: result.message });
     case 'Failed':
       if (facts.job === 'Running') return { do: 'wait', reason: 'MoverRestarting', message: result.message };
-      return { do: 'fail', code: result.code, message: result.message };
+      return giveUp(facts, { code: result.code, message: result.message });
     default:
       return result.outcome satisfies never;
   }
 }
 
+/** A claim is remembered as soon as its users have it, so that what follows can't make it look like somebody else's. */
 function decideAfterResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
   if (result.outcome !== 'Complete') return { do: 'fail', code: result.code, message: result.message };
+  const arrived = facts.claims.filter(
+    ({ handedOver, target }) => target === 'Bound' && (facts.mode === 'update' || handedOver === 'Yes'),
+  );
+  const forgotten = arrived.filter((claim) => claim.remembered === 'No').map((claim) => claim.name);
+  if (forgotten.length > 0) return { do: 'remember', claims: forgotten };
   if (facts.mode === 'fresh') {
     const open = facts.claims.filter((claim) => claim.handedOver === 'No').map((claim) => claim.name);
     if (open.length > 0) return { do: 'handOver', claims: open };
-    const unbound = facts.claims.find((claim) => claim.target !== 'Bound');
-    if (unbound !== undefined)
-      return { do: 'wait', reason: 'ClaimBinding', message: `persistentvolumeclaim ${unbound.name} is binding` };
   }
-  const forgotten = facts.claims.filter((claim) => claim.remembered === 'No').map((claim) => claim.name);
-  if (forgotten.length > 0) return { do: 'remember', claims: forgotten };
+  const unbound = facts.claims.find((claim) => claim.target !== 'Bound');
+  if (unbound !== undefined)
+    return { do: 'wait', reason: 'ClaimBinding', message: `persistentvolumeclaim ${unbound.name} is binding` };
   return { do: 'complete' };
 }
 

@@ -25,7 +25,10 @@ export interface Sender {
 
 export interface DestinationRuns {
   /** Lets the run's destination mover in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
-  open(of: { readonly run: string; readonly pairId: string }, gate: () => Promise<GateAnswer>): void;
+  open(
+    of: { readonly run: string; readonly pairId: string },
+    gate: (signal?: AbortSignal) => Promise<GateAnswer>,
+  ): void;
   close(run: string): void;
 }
 
@@ -62,6 +65,10 @@ export interface DestinationServices {
 
 export const destinationLimits = {
   pollSeconds: 2,
+  /** Before an interrupted update is begun again with a new mover. */
+  restartSeconds: 10,
+  /** How often it is written down that the peer still asks. */
+  askedMinutes: 15,
   /** A record whose peer has gone silent is given up after this long, unless its update is being applied. */
   giveUpHours: 48,
   /** How long an overwritten destination's pods may take to end. */

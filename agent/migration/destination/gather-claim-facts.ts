@@ -26,7 +26,7 @@ export async function gatherClusterFacts(
   for await (const storageClass of client.list(core.storageClasses, { signal }))
     storageClasses.push(classFacts(storageClass));
   const podsByClaim = new Map<string, string[]>();
-  for (const namespace of namespaces) {
+  for (const namespace of new Set(namespaces)) {
     for await (const pod of client.list(core.pods, { namespace, signal })) notePod(podsByClaim, pod);
   }
   const busy = new Map<string, string>();
@@ -35,6 +35,19 @@ export async function gatherClusterFacts(
     for (const claim of value.request.claims) busy.set(`${claim.namespace}/${claim.name}`, value.request.operation);
   }
   return { storageClasses, podsByClaim, busy };
+}
+
+/** Pods that mount one of the claims and have not ended, movers aside. */
+export async function findActivePods(
+  client: KubeClient,
+  claims: readonly { readonly namespace: string; readonly name: string }[],
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const podsByClaim = new Map<string, string[]>();
+  for (const namespace of new Set(claims.map((claim) => claim.namespace))) {
+    for await (const pod of client.list(core.pods, { namespace, signal })) notePod(podsByClaim, pod);
+  }
+  return [...new Set(claims.flatMap(({ namespace, name }) => podsByClaim.get(`${namespace}/${name}`) ?? []))];
 }
 
 export async function gatherClaimFacts(

@@ -7,7 +7,7 @@ import { incomingClaimName, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord } from '../records.ts';
 import type { ReceiveClaimFacts, ReceiveFacts } from './decide-receive.ts';
 import type { DestinationServices } from './destination-services.ts';
-import { gatherClusterFacts } from './gather-claim-facts.ts';
+import { findActivePods } from './gather-claim-facts.ts';
 import { handOverLabel } from './hand-over.ts';
 
 export interface ReceiveSight {
@@ -21,32 +21,29 @@ export function moverNamespace(services: DestinationServices, record: ReceiveRec
   return record.request.claims[0]?.namespace ?? services.agentNamespace;
 }
 
+/** Reads no more than the next decision needs: while the mover works, that is little besides the mover. */
 export async function gatherReceiveFacts(
   services: DestinationServices,
   record: ReceiveRecord,
   signal?: AbortSignal,
 ): Promise<ReceiveSight> {
   const { request } = record;
+  const { mode } = request;
   const result = record.result === undefined ? undefined : parseMoverResult(record.result);
   const namespace = moverNamespace(services, record);
   const mover = await services.moverJobs.look({ namespace, run: request.run, role: 'destination' }, signal);
+  const atWork = result === undefined && mover.job !== 'Missing';
   const claims: ReceiveClaimFacts[] = [];
-  for (const claim of request.claims) claims.push(await claimFacts(services, record, claim, signal));
-  const namespaces = [...new Set(request.claims.map((claim) => claim.namespace))];
-  const cluster = await gatherClusterFacts(services.client, services.records, namespaces, signal);
-  const activePods = request.claims.flatMap(
-    (claim) => cluster.podsByClaim.get(`${claim.namespace}/${claim.name}`) ?? [],
-  );
-  const scratch = await services.client.find(
-    core.persistentVolumeClaims,
-    { namespace, name: scratchClaimName(request.run) },
-    { signal },
-  );
+  for (const claim of mode === 'fresh' && atWork ? [] : request.claims)
+    claims.push(await claimFacts(services, record, claim, signal));
+  const mayWrite = mode === 'update' && result === undefined && !atWork;
+  const scratch = mode === 'update' ? await findScratch(services, record, signal) : undefined;
   return {
     result,
     facts: {
-      mode: request.mode,
+      mode,
       overwrite: request.overwrite ? 'Overwrite' : 'Refuse',
+      applying: record.applyingSince === undefined ? 'No' : 'Yes',
       result,
       claims,
       job: mover.job,
@@ -54,9 +51,14 @@ export async function gatherReceiveFacts(
       jobFailure: mover.failure,
       scratchBytes: scratch === undefined ? undefined : sizeOf(scratch),
       wantedScratchBytes: record.wantedScratchBytes,
-      activePods: [...new Set(activePods)],
+      activePods: mayWrite ? await findActivePods(services.client, request.claims, signal) : [],
     },
   };
+}
+
+async function findScratch(services: DestinationServices, record: ReceiveRecord, signal: AbortSignal | undefined) {
+  const key = { namespace: moverNamespace(services, record), name: scratchClaimName(record.request.run) };
+  return await services.client.find(core.persistentVolumeClaims, key, { signal });
 }
 
 async function claimFacts(
@@ -65,23 +67,29 @@ async function claimFacts(
   claim: IncomingVolume,
   signal: AbortSignal | undefined,
 ): Promise<ReceiveClaimFacts> {
-  const name = incomingClaimName(record.pairId, claim.namespace, claim.name);
-  const incoming = await services.client.find(
-    core.persistentVolumeClaims,
-    { namespace: services.agentNamespace, name },
-    { signal },
-  );
+  const { operation, run, mode } = record.request;
+  const name = incomingClaimName(run, claim.namespace, claim.name);
+  const isNew = mode === 'fresh';
+  const own = { namespace: services.agentNamespace, name };
+  const incoming = isNew ? await services.client.find(core.persistentVolumeClaims, own, { signal }) : undefined;
   const target = await services.client.find(core.persistentVolumeClaims, claim, { signal });
-  const memory = await services.records.findClaim(claim.namespace, claim.name, signal);
-  const moving = await isMoving(services, name, signal);
-  const handedOver = incoming === undefined && !moving && target !== undefined;
+  const isDone = record.result !== undefined;
+  const memory = isDone ? await services.records.findClaim(claim.namespace, claim.name, signal) : undefined;
+  const isReached = isDone && incoming === undefined && target !== undefined;
+  const handedOver = isReached && !(isNew && (await isMoving(services, name, signal)));
   return {
     name: claim.name,
     incoming: phaseOf(incoming),
-    target: target === undefined ? 'Missing' : target.status?.phase === 'Bound' ? 'Bound' : 'Pending',
+    target: targetPhase(target),
     handedOver: handedOver ? 'Yes' : 'No',
-    remembered: memory?.operation === record.request.operation && memory.role === 'Destination' ? 'Yes' : 'No',
+    remembered: memory?.operation === operation && memory.role === 'Destination' ? 'Yes' : 'No',
   };
+}
+
+function targetPhase(claim: PersistentVolumeClaim | undefined): ReceiveClaimFacts['target'] {
+  if (claim === undefined) return 'Missing';
+  if (claim.metadata.deletionTimestamp !== undefined) return 'Pending';
+  return claim.status?.phase === 'Bound' ? 'Bound' : 'Pending';
 }
 
 async function isMoving(

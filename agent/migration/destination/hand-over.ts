@@ -38,6 +38,8 @@ export async function handOver(clients: HandOverClients, move: HandOver, signal?
   if (incoming !== undefined) {
     const volume = incoming.spec?.volumeName;
     if (volume === undefined) return waiting(`the claim ${move.from.name} has no volume yet`);
+    const taken = await clients.own.find(core.persistentVolumeClaims, move.to, { signal });
+    if (taken !== undefined && taken.spec?.volumeName !== volume) throw notOurs(move);
     await keepVolume(clients.own, volume, move, signal);
     const { uid } = incoming.metadata;
     await clients.own.delete(core.persistentVolumeClaims, move.from, { uid, signal });
@@ -49,18 +51,28 @@ export async function handOver(clients: HandOverClients, move: HandOver, signal?
   await pointAtTarget(clients.own, volume, move, signal);
   await ensureTargetClaim(clients.asPeer, volume, move, signal);
   const target = await clients.own.get(core.persistentVolumeClaims, move.to, { signal });
+  if (target.metadata.deletionTimestamp !== undefined)
+    return waiting(`persistentvolumeclaim ${move.to.name} is being deleted`);
   if (target.status?.phase !== 'Bound') return waiting(`persistentvolumeclaim ${move.to.name} is binding`);
-  await releaseLabels(clients.own, volume, signal);
+  const bound = await clients.own.get(core.persistentVolumes, { name: volume.metadata.name }, { signal });
+  await releaseVolume(clients.own, bound, signal);
   return { state: 'Done' };
 }
 
-/** Gives up a hand-over that has not reached its users: the volume may be deleted again with its claim. */
-export async function abandonHandOver(client: KubeClient, incomingName: string, signal?: AbortSignal): Promise<void> {
-  for await (const volume of client.list(core.persistentVolumes, {
-    labelSelector: `${handOverLabel}=${incomingName}`,
-    signal,
-  })) {
-    if (volume.status?.phase !== 'Bound') await releaseLabels(client, volume, signal);
+/**
+ * Gives up a hand-over. What its users have already got stays theirs; a volume that has not reached them is deleted by
+ * its storage, because it is a copy that nobody knows of.
+ */
+export async function abandonHandOver(
+  client: KubeClient,
+  move: Pick<HandOver, 'from'> & { readonly to: Pick<HandOver['to'], 'namespace' | 'name'> },
+  signal?: AbortSignal,
+): Promise<void> {
+  const labelSelector = `${handOverLabel}=${move.from.name}`;
+  for await (const volume of client.list(core.persistentVolumes, { labelSelector, signal })) {
+    const target = await client.find(core.persistentVolumeClaims, move.to, { signal });
+    if (target?.spec?.volumeName === volume.metadata.name) await releaseVolume(client, volume, signal);
+    else await discardVolume(client, volume, move.from, signal);
   }
 }
 
@@ -83,32 +95,34 @@ async function keepVolume(
 ): Promise<void> {
   const volume = await client.get(core.persistentVolumes, { name }, { signal });
   if (volume.metadata.labels?.[handOverLabel] === move.from.name) return;
-  const body = {
-    metadata: {
-      resourceVersion: volume.metadata.resourceVersion,
-      labels: { [handOverLabel]: move.from.name },
-      annotations: { [policyAnnotation]: volume.spec?.persistentVolumeReclaimPolicy ?? 'Delete' },
-    },
-    spec: { persistentVolumeReclaimPolicy: 'Retain' },
+  const metadata = {
+    labels: { [handOverLabel]: move.from.name },
+    annotations: { [policyAnnotation]: volume.spec?.persistentVolumeReclaimPolicy ?? 'Delete' },
   };
-  await client.patch(
-    core.persistentVolumes,
-    { name },
-    { type: 'merge', body },
-    { fieldManager: 'stork-agent', signal },
-  );
+  await patchVolume(client, volume, { metadata, spec: { persistentVolumeReclaimPolicy: 'Retain' } }, signal);
 }
 
+/** @throws StorkError `VolumeAmbiguous`: two volumes with our mark can't come from us, and one of them is somebody's */
 async function findMoving(
   client: KubeClient,
   move: HandOver,
   signal: AbortSignal | undefined,
 ): Promise<PersistentVolume | undefined> {
   const labelSelector = `${handOverLabel}=${move.from.name}`;
-  for await (const volume of client.list(core.persistentVolumes, { labelSelector, signal })) return volume;
-  return undefined;
+  const found: PersistentVolume[] = [];
+  for await (const volume of client.list(core.persistentVolumes, { labelSelector, signal })) found.push(volume);
+  if (found.length < 2) return found[0];
+  const names = found.map(({ metadata }) => metadata.name).join(', ');
+  throw new StorkError({
+    code: 'VolumeAmbiguous',
+    message: `Several PersistentVolumes carry the label ${labelSelector}: ${names}`,
+    about: `persistentvolume ${found[0]?.metadata.name}`,
+    hint: 'Remove the label from the one that was not provisioned for this migration.',
+    retryable: true,
+  });
 }
 
+/** A claim that was deleted since it was bound leaves its uid behind; with it no other claim would ever bind. */
 async function pointAtTarget(
   client: KubeClient,
   volume: PersistentVolume,
@@ -116,14 +130,13 @@ async function pointAtTarget(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const claimRef = volume.spec?.claimRef;
-  if (claimRef?.namespace === move.to.namespace && claimRef.name === move.to.name) return;
-  const { name } = volume.metadata;
-  const target = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: move.to.namespace, name: move.to.name };
-  const body = [
-    { op: 'test', path: '/metadata/resourceVersion', value: volume.metadata.resourceVersion },
-    { op: 'replace', path: '/spec/claimRef', value: target },
-  ] as const;
-  await client.patch(core.persistentVolumes, { name }, { type: 'json', body }, { fieldManager: 'stork-agent', signal });
+  const { namespace, name } = move.to;
+  if (claimRef?.namespace === namespace && claimRef.name === name) {
+    const target = await client.find(core.persistentVolumeClaims, move.to, { signal });
+    if (claimRef.uid === undefined || claimRef.uid === target?.metadata.uid) return;
+  }
+  const target = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid: null, resourceVersion: null };
+  await patchVolume(client, volume, { spec: { claimRef: target } }, signal);
 }
 
 async function ensureTargetClaim(
@@ -151,22 +164,70 @@ async function ensureTargetClaim(
     if (!isAlreadyExists(error)) throw error;
     const existing = await client.get(core.persistentVolumeClaims, to, { signal });
     if (existing.spec?.volumeName === volume.metadata.name) return;
-    throw new StorkError({
-      code: 'ClaimNotOurs',
-      message: `persistentvolumeclaim ${to.namespace}/${to.name} was made by somebody else during the migration`,
-      about: `persistentvolumeclaim ${to.namespace}/${to.name}`,
-      hint: 'Delete it there if it is not needed; the migrated volume is kept and handed over then.',
-      cause: error,
-    });
+    throw notOurs(move);
   }
 }
 
-async function releaseLabels(client: KubeClient, volume: PersistentVolume, signal?: AbortSignal): Promise<void> {
-  const { name, annotations } = volume.metadata;
-  const body = {
-    metadata: { labels: { [handOverLabel]: null }, annotations: { [policyAnnotation]: null } },
-    spec: { persistentVolumeReclaimPolicy: annotations?.[policyAnnotation] ?? 'Delete' },
-  };
+function notOurs({ to }: HandOver): StorkError {
+  return new StorkError({
+    code: 'ClaimNotOurs',
+    message: `persistentvolumeclaim ${to.namespace}/${to.name} was made by somebody else during the migration`,
+    about: `persistentvolumeclaim ${to.namespace}/${to.name}`,
+    hint: 'Delete it there if it is not needed, then migrate again.',
+  });
+}
+
+const noMarks = { labels: { [handOverLabel]: null }, annotations: { [policyAnnotation]: null } };
+
+/** The volume is its users' now: it gets back the policy its StorageClass gave it. */
+async function releaseVolume(client: KubeClient, volume: PersistentVolume, signal?: AbortSignal): Promise<void> {
+  const policy = volume.metadata.annotations?.[policyAnnotation];
+  const spec = policy === undefined ? {} : { persistentVolumeReclaimPolicy: policy };
+  await patchVolume(client, volume, { metadata: noMarks, spec }, signal);
+}
+
+/** Only a volume that was claimed once and is not any more is reclaimed: so it is given back to our claim that is gone. */
+async function discardVolume(
+  client: KubeClient,
+  volume: PersistentVolume,
+  from: HandOver['from'],
+  signal?: AbortSignal,
+): Promise<void> {
+  const claimRef = volume.spec?.claimRef;
+  const isBack = claimRef?.namespace === from.namespace && claimRef.name === from.name && claimRef.uid !== undefined;
+  const back = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...from, uid: volume.metadata.uid ?? 'gone' };
+  const spec = { persistentVolumeReclaimPolicy: 'Delete', ...(isBack ? {} : { claimRef: back }) };
+  await patchVolume(client, volume, { metadata: noMarks, spec }, signal);
+}
+
+/**
+ * A StorageClass that retains its volumes would keep what an unfinished migration provisioned: nobody knows of it, so it
+ * goes with its claim. A volume that somebody made by hand keeps its policy.
+ */
+export async function letVolumeGo(
+  client: KubeClient,
+  claim: HandOver['from'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const found = await client.find(core.persistentVolumeClaims, claim, { signal });
+  const name = found?.spec?.volumeName;
+  if (found === undefined || name === undefined) return;
+  const volume = await client.find(core.persistentVolumes, { name }, { signal });
+  if (volume?.spec?.claimRef?.uid !== found.metadata.uid) return;
+  const wasProvisioned = volume?.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] !== undefined;
+  if (volume === undefined || !wasProvisioned || volume.spec?.persistentVolumeReclaimPolicy === 'Delete') return;
+  await patchVolume(client, volume, { spec: { persistentVolumeReclaimPolicy: 'Delete' } }, signal);
+}
+
+/** On exactly the version that was read. A merge patch, because a failed JSON `test` is told as an invalid object. */
+async function patchVolume(
+  client: KubeClient,
+  volume: PersistentVolume,
+  change: { readonly metadata?: object; readonly spec: object },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { name, resourceVersion } = volume.metadata;
+  const body = { ...change, metadata: { ...change.metadata, resourceVersion } };
   await client.patch(
     core.persistentVolumes,
     { name },

@@ -4,7 +4,7 @@ import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
 import type { IncomingVolume } from '../messages.ts';
-import { incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
+import { agentLabels, incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
 import { decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits } from './destination-services.ts';
@@ -28,7 +28,7 @@ export async function provision(
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
         metadata: {
-          name: incomingClaimName(record.pairId, claim.namespace, claim.name),
+          name: incomingClaimName(record.request.run, claim.namespace, claim.name),
           namespace: services.agentNamespace,
           labels: operationLabels(record.request.operation),
           annotations: { 'stork.libopenstorage.org/for': `${claim.namespace}/${claim.name}` },
@@ -96,6 +96,20 @@ export async function makeScratch(
   );
 }
 
+export async function removeScratch(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal: Signal,
+): Promise<'Gone' | 'Removing'> {
+  const key = { namespace: moverNamespace(services, record), name: scratchClaimName(record.request.run) };
+  const found = await services.client.find(core.persistentVolumeClaims, key, { signal });
+  // In a namespace of users anything may have that name.
+  if (found?.metadata.labels?.[agentLabels.operation] !== record.request.operation) return 'Gone';
+  const { uid } = found.metadata;
+  if ((await services.client.delete(core.persistentVolumeClaims, key, { uid, signal })) === undefined) return 'Gone';
+  return (await services.client.find(core.persistentVolumeClaims, key, { signal })) === undefined ? 'Gone' : 'Removing';
+}
+
 async function createClaim(services: DestinationServices, claim: PersistentVolumeClaim, signal: Signal): Promise<void> {
   try {
     await services.client.create(core.persistentVolumeClaims, claim, { fieldManager: 'stork-agent', signal });
@@ -113,10 +127,12 @@ export async function startMover(
   const { request } = record;
   const volumes = request.claims.map(async (claim) => ({
     name: claim.name,
-    claim: request.mode === 'fresh' ? incomingClaimName(record.pairId, claim.namespace, claim.name) : claim.name,
+    claim: request.mode === 'fresh' ? incomingClaimName(record.request.run, claim.namespace, claim.name) : claim.name,
     volumeMode: claim.volumeMode,
     expectDigest: await expectedDigest(services, record, claim, signal),
   }));
+  // What an interrupted update has half changed is neither the old point nor the new one: it is written over.
+  const mayOverwrite = request.overwrite || record.applyingSince !== undefined;
   await services.moverJobs.start(
     {
       operation: request.operation,
@@ -125,7 +141,7 @@ export async function startMover(
       mode: request.mode,
       namespace: moverNamespace(services, record),
       volumes: await Promise.all(volumes),
-      overwrite: request.overwrite ? 'Overwrite' : undefined,
+      overwrite: mayOverwrite ? 'Overwrite' : undefined,
       placement: request.placement,
       scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
     },
@@ -139,7 +155,8 @@ async function expectedDigest(
   claim: IncomingVolume,
   signal: Signal,
 ): Promise<string | undefined> {
-  if (record.request.mode === 'fresh' || record.request.overwrite) return undefined;
+  if (record.request.mode === 'fresh' || record.request.overwrite || record.applyingSince !== undefined)
+    return undefined;
   return (await services.records.findClaim(claim.namespace, claim.name, signal))?.digest;
 }
 
@@ -167,9 +184,10 @@ export async function handOverClaims(
   );
   if (mover !== 'Gone') return 'the mover is ending';
   for (const claim of record.request.claims.filter(({ name }) => names.includes(name))) {
+    await ensureNamespace(services, serviceAccount, claim.namespace, signal);
     const from = {
       namespace: services.agentNamespace,
-      name: incomingClaimName(record.pairId, claim.namespace, claim.name),
+      name: incomingClaimName(record.request.run, claim.namespace, claim.name),
     };
     const annotations = {
       ...claim.annotations,
@@ -190,16 +208,13 @@ export async function rememberClaims(
   result: MoverResult,
   names: readonly string[],
   signal: Signal,
-): Promise<number> {
-  let newest = 1;
+): Promise<void> {
   for (const claim of record.request.claims.filter(({ name }) => names.includes(name))) {
     const outcome = result.volumes.find(({ name }) => name === claim.name);
     if (outcome === undefined)
       throw new StorkError({ code: 'ResultIncomplete', message: `The mover's result does not mention ${claim.name}` });
     const target = await services.client.get(core.persistentVolumeClaims, claim, { signal });
     const before = await services.records.findClaim(claim.namespace, claim.name, signal);
-    const point = (before?.point ?? 0) + 1;
-    newest = Math.max(newest, point);
     await services.records.saveClaim(
       {
         namespace: claim.namespace,
@@ -208,12 +223,44 @@ export async function rememberClaims(
         pairId: record.pairId,
         role: 'Destination',
         digest: outcome.digest,
-        point,
+        point: (before?.point ?? 0) + 1,
         operation: record.request.operation,
         time: rfc3339(services.clock.now()),
       },
       signal,
     );
   }
+}
+
+/** The point that the group's claims have reached: read back from what is remembered, so that a restart finds it too. */
+export async function reachedPoint(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal: Signal,
+): Promise<number> {
+  let newest = 1;
+  for (const { namespace, name } of record.request.claims)
+    newest = Math.max(newest, (await services.records.findClaim(namespace, name, signal))?.point ?? 1);
   return newest;
+}
+
+/** Makes the claims' namespace when it is not there; what else it carries comes with the resources. */
+export async function ensureNamespace(
+  services: DestinationServices,
+  serviceAccount: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if ((await services.client.find(core.namespaces, { name }, { signal })) !== undefined) return;
+  try {
+    await services
+      .asPeer(serviceAccount)
+      .create(
+        core.namespaces,
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+        { fieldManager: 'stork', signal },
+      );
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
 }

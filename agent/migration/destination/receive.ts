@@ -2,20 +2,25 @@
  * Drives one incoming group on the destination: observe, decide, do one step, observe again. Its record outlives the agent
  * and the peer; an update that has been staged and allowed is always finished.
  */
-
-import type { SnapshotRequest } from '../../../drivers/driver.ts';
-import { core } from '../../../kube/client/core.ts';
-import { isAlreadyExists, renderError, StorkError } from '../../../kube/errors.ts';
-import { rfc3339 } from '../../../kube/runtime/conditions.ts';
+import { renderError, StorkError } from '../../../kube/errors.ts';
 import { awaitChange, type ReconcileResult, requeueAfter } from '../../../kube/runtime/reconcile.ts';
-import type { GateAnswer } from '../../mover/contract.ts';
-import { incomingClaimName, operationLabels, scratchClaimName, undoSnapshotKey } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
+import { answerGate } from './answer-gate.ts';
 import { decideReceive, type ReceiveStep } from './decide-receive.ts';
 import { type DestinationServices, destinationLimits } from './destination-services.ts';
 import { gatherReceiveFacts, moverNamespace, type ReceiveSight } from './gather-receive-facts.ts';
-import { abandonHandOver } from './hand-over.ts';
-import { handOverClaims, keepResult, makeScratch, provision, rememberClaims, startMover } from './receive-steps.ts';
+import {
+  handOverClaims,
+  keepResult,
+  makeScratch,
+  provision,
+  reachedPoint,
+  rememberClaims,
+  removeScratch,
+  startMover,
+} from './receive-steps.ts';
+import { removeTemporary } from './remove-temporary.ts';
+import { describeUndo } from './undo-snapshots.ts';
 
 type Signal = AbortSignal | undefined;
 
@@ -32,12 +37,36 @@ export async function receive(
       return await work(services, stored, signal);
     case 'Complete':
     case 'Failed':
-      return (await removeTemporary(services, stored.value, signal)).length === 0 ? awaitChange() : requeueAfter(1);
+      return await settle(services, stored, signal);
     case 'Removing':
       return await remove(services, stored, signal);
     default:
       return stored.value.phase satisfies never;
   }
+}
+
+/** It is over: nothing temporary stays, and the record itself goes when its peer asks, or never asks again. */
+async function settle(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  signal: Signal,
+): Promise<ReconcileResult> {
+  if ((await removeTemporary(services, stored.value, signal)).length > 0) return requeueAfter(1);
+  const leftMs = giveUpMs - silentMs(services, stored.value);
+  if (leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
+  await services.records.removeReceive(stored.value.request.run, signal);
+  return awaitChange();
+}
+
+async function remove(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  signal: Signal,
+): Promise<ReconcileResult> {
+  const left = await removeTemporary(services, stored.value, signal);
+  if (left.length > 0) return requeueAfter(1);
+  await services.records.removeReceive(stored.value.request.run, signal);
+  return awaitChange();
 }
 
 async function work(
@@ -64,17 +93,27 @@ async function work(
   }
 }
 
-/** Nobody finished or aborted it for days: what it holds is given back. An update that has begun is finished regardless. */
+/** Nobody asked for it for days: what it holds is given back. What has begun to change for good is finished regardless. */
 function isForsaken(services: DestinationServices, record: ReceiveRecord): boolean {
-  return record.applyingSince === undefined && ageMs(services, record) > destinationLimits.giveUpHours * 3_600_000;
+  const hasBegun = record.applyingSince !== undefined || record.result !== undefined;
+  return !hasBegun && silentMs(services, record) > giveUpMs;
 }
+
+const giveUpMs = destinationLimits.giveUpHours * 3_600_000;
+
+const silentMs = (services: DestinationServices, record: ReceiveRecord): number =>
+  services.clock.now().getTime() - Date.parse(record.asked ?? record.started);
 
 const ageMs = (services: DestinationServices, record: ReceiveRecord): number =>
   services.clock.now().getTime() - Date.parse(record.started);
 
 /** What waiting won't cure. Anything else (a conflict, a server away) is tried again with backoff. */
 const refusals: ReadonlySet<string> = new Set([
+  'ClaimGone',
   'ClaimNotOurs',
+  'ClaimTerminating',
+  'ClaimNotBound',
+  'DestinationBusy',
   'StorageClassMissing',
   'VolumeLost',
   'ResultIncomplete',
@@ -97,52 +136,46 @@ async function carryOut(
       await provision(services, record, step.claims, signal);
       return requeueAfter(0);
     case 'scaleDown':
-      if (ageMs(services, record) > destinationLimits.scaleDownMinutes * 60_000) {
-        const message = `pod ${step.pods.join(', ')} still uses the volume, though its workload was scaled down`;
-        await conclude(services, stored, { phase: 'Failed', reason: 'DestinationActive', message }, signal);
-        return requeueAfter(0);
-      }
-      for (const namespace of new Set(record.request.claims.map((claim) => claim.namespace)))
-        await services.scaleDown(services.asPeer(serviceAccount), namespace, step.pods, signal);
-      return requeueAfter(1);
+      return await scaleDown(services, stored, step.pods, signal);
     case 'makeScratch':
       await makeScratch(services, record, step.bytes, signal);
       return requeueAfter(0);
     case 'startMover':
       await startMover(services, record, sight.facts.scratchBytes !== undefined, signal);
       return requeueAfter(destinationLimits.pollSeconds);
+    case 'removeScratch':
+      await removeScratch(services, record, signal);
+      return requeueAfter(1);
     case 'stopMover': {
       const wanted = sight.facts.jobResult?.scratchBytes ?? 0;
-      await services.records.saveReceive({ ...record, wantedScratchBytes: wanted }, stored, signal);
-      await services.moverJobs.remove(
-        { namespace: moverNamespace(services, record), run: record.request.run, role: 'destination' },
-        signal,
-      );
+      const kept = await services.records.saveReceive({ ...record, wantedScratchBytes: wanted }, stored, signal);
+      await stopMover(services, kept.value, signal);
       return requeueAfter(1);
     }
+    case 'restartMover':
+      await tell(services, stored, { reason: 'MoverRestarting', message: step.message }, signal);
+      await stopMover(services, record, signal);
+      return requeueAfter(destinationLimits.restartSeconds);
     case 'keepResult':
       await keepResult(services, stored, step.result, signal);
       return requeueAfter(0);
     case 'handOver': {
       const waitingFor = await handOverClaims(services, record, serviceAccount, step.claims, signal);
-      return requeueAfter(waitingFor === undefined ? 0 : 1);
+      if (waitingFor === undefined) return requeueAfter(0);
+      await tell(services, stored, { reason: 'HandingOver', message: waitingFor }, signal);
+      return requeueAfter(1);
     }
     case 'remember': {
       const { result } = sight;
       if (result === undefined) return requeueAfter(0);
-      const point = await rememberClaims(services, record, result, step.claims, signal);
-      await services.records.saveReceive({ ...record, point }, stored, signal);
+      await rememberClaims(services, record, result, step.claims, signal);
       return requeueAfter(0);
     }
     case 'wait':
+      await tell(services, stored, step, signal);
       return requeueAfter(destinationLimits.pollSeconds);
     case 'complete':
-      await conclude(
-        services,
-        stored,
-        { phase: 'Complete', reason: 'Complete', message: 'everything was read back and is equal' },
-        signal,
-      );
+      await complete(services, stored, signal);
       return requeueAfter(0);
     case 'fail':
       await conclude(services, stored, { phase: 'Failed', reason: step.code, message: step.message }, signal);
@@ -150,6 +183,50 @@ async function carryOut(
     default:
       return step satisfies never;
   }
+}
+
+async function scaleDown(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  pods: readonly string[],
+  signal: Signal,
+): Promise<ReconcileResult> {
+  const { value: record } = stored;
+  if (record.applyingSince === undefined && ageMs(services, record) > destinationLimits.scaleDownMinutes * 60_000) {
+    const message = `pod ${pods.join(', ')} still uses the volume, though its workload was scaled down`;
+    await conclude(services, stored, { phase: 'Failed', reason: 'DestinationActive', message }, signal);
+    return requeueAfter(0);
+  }
+  for (const namespace of new Set(record.request.claims.map((claim) => claim.namespace)))
+    await services.scaleDown(services.asPeer(record.actAs), namespace, pods, signal);
+  return requeueAfter(1);
+}
+
+async function stopMover(services: DestinationServices, record: ReceiveRecord, signal: Signal): Promise<void> {
+  const place = { namespace: moverNamespace(services, record), run: record.request.run, role: 'destination' } as const;
+  await services.moverJobs.remove(place, signal);
+}
+
+/** What it waits for, where the peer reads it. Written only when it changes. */
+async function tell(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  now: { readonly reason: string; readonly message: string },
+  signal: Signal,
+): Promise<void> {
+  const { value: record } = stored;
+  const told = { reason: now.reason, message: now.message.slice(0, 1000) };
+  if (record.reason === told.reason && record.message === told.message) return;
+  await services.records.saveReceive({ ...record, ...told }, stored, signal);
+}
+
+async function complete(services: DestinationServices, stored: Stored<ReceiveRecord>, signal: Signal): Promise<void> {
+  const { value: record } = stored;
+  const point = await reachedPoint(services, record, signal);
+  const kept = await describeUndo(services, record, signal);
+  const message = ['everything was read back and is equal', ...kept].join('; ');
+  const reached = { ...stored, value: { ...record, point } };
+  await conclude(services, reached, { phase: 'Complete', reason: 'Complete', message }, signal);
 }
 
 async function conclude(
@@ -165,118 +242,4 @@ async function conclude(
     group: stored.value.request.group,
     ...end,
   });
-}
-
-/**
- * Asked by the mover when everything is staged and verified. Nobody may use the claims; where the storage can snapshot, one
- * is cut first, so that even a broken update can be undone by hand. The permission is written down before it is given.
- */
-async function answerGate(services: DestinationServices, run: string): Promise<GateAnswer> {
-  const stored = await services.records.findReceive(run);
-  if (stored === undefined || stored.value.phase !== 'Working')
-    return { state: 'Refused', reason: 'the operation is over' };
-  const { value: record } = stored;
-  if (record.applyingSince !== undefined) return { state: 'Go' };
-  const { facts } = await gatherReceiveFacts(services, record);
-  if (facts.activePods.length > 0)
-    return { state: 'Refused', reason: `in use on the destination by pod ${facts.activePods.join(', ')}` };
-  for (const request of await undoRequests(services, record)) {
-    const state = await request.driver.snapshots?.ensure(request.snapshot);
-    if (state?.phase === 'Failed')
-      return { state: 'Refused', reason: `the snapshot before the update failed: ${state.reason}` };
-    if (state?.phase === 'Pending') return { state: 'Wait', retryAfterMs: 500 };
-  }
-  await services.records.saveReceive({ ...record, applyingSince: rfc3339(services.clock.now()) }, stored);
-  return { state: 'Go' };
-}
-
-async function undoRequests(services: DestinationServices, record: ReceiveRecord, signal?: AbortSignal) {
-  if (record.request.mode === 'fresh') return [];
-  const requests: {
-    readonly driver: NonNullable<ReturnType<DestinationServices['driverFor']>>;
-    readonly snapshot: SnapshotRequest;
-  }[] = [];
-  for (const claim of record.request.claims) {
-    const target = await services.client.find(core.persistentVolumeClaims, claim, { signal });
-    const volume = target?.spec?.volumeName;
-    if (target === undefined || volume === undefined) continue;
-    const pv = await services.client.get(core.persistentVolumes, { name: volume }, { signal });
-    const driver = services.driverFor({ pv: { ...pv } });
-    if (driver?.snapshots === undefined) continue;
-    const own = { namespace: claim.namespace, name: claim.name, uid: target.metadata.uid ?? '' };
-    const key = undoSnapshotKey(record.request.run, claim.name);
-    const labels = operationLabels(record.request.operation);
-    requests.push({ driver, snapshot: { key, volume: { claim: own, volume }, labels } });
-  }
-  return requests;
-}
-
-/**
- * Removes movers, staging and unclaimed new volumes; names what is still there. The snapshot taken before an update goes
- * too once the update is proven, except after an overwrite: then it is the only copy of what was there.
- */
-export async function removeTemporary(
-  services: DestinationServices,
-  record: ReceiveRecord,
-  signal?: AbortSignal,
-): Promise<readonly string[]> {
-  const { request } = record;
-  const left: string[] = [];
-  services.runs.close(request.run);
-  const namespace = moverNamespace(services, record);
-  if ((await services.moverJobs.remove({ namespace, run: request.run, role: 'destination' }, signal)) !== 'Gone')
-    left.push(`mover of ${request.group}`);
-  const claims = [
-    { namespace, name: scratchClaimName(request.run) },
-    ...request.claims.map((claim) => ({
-      namespace: services.agentNamespace,
-      name: incomingClaimName(record.pairId, claim.namespace, claim.name),
-    })),
-  ];
-  for (const claim of claims) {
-    if ((await services.client.delete(core.persistentVolumeClaims, claim, { signal })) === undefined) continue;
-    if ((await services.client.find(core.persistentVolumeClaims, claim, { signal })) !== undefined)
-      left.push(`persistentvolumeclaim ${claim.namespace}/${claim.name}`);
-  }
-  for (const claim of request.claims)
-    await abandonHandOver(services.client, incomingClaimName(record.pairId, claim.namespace, claim.name), signal);
-  const keepUndo = request.overwrite || (record.applyingSince !== undefined && record.point === undefined);
-  if (keepUndo) return left;
-  for (const undo of await undoRequests(services, record, signal)) {
-    if ((await undo.driver.snapshots?.release(undo.snapshot, signal)) === 'Releasing')
-      left.push(`volumesnapshot ${undo.snapshot.key}`);
-  }
-  return left;
-}
-
-async function remove(
-  services: DestinationServices,
-  stored: Stored<ReceiveRecord>,
-  signal: Signal,
-): Promise<ReconcileResult> {
-  const left = await removeTemporary(services, stored.value, signal);
-  if (left.length > 0) return requeueAfter(1);
-  await services.records.removeReceive(stored.value.request.run, signal);
-  return awaitChange();
-}
-
-/** Makes the claims' namespace when it is not there; what else it carries comes with the resources. */
-export async function ensureNamespace(
-  services: DestinationServices,
-  serviceAccount: string,
-  name: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  if ((await services.client.find(core.namespaces, { name }, { signal })) !== undefined) return;
-  try {
-    await services
-      .asPeer(serviceAccount)
-      .create(
-        core.namespaces,
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
-        { fieldManager: 'stork', signal },
-      );
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
 }

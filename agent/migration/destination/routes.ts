@@ -2,14 +2,17 @@
  * What a peer may ask of this cluster about a migration. Each request is checked against the pair's grant as it stands
  * now; what the grant does not allow is refused by name, before any effect.
  */
-import { StorkError } from '../../../kube/errors.ts';
+import type { AnyObject } from '../../../kube/client/client.ts';
+import { isAlreadyExists, isConflict, StorkError } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { parseMoverResult } from '../../mover/contract.ts';
 import type { PairFacts, PeerRoute } from '../../peer/peer.ts';
 import { jsonRoute } from '../../peer/routes.ts';
 import {
   activateRequestSchema,
+  applyingReason,
   type ClaimAnswer,
+  type GroupState,
   type PlanAnswer,
   type PlanRequest,
   planRequestSchema,
@@ -21,9 +24,9 @@ import {
 import { runId } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
-import type { DestinationServices, Sender } from './destination-services.ts';
+import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
-import { ensureNamespace } from './receive.ts';
+import { ensureNamespace } from './receive-steps.ts';
 
 export interface DestinationRoutesParts {
   readonly services: DestinationServices;
@@ -48,6 +51,12 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
         receiveGroup(services, { sender: senderOf(pair), params, body, wake }, signal),
     }),
     jsonRoute({
+      method: 'GET',
+      path: '/v1/operations/:uid/groups/:run',
+      answer: ({ pair, params, signal }) =>
+        findGroup(services, { sender: senderOf(pair), operation: params.uid ?? '', run: params.run ?? '' }, signal),
+    }),
+    jsonRoute({
       method: 'PUT',
       path: '/v1/operations/:uid/wave',
       body: waveRequestSchema,
@@ -56,13 +65,13 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
         const namespaces = body.objects
           .map((object) => namespaceOf(object))
           .filter((namespace) => namespace !== undefined);
-        mustCover(sender, namespaces);
+        mustCover(services, sender, namespaces);
         const wave = {
           sender,
           operation: params.uid ?? '',
           migration: body.migration,
           time: body.time,
-          objects: body.objects,
+          objects: body.objects.map(withNamespace),
         };
         return { results: await services.applyObjects(wave, signal) };
       },
@@ -73,7 +82,7 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       body: activateRequestSchema,
       async answer({ pair, body, signal }) {
         const sender = senderOf(pair);
-        mustCover(sender, body.namespaces);
+        mustCover(services, sender, body.namespaces);
         return await services.activate(services.asPeer(sender.grant.serviceAccount), body.namespaces, signal);
       },
     }),
@@ -96,13 +105,19 @@ function senderOf(pair: PairFacts): Sender {
 }
 
 /** @throws StorkError `GrantRefused` naming what is outside the grant */
-function mustCover(sender: Sender, namespaces: readonly string[]): void {
+function mustCover(services: DestinationServices, sender: Sender, namespaces: readonly string[]): void {
   const refused = (message: string, hint: string) =>
     new StorkError({ code: 'GrantRefused', message, about: `clusterpair ${sender.pair}`, hint });
   if (!sender.grant.directions.includes('Receive'))
     throw refused(
       `The destination's ClusterPair ${sender.pair} does not receive applications (its grant has no direction Receive)`,
       'Its admin can add Receive to spec.grant.directions.',
+    );
+  // Whoever writes here could make itself the agent, whatever `*` was meant to cover.
+  if (namespaces.includes(services.agentNamespace))
+    throw refused(
+      `Nothing is received into ${services.agentNamespace}, the namespace of the destination's own agent`,
+      'Leave that namespace out.',
     );
   const outside = [...new Set(namespaces)].filter(
     (name) => !sender.grant.namespaces.includes('*') && !sender.grant.namespaces.includes(name),
@@ -114,13 +129,21 @@ function mustCover(sender: Sender, namespaces: readonly string[]): void {
     );
 }
 
-/** The namespace an object lives in, or is. */
-function namespaceOf(object: {
+interface WaveObject {
+  readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: unknown };
-}): string | undefined {
-  if (object.kind === 'Namespace') return object.metadata.name;
-  return typeof object.metadata.namespace === 'string' ? object.metadata.namespace : undefined;
+  readonly metadata: { readonly name: string; readonly namespace?: string | undefined };
+}
+
+/** The namespace an object lives in, or is. */
+function namespaceOf(object: WaveObject): string | undefined {
+  return object.kind === 'Namespace' ? object.metadata.name : object.metadata.namespace;
+}
+
+/** An absent namespace is no field at all. */
+function withNamespace(object: WaveObject): AnyObject {
+  const { namespace, ...metadata } = object.metadata;
+  return { ...object, metadata: namespace === undefined ? metadata : { ...metadata, namespace } };
 }
 
 async function plan(
@@ -130,7 +153,7 @@ async function plan(
   signal: AbortSignal,
 ): Promise<PlanAnswer> {
   const { body, operation } = request;
-  mustCover(sender, [...body.namespaces, ...body.claims.map(({ namespace }) => namespace)]);
+  mustCover(services, sender, [...body.namespaces, ...body.claims.map(({ namespace }) => namespace)]);
   const cluster = await gatherClusterFacts(services.client, services.records, body.namespaces, signal);
   const context = { pairId: sender.pairId, operation, overwrite: body.overwrite ? 'Overwrite' : 'Refuse' } as const;
   const claims: ClaimAnswer[] = [];
@@ -172,19 +195,35 @@ async function receiveGroup(
 ): Promise<ReceiveAnswer> {
   const { sender, params, body, wake } = call;
   mustCover(
+    services,
     sender,
     body.claims.map(({ namespace }) => namespace),
   );
   mustAgree(params, body);
   const existing = await services.records.findReceive(body.run, signal);
-  if (existing !== undefined) {
-    mustOwn(sender, existing);
-    return answerOf(existing.value);
-  }
+  if (existing !== undefined) return answerTo(sender, existing);
   const refused = await refuseAgain(services, sender, body, signal);
   if (refused !== undefined) return refused;
   for (const namespace of new Set(body.claims.map((claim) => claim.namespace)))
     await ensureNamespace(services, sender.grant.serviceAccount, namespace, signal);
+  const stored = await createRecord(services, sender, body, signal);
+  services.log.info('receiving volumes', {
+    operation: body.operation,
+    group: body.group,
+    mode: body.mode,
+    pair: sender.pair,
+  });
+  wake(body.run);
+  return answerTo(sender, stored);
+}
+
+/** The same request may run twice at a time, when its first answer came too late: both find one record. */
+async function createRecord(
+  services: DestinationServices,
+  sender: Sender,
+  body: ReceiveRequest,
+  signal: AbortSignal,
+): Promise<Stored<ReceiveRecord>> {
   const record: ReceiveRecord = {
     pairId: sender.pairId,
     pair: sender.pair,
@@ -195,15 +234,71 @@ async function receiveGroup(
     message: 'the destination prepares to receive',
     started: rfc3339(services.clock.now()),
   };
-  const stored = await services.records.saveReceive(record, undefined, signal);
-  services.log.info('receiving volumes', {
-    operation: body.operation,
-    group: body.group,
-    mode: body.mode,
-    pair: sender.pair,
-  });
-  wake(body.run);
-  return answerOf(stored.value);
+  try {
+    const stored = await services.records.saveReceive(record, undefined, signal);
+    return await yieldToOther(services, stored, signal);
+  } catch (error) {
+    const other = isAlreadyExists(error) ? await services.records.findReceive(body.run, signal) : undefined;
+    if (other === undefined) throw error;
+    return other;
+  }
+}
+
+/** Two operations may have asked for one claim at the same instant, neither seeing the other: one of them gives way. */
+async function yieldToOther(
+  services: DestinationServices,
+  mine: Stored<ReceiveRecord>,
+  signal: AbortSignal,
+): Promise<Stored<ReceiveRecord>> {
+  const claimsOf = ({ request }: ReceiveRecord) => request.claims.map(({ namespace, name }) => `${namespace}/${name}`);
+  const wanted = new Set(claimsOf(mine.value));
+  const { run } = mine.value.request;
+  const other = (await services.records.listReceives(signal)).find(
+    ({ value }) =>
+      value.phase === 'Working' && value.request.run < run && claimsOf(value).some((claim) => wanted.has(claim)),
+  );
+  if (other === undefined) return mine;
+  const message = `operation ${other.value.request.operation} writes one of these claims at the same time`;
+  return await services.records.saveReceive(
+    { ...mine.value, phase: 'Failed', reason: 'DestinationBusy', message },
+    mine,
+    signal,
+  );
+}
+
+/** A poll. That the peer still asks is written down now and then: who never asks again is given up. */
+async function findGroup(
+  services: DestinationServices,
+  call: { readonly sender: Sender; readonly operation: string; readonly run: string },
+  signal: AbortSignal,
+): Promise<GroupState> {
+  const stored = await services.records.findReceive(call.run, signal);
+  if (stored === undefined || stored.value.request.operation !== call.operation) return {};
+  const answer = answerTo(call.sender, stored);
+  mustCover(
+    services,
+    call.sender,
+    stored.value.request.claims.map(({ namespace }) => namespace),
+  );
+  await noteAsked(services, stored, signal);
+  return { answer };
+}
+
+async function noteAsked(
+  services: DestinationServices,
+  stored: Stored<ReceiveRecord>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { value: record } = stored;
+  const now = services.clock.now();
+  const sinceMs = now.getTime() - Date.parse(record.asked ?? record.started);
+  if (sinceMs < destinationLimits.askedMinutes * 60_000) return;
+  try {
+    await services.records.saveReceive({ ...record, asked: rfc3339(now) }, stored, signal);
+  } catch (error) {
+    // Whoever changed it meanwhile is at work on it; the next poll notes it.
+    if (!isConflict(error)) throw error;
+  }
 }
 
 function mustAgree(params: Readonly<Record<string, string>>, body: ReceiveRequest): void {
@@ -224,8 +319,8 @@ function mustAgree(params: Readonly<Record<string, string>>, body: ReceiveReques
 }
 
 /** A run belongs to the pair that began it: no other peer may see or touch it. */
-function mustOwn(sender: Sender, stored: Stored<ReceiveRecord>): void {
-  if (stored.value.pairId === sender.pairId) return;
+function answerTo(sender: Sender, stored: Stored<ReceiveRecord>): ReceiveAnswer {
+  if (stored.value.pairId === sender.pairId) return answerOf(stored.value);
   throw new StorkError({
     code: 'GrantRefused',
     message: 'This run belongs to another pair',
@@ -263,8 +358,10 @@ async function refuseAgain(
 }
 
 function answerOf(record: ReceiveRecord): ReceiveAnswer {
-  if (record.phase !== 'Complete')
-    return { phase: record.phase === 'Working' ? 'Working' : 'Failed', reason: record.reason, message: record.message };
+  const { phase, message } = record;
+  if (phase === 'Working' && record.applyingSince !== undefined) return { phase, reason: applyingReason, message };
+  if (phase !== 'Complete')
+    return { phase: phase === 'Working' ? 'Working' : 'Failed', reason: record.reason, message };
   const result = parseMoverResult(record.result ?? '');
   const volumes = result.volumes.map(({ name, digest, files, bytes, bytesSent, degraded }) => ({
     name,
@@ -278,8 +375,8 @@ function answerOf(record: ReceiveRecord): ReceiveAnswer {
 }
 
 /**
- * Clean-up at the end of an operation, and its abort. An update that was allowed to change its volume is finished first:
- * half of two points is no point.
+ * Clean-up at the end of an operation, and its abort. An update that was allowed to change its volume, and a new volume on
+ * its way to its users, are finished first: half of two points is no point.
  */
 async function removeOperation(
   services: DestinationServices,
@@ -291,7 +388,8 @@ async function removeOperation(
     const { value: record } = stored;
     if (record.request.operation !== call.operation || record.pairId !== call.sender.pairId) continue;
     left.push(`receiving ${record.request.group}`);
-    const finishing = record.phase === 'Working' && record.applyingSince !== undefined;
+    const hasBegun = record.applyingSince !== undefined || record.result !== undefined;
+    const finishing = record.phase === 'Working' && hasBegun;
     if (record.phase !== 'Removing' && !finishing)
       await services.records.saveReceive({ ...record, phase: 'Removing', reason: 'Removing' }, stored, signal);
     call.wake(record.request.run);

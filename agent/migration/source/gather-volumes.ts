@@ -1,11 +1,12 @@
 /** Finds the volumes that a migration takes along, with what the destination needs to know about each. */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import type { Driver } from '../../../drivers/driver.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
+import { storkNames } from '../../resources/names.ts';
 import type { IncomingVolume } from '../messages.ts';
-import { agentLabels, managedByAgent } from '../names.ts';
 import { type Consumer, claimsOf, gatherConsumers, isRunning } from './gather-consumers.ts';
 import type { SourceServices } from './source-services.ts';
 
@@ -25,7 +26,7 @@ export interface GatheredVolumes {
 
 /** Annotations that describe the claim's life on this cluster, not what the user wanted. */
 const localAnnotations = /^(pv\.kubernetes\.io|volume\.(beta\.)?kubernetes\.io|kubectl\.kubernetes\.io\/last-applied)/;
-const skipAnnotations = ['stork.libopenstorage.org/skip-resource', 'stork.libopenstorage.org/skipresource'];
+const skipAnnotations = [storkNames.skipResource, storkNames.skipResourceOld];
 
 export async function gatherVolumes(
   services: SourceServices,
@@ -65,7 +66,7 @@ async function gatherVolume(
   return {
     code: 'NoDriver',
     message: `No storage driver knows the volume of ${about}`,
-    hint: `Leave it out with the annotation ${skipAnnotations[0]}=true, or migrate without volumes.`,
+    hint: `Leave it out with the annotation ${storkNames.skipResource}=true, or migrate without volumes.`,
   };
 }
 
@@ -90,7 +91,7 @@ function isSelected(claim: PersistentVolumeClaim, spec: Migration['spec']): bool
   const labels = claim.metadata.labels ?? {};
   const annotations = claim.metadata.annotations ?? {};
   if (claim.metadata.deletionTimestamp !== undefined) return false;
-  if (labels[agentLabels.managedBy] === managedByAgent) return false;
+  if (isManagedByAgent(claim.metadata)) return false;
   if (skipAnnotations.some((name) => annotations[name] === 'true')) return false;
   if ((spec.excludeResourceTypes ?? []).includes('PersistentVolumeClaim')) return false;
   if (Object.entries(spec.excludeSelectors ?? {}).some(([name, value]) => labels[name] === value)) return false;

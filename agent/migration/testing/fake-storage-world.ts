@@ -140,11 +140,6 @@ async function freeVolume(client: KubeClient, storage: MemoryStorage, volume: Pe
   if (claimRef?.name === undefined || claimRef.uid === undefined) return;
   const claim = await client.find(core.persistentVolumeClaims, { namespace: claimRef.namespace, name: claimRef.name });
   if (claim?.metadata.uid === claimRef.uid) return;
-  if (volume.spec?.persistentVolumeReclaimPolicy === 'Delete') {
-    storage.volumes.delete(volume.metadata.name);
-    await client.delete(core.persistentVolumes, { name: volume.metadata.name });
-    return;
-  }
   if (volume.status?.phase !== 'Released')
     await client.patch(
       core.persistentVolumes,
@@ -152,4 +147,7 @@ async function freeVolume(client: KubeClient, storage: MemoryStorage, volume: Pe
       { type: 'merge', body: { status: { phase: 'Released' } } },
       { subresource: 'status' },
     );
+  if (volume.spec?.persistentVolumeReclaimPolicy !== 'Delete') return;
+  storage.volumes.delete(volume.metadata.name);
+  await client.delete(core.persistentVolumes, { name: volume.metadata.name });
 }

@@ -11,6 +11,7 @@ import { type CustomResourceDefinition, core } from '../../../kube/client/core.t
 import { type ManualClock, manualClock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import { type FakeApiServer, fakeApiServer } from '../../../kube/fake/fake-api-server.ts';
+import { type FaultyClient, faulty } from '../../../kube/fake/faulty.ts';
 import { silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
@@ -33,6 +34,8 @@ export interface Side {
   readonly name: 'a' | 'b';
   readonly server: FakeApiServer;
   readonly client: KubeClient;
+  /** The agent's own connection: what dies when the agent is killed. */
+  readonly agent: FaultyClient;
   readonly world: StorageWorld;
   readonly source: SourceServices;
   readonly destination: DestinationServices;
@@ -44,8 +47,7 @@ export interface TwoClusters {
   readonly clock: ManualClock;
   readonly a: Side;
   readonly b: Side;
-  /** Flips to `No` to cut the link. */
-  link: { ready: 'Yes' | 'No' };
+  readonly link: TestLink;
   migrate(from: Side, name: string, spec: Partial<MigrationSpecInput>): Promise<void>;
   /** Drives both agents until the migration has ended; the status it ended with. */
   finish(from: Side, name: string, effects?: EffectRecorder): Promise<NonNullable<Migration['status']>>;
@@ -53,9 +55,17 @@ export interface TwoClusters {
   turn(from: Side, name: string, effects?: EffectRecorder): Promise<void>;
 }
 
+export interface TestLink {
+  /** `No`: the link is cut. */
+  ready: 'Yes' | 'No';
+  requests: number;
+  /** Cuts the link for one request: before it reaches the other side, or before its answer comes back. */
+  cutAt: { readonly request: number; readonly moment: 'Before' | 'After' } | undefined;
+}
+
 export function twoClusters(): TwoClusters {
   const clock = manualClock();
-  const link: TwoClusters['link'] = { ready: 'Yes' };
+  const link: TestLink = { ready: 'Yes', requests: 0, cutAt: undefined };
   const routes = new Map<string, readonly PeerRoute[]>();
   const peerTo = (name: 'a' | 'b') => directPeer(name, link, () => routes.get(name) ?? []);
   const a = makeSide('a', clock, peerTo('b'));
@@ -66,8 +76,7 @@ export function twoClusters(): TwoClusters {
     const to = from === a ? b : a;
     const machine = migrationMachine(from.source);
     await runMachine(machine, { client: from.client, clock, log: silentLog(), effects })(`db/${name}`, stop.signal);
-    for (const { value } of await to.destination.records.listReceives())
-      await receive(to.destination, value.request.run);
+    await receiveAll(to);
     await runMovers(from, to);
     await Promise.all([from.world.settle(), to.world.settle()]);
     await clock.advance(1000);
@@ -99,21 +108,39 @@ export function twoClusters(): TwoClusters {
   };
 }
 
+/** Looks at every incoming group, as its controller does: an error is tried again with the next look. */
+async function receiveAll({ server, destination }: Side): Promise<void> {
+  for (const { value } of await createRecords(server.client(), agentNamespace).listReceives())
+    await receive(destination, value.request.run).catch(onlyStorkError);
+}
+
+function onlyStorkError(error: unknown): undefined {
+  if (error instanceof StorkError) return undefined;
+  throw error;
+}
+
+/** The agent's process is gone with all it had in memory; its successor starts with a connection that works. */
+export function restartAgent(side: Side): void {
+  side.gates.clear();
+  side.agent.dieAtWrite(Number.POSITIVE_INFINITY, 'Before');
+}
+
 function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
   const server = fakeApiServer({ clock });
   for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
   const client = server.client();
+  const agent = faulty(server.client());
   const storage = memoryStorage(() => clock.now());
   const world = storageWorld(server, storage);
   const driver = memoryDriver({ storage });
   const gates = new Map<string, () => Promise<GateAnswer>>();
   const scaledDown: string[] = [];
   const shared = {
-    client,
+    client: agent,
     clock,
     log: silentLog(),
     agentNamespace,
-    records: createRecords(client, agentNamespace),
+    records: createRecords(agent, agentNamespace),
     moverJobs: world.jobs,
     driverFor: (volume: { readonly pv: Parameters<typeof driver.owns>[0]['pv'] }) =>
       driver.owns(volume) ? driver : undefined,
@@ -124,13 +151,13 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
     cluster: name,
     peers: { find: async () => peer, findById: () => peer },
     runs,
-    rules: createRuleRunner({ client, clock }),
-    collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
+    rules: createRuleRunner({ client: agent, clock }),
+    collect: (migration, context, signal) => collectMigration(agent, migration, context, signal),
   };
   const destination: DestinationServices = {
     ...shared,
     runs: { open: ({ run }, gate) => void gates.set(run, gate), close: (run) => void gates.delete(run) },
-    asPeer: () => client,
+    asPeer: () => agent,
     applyObjects: async ({ objects }) =>
       objects.map(({ kind, metadata }) => ({
         group: '',
@@ -154,7 +181,7 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
     metadata: { name: 'fast' },
     provisioner: 'memory.stork.test',
   });
-  return { name, server, client, world, source, destination, gates, scaledDown };
+  return { name, server, client, agent, world, source, destination, gates, scaledDown };
 }
 
 const pair: PairFacts = {
@@ -166,7 +193,9 @@ const pair: PairFacts = {
   grant: { namespaces: ['*'], directions: ['Receive', 'Send'], clusterScopedKinds: [], serviceAccount: 'stork-peer' },
 };
 
-function directPeer(cluster: 'a' | 'b', link: TwoClusters['link'], routes: () => readonly PeerRoute[]): Peer {
+const isCut = () => new StorkError({ code: 'PeerNotConnected', message: 'the link is cut', retryable: true });
+
+function directPeer(cluster: 'a' | 'b', link: TestLink, routes: () => readonly PeerRoute[]): Peer {
   const notReady = { ready: 'No', code: 'Disconnected', message: 'the link is cut' } as const;
   return {
     pairId,
@@ -187,8 +216,10 @@ function directPeer(cluster: 'a' | 'b', link: TwoClusters['link'], routes: () =>
       version: '0',
     },
     async request<Out>(call: PeerCall<Out>): Promise<Out> {
-      if (link.ready === 'No')
-        throw new StorkError({ code: 'PeerNotConnected', message: 'the link is cut', retryable: true });
+      if (link.ready === 'No') throw isCut();
+      link.requests += 1;
+      const cut = link.cutAt?.request === link.requests ? link.cutAt.moment : undefined;
+      if (cut === 'Before') throw isCut();
       const found = routes().map((route) => ({ route, params: matchPath(route.path, call.path) }));
       const hit = found.find(
         ({ route, params }) => route.kind === 'json' && route.method === call.method && params !== undefined,
@@ -205,6 +236,7 @@ function directPeer(cluster: 'a' | 'b', link: TwoClusters['link'], routes: () =>
         operation: undefined,
         signal,
       });
+      if (cut === 'After') throw isCut();
       return parse(call.answer, JSON.parse(JSON.stringify(answer)));
     },
     openStream: () => Promise.reject(new Error('movers are simulated')),
@@ -239,7 +271,7 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       continue;
     }
     if (sink.request.mode === 'update') {
-      const answer = await to.gates.get(sink.request.run)?.();
+      const answer = await to.gates.get(sink.request.run)?.().catch(onlyStorkError);
       if (answer?.state !== 'Go') continue;
     }
     const volumes: { name: string; content: string }[] = [];

@@ -1,0 +1,72 @@
+/** Removes what receiving a group has made for itself on the destination. Repeatable; names what is still there. */
+import { core } from '../../../kube/client/core.ts';
+import { isNotFound } from '../../../kube/errors.ts';
+import { incomingClaimName, undoSnapshotKey } from '../names.ts';
+import type { ReceiveRecord } from '../records.ts';
+import type { DestinationServices } from './destination-services.ts';
+import { moverNamespace } from './gather-receive-facts.ts';
+import { abandonHandOver, letVolumeGo } from './hand-over.ts';
+import { removeScratch } from './receive-steps.ts';
+import { keepsUndo, undoSnapshots } from './undo-snapshots.ts';
+
+/** Movers, staging, new volumes that nobody got, and the snapshots that no way back leads to. */
+export async function removeTemporary(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const { request } = record;
+  services.runs.close(request.run);
+  const namespace = moverNamespace(services, record);
+  const mover = await services.moverJobs.remove({ namespace, run: request.run, role: 'destination' }, signal);
+  const left = mover === 'Gone' ? [] : [`mover of ${request.group}`];
+  if (request.mode === 'fresh') return [...left, ...(await removeIncoming(services, record, signal))];
+  if ((await removeScratch(services, record, signal)) !== 'Gone') left.push(`the staging volume of ${request.group}`);
+  if (keepsUndo(record)) return left;
+  return [...left, ...(await releaseUndo(services, record, signal))];
+}
+
+async function removeIncoming(
+  services: DestinationServices,
+  { request }: ReceiveRecord,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  const { client, agentNamespace } = services;
+  const left: string[] = [];
+  for (const to of request.claims) {
+    const from = { namespace: agentNamespace, name: incomingClaimName(request.run, to.namespace, to.name) };
+    await abandonHandOver(client, { from, to }, signal);
+    await letVolumeGo(client, from, signal);
+    if ((await client.delete(core.persistentVolumeClaims, from, { signal })) === undefined) continue;
+    if ((await client.find(core.persistentVolumeClaims, from, { signal })) !== undefined)
+      left.push(`persistentvolumeclaim ${from.namespace}/${from.name}`);
+  }
+  return left;
+}
+
+async function releaseUndo(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  const left: string[] = [];
+  const known = new Set<string>();
+  for (const { driver, snapshot } of await undoSnapshots(services, record, signal)) {
+    known.add(snapshot.volume.claim.name);
+    if ((await driver.snapshots?.release(snapshot, signal)) === 'Releasing')
+      left.push(`volumesnapshot ${snapshot.key}`);
+  }
+  // Of a claim that was deleted meanwhile nobody knows the driver any more; its snapshot has our name.
+  for (const { namespace, name } of record.request.claims) {
+    if (known.has(name)) continue;
+    const key = { namespace, name: undoSnapshotKey(record.request.run, name) };
+    await services.client.delete(core.volumeSnapshots, key, { signal }).catch(onlyMissing);
+  }
+  return left;
+}
+
+/** A cluster without external-snapshotter has no such kind, and nothing of it to remove. */
+function onlyMissing(error: unknown): undefined {
+  if (isNotFound(error)) return undefined;
+  throw error;
+}

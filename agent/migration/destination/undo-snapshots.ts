@@ -1,0 +1,56 @@
+/** The snapshots of the claims of an update, cut before they are changed: the way back when an update breaks. */
+import type { Driver, SnapshotRequest } from '../../../drivers/driver.ts';
+import { core } from '../../../kube/client/core.ts';
+import { operationLabels, undoSnapshotKey } from '../names.ts';
+import type { ReceiveRecord } from '../records.ts';
+import type { DestinationServices } from './destination-services.ts';
+
+export interface UndoSnapshot {
+  readonly driver: Driver;
+  readonly snapshot: SnapshotRequest;
+}
+
+/** Of the claims that are there and whose storage can snapshot. */
+export async function undoSnapshots(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal?: AbortSignal,
+): Promise<readonly UndoSnapshot[]> {
+  if (record.request.mode === 'fresh') return [];
+  const found: UndoSnapshot[] = [];
+  for (const claim of record.request.claims) {
+    const target = await services.client.find(core.persistentVolumeClaims, claim, { signal });
+    const volume = target?.spec?.volumeName;
+    if (target === undefined || volume === undefined) continue;
+    const pv = await services.client.find(core.persistentVolumes, { name: volume }, { signal });
+    const driver = pv === undefined ? undefined : services.driverFor({ pv: { ...pv } });
+    if (driver?.snapshots === undefined) continue;
+    const own = { namespace: claim.namespace, name: claim.name, uid: target.metadata.uid ?? '' };
+    const key = undoSnapshotKey(record.request.run, claim.name);
+    const labels = operationLabels(record.request.operation);
+    found.push({ driver, snapshot: { key, volume: { claim: own, volume }, labels } });
+  }
+  return found;
+}
+
+/**
+ * Whether they outlive the operation: after an overwrite they are the only copy of what was there, and after an update
+ * that was not finished the only way back.
+ */
+export function keepsUndo({ request, applyingSince, point }: ReceiveRecord): boolean {
+  return applyingSince !== undefined && (request.overwrite || point === undefined);
+}
+
+/** Where a person finds what was overwritten. */
+export async function describeUndo(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  if (!record.request.overwrite || record.applyingSince === undefined) return [];
+  const undos = await undoSnapshots(services, record, signal);
+  return undos.map(
+    ({ snapshot }) =>
+      `what ${snapshot.volume.claim.name} held before is kept in volumesnapshot ${snapshot.volume.claim.namespace}/${snapshot.key}`,
+  );
+}

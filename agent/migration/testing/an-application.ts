@@ -1,0 +1,62 @@
+/** The application that tests migrate: a namespace `db` on A with one claim `data`, and a pod that may use it. */
+import { core } from '../../../kube/client/core.ts';
+import { type Side, type TwoClusters, twoClusters } from './two-clusters.ts';
+
+export async function aDatabase(side: Side, name = 'data', content = 'one'): Promise<void> {
+  await side.client.create(core.persistentVolumeClaims, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'db', labels: { app: 'db' } },
+    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '1Gi' } } },
+  });
+  await side.world.settle();
+  await side.world.write('db', name, content);
+}
+
+export function aPod(side: Side, claim = 'data'): void {
+  side.server.seed(core.pods, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'db-0', namespace: 'db' },
+    spec: {
+      containers: [{ name: 'db' }],
+      nodeName: 'n1',
+      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: claim } }],
+    },
+    status: { phase: 'Running' },
+  });
+}
+
+export async function anApplication(): Promise<TwoClusters> {
+  const world = twoClusters();
+  world.a.server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'db' } });
+  await aDatabase(world.a);
+  return world;
+}
+
+/** Nothing temporary is left on either side: only claims that users know, their volumes, and our memory of points. */
+export function leftovers(world: TwoClusters): readonly string[] {
+  return [world.a, world.b].flatMap((side) => [
+    ...side.server
+      .objects()
+      .filter(
+        ({ kind, metadata }) =>
+          (kind === 'PersistentVolumeClaim' && metadata.namespace !== 'db') ||
+          (kind === 'PersistentVolume' && isAbandoned(side, metadata)) ||
+          metadata.name.startsWith('stork-receive-'),
+      )
+      .map(({ kind, metadata }) => `${side.name}: ${kind} ${metadata.namespace}/${metadata.name}`),
+    ...[...side.world.jobs.running.keys()].map((job) => `${side.name}: job ${job}`),
+    ...[...side.world.storage.snapshots.keys()].map((snapshot) => `${side.name}: snapshot ${snapshot}`),
+  ]);
+}
+
+/** A volume of ours that no claim of users holds, or that still carries our marks. */
+function isAbandoned(side: Side, { name, labels }: { readonly name: string; readonly labels?: unknown }): boolean {
+  const marks = typeof labels === 'object' && labels !== null ? Object.keys(labels) : [];
+  if (marks.some((label) => label.startsWith('stork.'))) return true;
+  return !side.server.objects().some(({ kind, spec }) => {
+    if (kind !== 'PersistentVolumeClaim' || typeof spec !== 'object' || spec === null) return false;
+    return 'volumeName' in spec && spec.volumeName === name;
+  });
+}
