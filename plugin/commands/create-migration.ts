@@ -4,6 +4,7 @@ import { migrations } from '../../crds/v1alpha1/index.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type Arguments, type CommandContext, defineCommand } from '../command.ts';
 import { createObject, creationFlags, fileFlag, readObject } from '../create-object.ts';
+import { execRuleFlags } from '../exec-rule-flags.ts';
 import { pairs, text, texts, toggle, wholeNumber } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { migrationView } from '../output/views/migration-view.ts';
@@ -26,16 +27,7 @@ const migrationFlags = {
   'include-resources': toggle({ describes: 'Migrate resources.', short: 'r', default: true }),
   'include-volumes': toggle({ describes: 'Migrate volumes.', default: true }),
   'start-applications': toggle({ describes: 'Start the applications on the destination.', short: 'a', default: true }),
-  'pre-exec-rule': text({
-    describes: 'The rule to run before the volumes are cut.',
-    value: 'NAME',
-    completes: 'Rules',
-  }),
-  'post-exec-rule': text({
-    describes: 'The rule to run after the volumes are cut.',
-    value: 'NAME',
-    completes: 'Rules',
-  }),
+  ...execRuleFlags,
   selectors: pairs({ describes: 'Only resources with all of these labels.', value: 'KEY=VALUE' }),
   'exclude-selectors': pairs({ describes: 'No resource with any of these labels.', value: 'KEY=VALUE' }),
   'transform-spec': text({ describes: 'The ResourceTransformation to use.', value: 'NAME' }),

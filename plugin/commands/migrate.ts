@@ -6,6 +6,7 @@ import { migrations } from '../../crds/v1alpha1/index.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type Arguments, type CommandContext, defineCommand } from '../command.ts';
 import { createObject } from '../create-object.ts';
+import { execRuleFlags } from '../exec-rule-flags.ts';
 import { choice, duration, pairs, text, toggle } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { outputFlag } from '../output/output-format.ts';
@@ -15,16 +16,7 @@ import { stampOf } from '../stamp.ts';
 const migrationFlags = {
   to: text({ describes: 'The cluster pair to send to.', value: 'PAIR', completes: 'ClusterPairs' }),
   start: toggle({ describes: 'Start the applications on the destination.' }),
-  'pre-exec-rule': text({
-    describes: 'The rule to run before the volumes are cut.',
-    value: 'NAME',
-    completes: 'Rules',
-  }),
-  'post-exec-rule': text({
-    describes: 'The rule to run after the volumes are cut.',
-    value: 'NAME',
-    completes: 'Rules',
-  }),
+  ...execRuleFlags,
   selector: pairs({ describes: 'Only resources with all of these labels.', short: 'l', value: 'KEY=VALUE' }),
   'include-resources': toggle({ describes: 'Migrate resources.', default: true }),
   'include-volumes': toggle({ describes: 'Migrate volumes.', default: true }),

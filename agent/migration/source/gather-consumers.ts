@@ -2,9 +2,9 @@
  * Who mounts which claims together: pods that run, and the workloads that will make pods once they are started (an
  * application that was scaled down to be moved has no pods, and its volumes belong together all the same).
  */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type Pod, type StatefulSet } from '../../../kube/client/core.ts';
-import { agentLabels, managedByAgent } from '../names.ts';
 import type { ConsumerPod } from './plan-groups.ts';
 
 export type PodSpec = NonNullable<Pod['spec']>;
@@ -37,7 +37,7 @@ export async function gatherConsumers(
 
 export function isRunning(pod: Pod): boolean {
   const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  return !ended && pod.metadata.labels?.[agentLabels.managedBy] !== managedByAgent;
+  return !ended && !isManagedByAgent(pod.metadata);
 }
 
 export function claimsOf(spec: PodSpec): readonly string[] {
