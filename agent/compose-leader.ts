@@ -3,6 +3,7 @@
  * only says which part gets which other part.
  */
 
+import { agentName } from '../crds/agent-names.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
 import type { Ambient } from '../kube/ambient.ts';
 import type { KubeClient } from '../kube/client/client.ts';
@@ -106,7 +107,7 @@ function runStreamRoute(rendezvous: StreamRendezvous): PeerRoute {
 function machineEnvironment(parts: LeaderParts, informers: MachineControllerOptions['informers']) {
   const { ambient, client, log, observe } = parts;
   const { clock, random, randomUuid } = ambient;
-  const events = eventRecorder({ client, clock, log, component: 'stork-agent', newId: randomUuid });
+  const events = eventRecorder({ client, clock, log, component: agentName, newId: randomUuid });
   return { client, clock, random, log, informers, events, ...observe } satisfies MachineControllerOptions;
 }
 

@@ -2,6 +2,7 @@
  * Mover Jobs on this cluster: start, look, remove. A mover's result is its container's termination message, so it is
  * known even if this agent was away when the mover ended.
  */
+import { agentName } from '../../crds/agent-names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { core, type Job, type Pod } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
@@ -63,7 +64,7 @@ export function createMoverJobs(client: KubeClient, plan: (request: MoverRequest
   return {
     async start(request, signal) {
       try {
-        await client.create(core.jobs, plan(request), { fieldManager: 'stork-agent', signal });
+        await client.create(core.jobs, plan(request), { fieldManager: agentName, signal });
       } catch (error) {
         if (!isAlreadyExists(error)) throw error;
       }

@@ -2,20 +2,19 @@
  * Names of everything a migration makes. Derived from uids, so a repeated step finds what it made before,
  * and short enough for any kind (DNS-1123 label, ≤ 63 bytes).
  */
+
 import { createHash } from 'node:crypto';
+import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 
 export const agentLabels = {
-  managedBy: 'app.kubernetes.io/managed-by',
   operation: 'stork.libopenstorage.org/operation',
   run: 'stork.libopenstorage.org/run',
   record: 'stork.libopenstorage.org/record',
 } as const;
 
-export const managedByAgent = 'stork-agent';
-
 /** Labels on every object that belongs to one operation: what clean-up selects by. */
 export function operationLabels(operationUid: string): Readonly<Record<string, string>> {
-  return { [agentLabels.managedBy]: managedByAgent, [agentLabels.operation]: operationUid };
+  return { [managedByLabel]: agentName, [agentLabels.operation]: operationUid };
 }
 
 /** First 16 hex digits of SHA-256 over the parts, joined by a byte that no Kubernetes name contains. */

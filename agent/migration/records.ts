@@ -3,13 +3,14 @@
  * point of each claim, and each incoming group. Users can't write there, so what they say can be relied on for safety.
  */
 
+import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 import type { Schema } from '../../crds/schema/index.ts';
 import { type Infer, integer, object, oneOf, parse, required, string, time } from '../../crds/schema/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { type ConfigMap, core } from '../../kube/client/core.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { receiveRequestSchema } from './messages.ts';
-import { agentLabels, claimRecordName, managedByAgent, receiveRecordName } from './names.ts';
+import { agentLabels, claimRecordName, receiveRecordName } from './names.ts';
 
 const name = () => required(string({ minLength: 1, maxLength: 253 }));
 
@@ -80,7 +81,7 @@ export function createRecords(client: KubeClient, agentNamespace: string): Recor
     },
     async saveClaim(record, signal) {
       const map = configMap(agentNamespace, claimRecordName(record.namespace, record.name), 'claim', record);
-      await client.apply(core.configMaps, map, { fieldManager: 'stork-agent', conflicts: 'Force', signal });
+      await client.apply(core.configMaps, map, { fieldManager: agentName, conflicts: 'Force', signal });
     },
     async findReceive(run, signal) {
       const found = await client.find(core.configMaps, key(receiveRecordName(run)), { signal });
@@ -97,7 +98,7 @@ export function createRecords(client: KubeClient, agentNamespace: string): Recor
       const { operation, run } = record.request;
       const labels = { ...map.metadata.labels, [agentLabels.operation]: operation, [agentLabels.run]: run };
       const labelled = { ...map, metadata: { ...map.metadata, labels } };
-      const options = { fieldManager: 'stork-agent', signal };
+      const options = { fieldManager: agentName, signal };
       if (was === undefined) return stored(await client.create(core.configMaps, labelled, options));
       const metadata = { ...labelled.metadata, resourceVersion: was.resourceVersion };
       return stored(await client.replace(core.configMaps, { ...labelled, metadata }, options));
@@ -115,7 +116,7 @@ function configMap(namespace: string, recordName: string, kind: 'claim' | 'recei
     metadata: {
       name: recordName,
       namespace,
-      labels: { [agentLabels.managedBy]: managedByAgent, [agentLabels.record]: kind },
+      labels: { [managedByLabel]: agentName, [agentLabels.record]: kind },
     },
     data: { record: JSON.stringify(record) },
   };

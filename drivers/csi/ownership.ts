@@ -1,4 +1,5 @@
 /** Marks on what this driver makes, so that it never takes over or deletes what it did not make. */
+import { agentName } from '../../crds/agent-names.ts';
 import type { KubeClient, KubeObject, ObjectKey, Resource } from '../../kube/client/client.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import type { VolumeRef } from '../driver.ts';
@@ -36,7 +37,7 @@ export async function ensureOwned<T extends KubeObject>(
   const found = await client.find(resource, key, { signal });
   if (found !== undefined) return refuseForeign(found, owner);
   try {
-    return await client.create(resource, object, { signal, fieldManager: 'stork-agent' });
+    return await client.create(resource, object, { signal, fieldManager: agentName });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     return refuseForeign(await client.get(resource, key, { signal }), owner);

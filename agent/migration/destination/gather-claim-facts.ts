@@ -1,9 +1,9 @@
 /** Reads what decideClaim needs to know about one incoming claim on this (the destination's) cluster. */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolumeClaim, type Pod, type StorageClass } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
 import type { IncomingVolume } from '../messages.ts';
-import { agentLabels, managedByAgent } from '../names.ts';
 import type { Records } from '../records.ts';
 import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
 
@@ -97,7 +97,7 @@ function classFacts(storageClass: StorageClass): { name: string; isDefault: bool
 
 function notePod(podsByClaim: Map<string, string[]>, pod: Pod): void {
   const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  if (ended || pod.metadata.labels?.[agentLabels.managedBy] === managedByAgent) return;
+  if (ended || isManagedByAgent(pod.metadata)) return;
   for (const volume of pod.spec?.volumes ?? []) {
     const claim = volume.persistentVolumeClaim?.claimName;
     if (claim === undefined) continue;

@@ -3,6 +3,7 @@
  * user's. The volume is never unowned by a name of ours and never deletable meanwhile: its reclaim policy is Retain and its
  * label says where it goes, until the user's claim is bound. Each call does what can be done now; repeat until `Done`.
  */
+import { agentName } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume } from '../../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
@@ -228,12 +229,7 @@ async function patchVolume(
 ): Promise<void> {
   const { name, resourceVersion } = volume.metadata;
   const body = { ...change, metadata: { ...change.metadata, resourceVersion } };
-  await client.patch(
-    core.persistentVolumes,
-    { name },
-    { type: 'merge', body },
-    { fieldManager: 'stork-agent', signal },
-  );
+  await client.patch(core.persistentVolumes, { name }, { type: 'merge', body }, { fieldManager: agentName, signal });
 }
 
 const waiting = (message: string): HandOverState => ({ state: 'Waiting', message });

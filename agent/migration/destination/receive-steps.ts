@@ -1,8 +1,11 @@
 /** Carries out one step of decideReceive. Each is idempotent: after a crash it is decided and done again. */
+
+import { agentName } from '../../../crds/agent-names.ts';
 import { core, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
+import { storkNames } from '../../resources/names.ts';
 import type { IncomingVolume } from '../messages.ts';
 import { agentLabels, incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
@@ -112,7 +115,7 @@ export async function removeScratch(
 
 async function createClaim(services: DestinationServices, claim: PersistentVolumeClaim, signal: Signal): Promise<void> {
   try {
-    await services.client.create(core.persistentVolumeClaims, claim, { fieldManager: 'stork-agent', signal });
+    await services.client.create(core.persistentVolumeClaims, claim, { fieldManager: agentName, signal });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
@@ -191,8 +194,8 @@ export async function handOverClaims(
     };
     const annotations = {
       ...claim.annotations,
-      'stork.libopenstorage.org/migrated': 'true',
-      'stork.libopenstorage.org/migration-pair': record.pairId,
+      [storkNames.migrated]: 'true',
+      [storkNames.migrationPair]: record.pairId,
     };
     const to = { ...claim, sizeBytes: BigInt(claim.sizeBytes), labels: claim.labels ?? {}, annotations };
     const moved = await handOver(clients, { from, to }, signal);
