@@ -42,9 +42,9 @@ export async function removeNamespaces(bedOfTest: Bed, ...namespaces: readonly s
 
 /**
  * What a migration must not leave behind, on either side; empty when all is well. Snapshots taken before an overwrite are
- * kept on purpose and not counted.
+ * kept on purpose and not counted. Of one operation (a Migration's uid), or of all.
  */
-export async function leftovers({ a, b }: Bed): Promise<readonly string[]> {
+export async function leftovers({ a, b }: Bed, operation?: string): Promise<readonly string[]> {
   const kinds = 'jobs.batch,pods,persistentvolumeclaims,volumesnapshots.snapshot.storage.k8s.io,configmaps';
   const found: string[] = [];
   for (const side of [a, b]) {
@@ -52,7 +52,7 @@ export async function leftovers({ a, b }: Bed): Promise<readonly string[]> {
       kinds,
       '-A',
       '-l',
-      'stork.libopenstorage.org/operation',
+      `stork.libopenstorage.org/operation${operation === undefined ? '' : `=${operation}`}`,
     ]);
     for (const { kind, metadata } of list.items)
       found.push(`${side.context}: ${kind} ${metadata.namespace}/${metadata.name}`);

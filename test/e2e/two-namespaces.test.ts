@@ -71,7 +71,7 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
     assert.equal(done.status.status, 'Successful', done.status.reason ?? '');
     assert.equal(done.status.summary?.volumes, '3/3');
     assert.deepEqual(await replicasOf(clusters.b), [0, 0]);
-    assert.deepEqual(await leftovers(clusters), []);
+    assert.deepEqual(await leftovers(clusters, done.metadata.uid), []);
   });
 
   it('M2: activate brings the original counts, and the data is there', async () => {
@@ -111,7 +111,7 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
     assert.deepEqual(await replicasOf(clusters.a), [1, 1]);
     assert.equal(await psql(clusters.a, 'SELECT text FROM entries WHERE id = 50001'), 'made on b');
     assert.equal(await redis(clusters.a, 'get', 'greeting'), 'hello from b');
-    assert.deepEqual(await leftovers(clusters), []);
+    assert.deepEqual(await leftovers(clusters, done.metadata.uid), []);
   });
 });
 
