@@ -3,7 +3,6 @@
  * Nothing here reaches into the product: demo and end-to-end tests see what users see.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const repository = resolve(import.meta.dirname, '../..');
@@ -22,20 +21,15 @@ export interface RunOptions {
   readonly show?: 'Output' | undefined;
 }
 
-/** The folder that a person puts on PATH: `kubectl-stork` and `kubectl_complete-stork` as built. */
-export function pluginPath(): string {
-  const folder = join(repository, 'dist/bin');
-  if (!existsSync(join(folder, 'kubectl-stork')))
-    throw new Error(`${folder} has no kubectl-stork: run \`npm run build\` first`);
-  return folder;
-}
+/** The folder that a person puts on PATH: `kubectl-stork` and `kubectl_complete-stork`, once built. */
+const pluginPath = join(repository, 'dist/bin');
 
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
   return finished(start(program, args, options), [program, ...args].join(' '), options);
 }
 
 export function start(program: string, args: readonly string[], options: RunOptions = {}): ChildProcess {
-  const env = { ...process.env, PATH: `${pluginPath()}:${process.env.PATH}`, ...options.env };
+  const env = { ...process.env, PATH: `${pluginPath}:${process.env.PATH}`, ...options.env };
   const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.on('error', () => {});
   child.stdin.end(options.stdin ?? '');
