@@ -114,9 +114,13 @@ export const receiveAnswerSchema = object({
   reason: required(string({ maxLength: 64 })),
   message: required(text()),
   hint: text(),
+  /** What the destination mover last said that it does. */
+  mover: string({ maxLength: 64 }),
   /** The point that became complete, with Complete. */
   point: integer(),
   volumes: list(volumeOutcomeSchema, { maxItems: 64 }),
+  /** What was overwritten and where it is kept, one sentence each. */
+  kept: list(text(), { maxItems: maxGroupClaims }),
 });
 export type ReceiveAnswer = Infer<typeof receiveAnswerSchema>;
 

@@ -19,13 +19,17 @@ export interface OpenRunsParts {
   readonly runs: Runs;
 }
 
-/** Whether a pod is the mover of a run: it carries the run's label and belongs to the Job that we made for it. */
+/**
+ * Whether a pod is the mover of a run: in the namespace we made its Job in, where a Job of that name is ours; elsewhere
+ * anybody could have made one.
+ */
 export async function isMoverOf(
   client: KubeClient,
   pod: PodIdentity,
-  run: { readonly id: string; readonly role: MoverRole },
+  run: { readonly id: string; readonly role: MoverRole; readonly namespace: string },
   signal?: AbortSignal,
 ): Promise<boolean> {
+  if (pod.namespace !== run.namespace) return false;
   const found = await client.find(core.pods, pod, { signal });
   if (found === undefined || found.metadata.uid !== pod.uid) return false;
   const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true);
@@ -46,18 +50,18 @@ interface OpenState {
 export function createSourceRuns(parts: OpenRunsParts): SourceRuns {
   const open = new Map<string, OpenState>();
   return {
-    open(run, peer) {
-      const state = open.get(run) ?? openSource(parts, run, peer);
-      open.set(run, state);
+    open(of, peer) {
+      const state = open.get(of.run) ?? openSource(parts, of, peer);
+      open.set(of.run, state);
       return state satisfies RunWatch;
     },
     close: (run) => closeRun(open, run),
   };
 }
 
-function openSource(parts: OpenRunsParts, run: string, peer: Peer): OpenState {
-  const connect = (signal: AbortSignal) => peer.openStream(paths.stream(run), signal);
-  return register(parts, run, { role: 'source', connect, gate: async () => refused('a source has no gate') });
+function openSource(parts: OpenRunsParts, of: OpenedRun, peer: Peer): OpenState {
+  const connect = (signal: AbortSignal) => peer.openStream(paths.stream(of.run), signal);
+  return register(parts, of, { role: 'source', connect, gate: async () => refused('a source has no gate') });
 }
 
 export function createDestinationRuns(
@@ -68,15 +72,20 @@ export function createDestinationRuns(
   const open = new Map<string, OpenState>();
   const gates = new Map<string, () => Promise<GateAnswer>>();
   return {
-    open({ run, pairId }, gate) {
+    open({ run, pairId, namespace }, gate) {
       gates.set(run, gate);
       if (open.has(run)) return;
       const ask = async () => (await gates.get(run)?.()) ?? refused(`run ${run} is over`);
       open.set(
         run,
-        register(parts, run, { role: 'destination', connect: (signal) => accept({ run, pairId }, signal), gate: ask }),
+        register(
+          parts,
+          { run, namespace },
+          { role: 'destination', connect: (signal) => accept({ run, pairId }, signal), gate: ask },
+        ),
       );
     },
+    phaseOf: (run) => open.get(run)?.report?.phase,
     close(run) {
       gates.delete(run);
       closeRun(open, run);
@@ -84,11 +93,20 @@ export function createDestinationRuns(
   };
 }
 
-function register(parts: OpenRunsParts, run: string, entry: Pick<RunEntry, 'role' | 'connect' | 'gate'>): OpenState {
+interface OpenedRun {
+  readonly run: string;
+  readonly namespace: string;
+}
+
+function register(
+  parts: OpenRunsParts,
+  { run, namespace }: OpenedRun,
+  entry: Pick<RunEntry, 'role' | 'connect' | 'gate'>,
+): OpenState {
   const { client, clock, runs } = parts;
   const onReport = (report: MoverReport) => noteReport(state, report, clock.monotonicMs());
   const mayAct = (pod: PodIdentity, signal: AbortSignal) =>
-    isMoverOf(client, pod, { id: run, role: entry.role }, signal);
+    isMoverOf(client, pod, { id: run, role: entry.role, namespace }, signal);
   const handle = runs.register(run, { ...entry, mayAct, onReport });
   const state: OpenState = { handle, report: undefined, reportedAtMs: clock.monotonicMs(), bytesPerSecond: 0 };
   return state;

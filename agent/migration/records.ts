@@ -5,7 +5,7 @@
 
 import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 import type { Schema } from '../../crds/schema/index.ts';
-import { type Infer, integer, object, oneOf, parse, required, string, time } from '../../crds/schema/index.ts';
+import { type Infer, integer, list, object, oneOf, parse, required, string, time } from '../../crds/schema/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { type ConfigMap, core } from '../../kube/client/core.ts';
 import { StorkError } from '../../kube/errors.ts';
@@ -46,6 +46,8 @@ const receiveRecordSchema = object({
   /** When the mover was allowed to change the volume: from then on the update is finished, whatever the peer says. */
   applyingSince: time(),
   point: integer({ minimum: 1 }),
+  /** Where a person finds what was overwritten, one sentence a claim. */
+  kept: list(string({ maxLength: 1024 }), { maxItems: 64 }),
 });
 export type ReceiveRecord = Infer<typeof receiveRecordSchema>;
 

@@ -3,7 +3,7 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { Log } from '../../../kube/log.ts';
-import type { GateAnswer } from '../../mover/contract.ts';
+import type { GateAnswer, MoverPhase } from '../../mover/contract.ts';
 import type { WaveAnswer } from '../messages.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { Records } from '../records.ts';
@@ -24,11 +24,13 @@ export interface Sender {
 }
 
 export interface DestinationRuns {
-  /** Lets the run's destination mover in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
+  /** Lets the run's destination mover, which runs in `namespace`, in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
   open(
-    of: { readonly run: string; readonly pairId: string },
+    of: { readonly run: string; readonly pairId: string; readonly namespace: string },
     gate: (signal?: AbortSignal) => Promise<GateAnswer>,
   ): void;
+  /** What the mover said last that it does; `undefined` before it spoke to this agent. */
+  phaseOf(run: string): MoverPhase | undefined;
   close(run: string): void;
 }
 

@@ -79,8 +79,9 @@ async function work(
     await services.records.saveReceive({ ...record, phase: 'Removing', reason: 'PeerSilent' }, stored, signal);
     return requeueAfter(0);
   }
-  services.runs.open({ run: record.request.run, pairId: record.pairId }, () =>
-    answerGate(services, record.request.run),
+  services.runs.open(
+    { run: record.request.run, pairId: record.pairId, namespace: moverNamespace(services, record) },
+    () => answerGate(services, record.request.run),
   );
   const sight = await gatherReceiveFacts(services, record, signal);
   const step = decideReceive(sight.facts);
@@ -224,8 +225,8 @@ async function complete(services: DestinationServices, stored: Stored<ReceiveRec
   const { value: record } = stored;
   const point = await reachedPoint(services, record, signal);
   const kept = await describeUndo(services, record, signal);
-  const message = ['everything was read back and is equal', ...kept].join('; ');
-  const reached = { ...stored, value: { ...record, point } };
+  const message = 'everything was read back and is equal';
+  const reached = { ...stored, value: { ...record, point, kept } };
   await conclude(services, reached, { phase: 'Complete', reason: 'Complete', message }, signal);
 }
 

@@ -281,7 +281,7 @@ async function findGroup(
     stored.value.request.claims.map(({ namespace }) => namespace),
   );
   await noteAsked(services, stored, signal);
-  return { answer };
+  return { answer: { ...answer, mover: services.runs.phaseOf(call.run) } };
 }
 
 async function noteAsked(
@@ -371,7 +371,14 @@ function answerOf(record: ReceiveRecord): ReceiveAnswer {
     bytesSent,
     degraded,
   }));
-  return { phase: 'Complete', reason: record.reason, message: record.message, point: record.point ?? 1, volumes };
+  return {
+    phase: 'Complete',
+    reason: record.reason,
+    message: record.message,
+    point: record.point ?? 1,
+    volumes,
+    kept: record.kept,
+  };
 }
 
 /**

@@ -34,6 +34,7 @@ export async function collectMigration(
     transformObject(object, { pairId, namespaces, serviceAddresses, registrations }),
   );
   return {
+    unreadable: collected.unreadable,
     waves: orderObjects(rewritten),
     skipped: [
       ...collected.skipped.map(({ ref, reason }) => ({
@@ -42,7 +43,6 @@ export async function collectMigration(
         name: ref.name,
         reason,
       })),
-      ...collected.unreadable.map(({ kind, reason }) => ({ kind, namespace: undefined, name: '*', reason })),
     ],
   };
 }

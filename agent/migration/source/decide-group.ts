@@ -1,18 +1,21 @@
 /** What a group of volumes needs next on the source, from what both sides say about it. Pure. */
-import type { ReceiveAnswer } from '../messages.ts';
+import { applyingReason, type ReceiveAnswer } from '../messages.ts';
 import type { MoverSight } from '../mover-jobs.ts';
 
 export interface GroupFacts {
   /** Whether the claims the mover reads are there; a snapshot may be cut long before it can be read. */
   readonly readable: 'Yes' | 'No' | { readonly failed: string };
   readonly mover: MoverSight;
+  /** The group's claims. */
+  readonly claims: readonly string[];
   readonly destination: ReceiveAnswer;
 }
 
 export type GroupStep =
   | { readonly do: 'startMover' }
   | { readonly do: 'wait'; readonly message: string }
-  /** Restart: the job used up its attempts on something that waiting may cure. */
+  /** The destination starts over, or must finish what it began: it needs somebody to send again. */
+  | { readonly do: 'restartMover' }
   | { readonly do: 'complete'; readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> }
   | { readonly do: 'fail'; readonly code: string; readonly message: string };
 
@@ -23,6 +26,9 @@ export function decideGroup(facts: GroupFacts): GroupStep {
   if (typeof facts.readable === 'object') return { do: 'fail', code: 'SnapshotFailed', message: facts.readable.failed };
   if (facts.readable === 'No') return { do: 'wait', message: 'the snapshot is not readable yet' };
   if (mover.job === 'Missing') return { do: 'startMover' };
+  if (mover.job !== 'Running' && destination.mover === 'Connecting' && mayRestart(facts)) return { do: 'restartMover' };
+  // The destination has everything and changes its volumes: how our mover ended does not matter any more.
+  if (destination.reason === applyingReason) return { do: 'wait', message: destination.message };
   const failed = mover.result?.outcome === 'Failed' ? mover.result : undefined;
   if (mover.job === 'Exhausted' || (mover.job === 'Ended' && failed !== undefined))
     return {
@@ -33,8 +39,20 @@ export function decideGroup(facts: GroupFacts): GroupStep {
   return { do: 'wait', message: mover.failure ?? destination.message };
 }
 
+/** After it sent everything, or when the update can't be given up any more; else its failure is the group's. */
+function mayRestart({ mover, destination }: GroupFacts): boolean {
+  return destination.reason === applyingReason || (mover.job === 'Ended' && mover.result?.outcome === 'Complete');
+}
+
 function decideComplete(facts: GroupFacts): GroupStep {
   const volumes = facts.destination.volumes ?? [];
+  const missing = facts.claims.filter((claim) => !volumes.some(({ name }) => name === claim));
+  if (missing.length > 0)
+    return {
+      do: 'fail',
+      code: 'ResultIncomplete',
+      message: `The destination says it is complete, but not what it read back of ${missing.join(', ')}`,
+    };
   const sent = new Map(facts.mover.result?.volumes.map((volume) => [volume.name, volume.digest]));
   const differing = volumes.find((volume) => sent.has(volume.name) && sent.get(volume.name) !== volume.digest);
   if (differing !== undefined)

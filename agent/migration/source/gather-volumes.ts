@@ -52,6 +52,26 @@ export async function gatherVolumes(
   return { volumes, refused, consumers };
 }
 
+/** Selected claims that are not among those moved, each with the reason. */
+export async function findUnmoved(
+  services: SourceServices,
+  spec: Migration['spec'],
+  of: { readonly namespaces: readonly string[]; readonly moved: ReadonlySet<string | undefined> },
+  signal?: AbortSignal,
+): Promise<readonly { readonly namespace: string; readonly name: string; readonly reason: string }[]> {
+  const found: { namespace: string; name: string; reason: string }[] = [];
+  for (const namespace of of.namespaces) {
+    for await (const claim of services.client.list(core.persistentVolumeClaims, { namespace, signal })) {
+      if (!isSelected(claim, spec) || of.moved.has(claim.metadata.uid)) continue;
+      const phase = claim.status?.phase ?? 'Pending';
+      const reason =
+        phase === 'Bound' ? 'it got its volume after the migration began' : `it has no volume here (it is ${phase})`;
+      found.push({ namespace, name: claim.metadata.name, reason });
+    }
+  }
+  return found;
+}
+
 async function gatherVolume(
   services: SourceServices,
   spec: Migration['spec'],
@@ -59,9 +79,9 @@ async function gatherVolume(
   signal: AbortSignal | undefined,
 ): Promise<SourceVolume | GatheredVolumes['refused'][number]> {
   const volume = claim.spec?.volumeName ?? '';
-  const pv = await services.client.get(core.persistentVolumes, { name: volume }, { signal });
-  const driver = services.driverFor({ pv: { ...pv } });
-  if (driver !== undefined) return { incoming: incomingVolume(claim, pv, spec), volume, driver };
+  const pv = await services.client.find(core.persistentVolumes, { name: volume }, { signal });
+  const driver = pv === undefined ? undefined : services.driverFor({ pv: { ...pv } });
+  if (pv !== undefined && driver !== undefined) return { incoming: incomingVolume(claim, pv, spec), volume, driver };
   const about = `persistentvolumeclaim ${claim.metadata.namespace}/${claim.metadata.name}`;
   return {
     code: 'NoDriver',

@@ -6,9 +6,10 @@ import { type Migration, type MigrationState, type MigrationStatus, migrations }
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type Step } from '../../../kube/runtime/machine.ts';
 import type { StatusPatch } from '../../../kube/runtime/outcome.ts';
+import { activeSideAfterFailure } from './active-side.ts';
 import type { SourceServices } from './source-services.ts';
 import { runApplications } from './stages/applications.ts';
-import { cleanUp, runFinal } from './stages/final.ts';
+import { cleanUp, mayLeave, runFinal } from './stages/final.ts';
 import { runInitial } from './stages/initial.ts';
 import { runPreExecRule } from './stages/pre-exec-rule.ts';
 import { runVolumes } from './stages/volumes.ts';
@@ -54,13 +55,14 @@ export function migrationMachine(services: SourceServices): Machine<Migration, M
       },
     },
     stageOf,
-    statusFor,
+    statusFor: (step) => statusFor(step, services.cluster),
     stageStartTime: ({ status }) => status?.stageStartTimestamp,
     cleanup: {
       finalizer: migrationFinalizer,
       async run(context) {
         const left = await cleanUp(services, context);
-        if (left.what.length === 0) return 'Done';
+        const since = Date.parse(context.object.metadata.deletionTimestamp ?? '');
+        if (left.what.length === 0 || mayLeave(services, { left, since })) return 'Done';
         const message = `removing ${left.what.slice(0, 5).join(', ')}`;
         return { do: 'wait', seconds: 1, reason: 'CleaningUp', message, patch: left.patch };
       },
@@ -87,10 +89,15 @@ export function stageOf({ status }: Migration): MigrationStageName | undefined {
   }
 }
 
-function statusFor(step: Step<Migration, MigrationStageName, MigrationStatus>): StatusPatch<MigrationStatus> {
+function statusFor(
+  step: Step<Migration, MigrationStageName, MigrationStatus>,
+  cluster: string,
+): StatusPatch<MigrationStatus> {
   const { object, outcome, next, stage } = step;
   const now = rfc3339(step.now);
   const entered = next === stage ? {} : { stageStartTimestamp: now };
+  const failedAt = stage === 'Applications' ? 'Applications' : 'Earlier';
+  const activeSide = activeSideAfterFailure({ source: cluster, spec: object.spec }, failedAt);
   switch (outcome.do) {
     case 'wait':
       return {
@@ -106,9 +113,10 @@ function statusFor(step: Step<Migration, MigrationStageName, MigrationStatus>): 
         reason: '',
       };
     case 'fail':
-      if (next === 'End') return endedStatus(step, 'Failed', outcome.message);
+      if (next === 'End') return { ...endedStatus(step, 'Failed', outcome.message), activeSide };
       return {
         ...entered,
+        activeSide,
         stage: 'Final',
         status: 'InProgress',
         reason: outcome.message,

@@ -3,6 +3,8 @@
  * volume where its first consumer runs), so they are written by one mover that carries that pod's placement constraints.
  * Pure; claims nobody mounts travel alone.
  */
+import { maxGroupClaims } from '../messages.ts';
+
 export interface ClaimToGroup {
   readonly namespace: string;
   readonly name: string;
@@ -38,7 +40,19 @@ export function planGroups(claims: readonly ClaimToGroup[], pods: readonly Consu
       );
   }
   const members = Map.groupBy(claims, (claim) => rootOf(parent, key(claim)));
-  return [...members.values()].map((group) => toGroup(group, pods)).sort((a, b) => compare(a.id, b.id));
+  return [...members.values()]
+    .flatMap(inMovers)
+    .map((group) => toGroup(group, pods))
+    .sort((a, b) => compare(a.id, b.id));
+}
+
+/** A mover's result has room for so many. Only a chain of pods over shared claims is longer, and those bind anywhere. */
+function inMovers(claims: readonly ClaimToGroup[]): readonly (readonly ClaimToGroup[])[] {
+  const sorted = claims.toSorted((a, b) => compare(a.name, b.name));
+  const movers = Math.ceil(sorted.length / maxGroupClaims);
+  return Array.from({ length: movers }, (_, index) =>
+    sorted.slice(index * maxGroupClaims, (index + 1) * maxGroupClaims),
+  );
 }
 
 function toGroup(group: readonly ClaimToGroup[], pods: readonly ConsumerPod[]): ClaimGroup {

@@ -18,14 +18,21 @@ export interface RunWatch {
 }
 
 export interface SourceRuns {
-  /** Lets the run's source mover in and connects it to the peer; repeating changes nothing and tells how far it is. */
-  open(run: string, peer: Peer): RunWatch;
+  /** Lets the run's source mover, which runs in `namespace`, in and connects it to the peer; repeating changes nothing and tells how far it is. */
+  open(of: { readonly run: string; readonly namespace: string }, peer: Peer): RunWatch;
   close(run: string): void;
 }
 
 export interface Collected {
   /** Objects ready for the destination, in waves that must be applied one after the other. */
   readonly waves: readonly (readonly AnyObject[])[];
+  /** Kinds that could not be read: whatever there is of them does not travel. */
+  readonly unreadable: readonly {
+    readonly group: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly reason: string;
+  }[];
   /** Left behind on purpose, with the reason. */
   readonly skipped: readonly {
     readonly kind: string;

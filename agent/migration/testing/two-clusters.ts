@@ -156,7 +156,11 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
   };
   const destination: DestinationServices = {
     ...shared,
-    runs: { open: ({ run }, gate) => void gates.set(run, gate), close: (run) => void gates.delete(run) },
+    runs: {
+      open: ({ run }, gate) => void gates.set(run, gate),
+      phaseOf: () => undefined,
+      close: (run) => void gates.delete(run),
+    },
     asPeer: () => agent,
     applyObjects: async ({ objects }) =>
       objects.map(({ kind, metadata }) => ({

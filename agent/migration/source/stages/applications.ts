@@ -6,10 +6,12 @@ import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { activateAnswerSchema, maxWaveObjects, paths, type WaveAnswer, waveAnswerSchema } from '../../messages.ts';
+import { activeSideAfter } from '../active-side.ts';
+import { namespacesOf } from '../find-namespaces.ts';
+import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import type { SourceServices } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
-import { namespacesOf } from './pre-exec-rule.ts';
 import { whyNot } from './volumes.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
@@ -22,27 +24,32 @@ export async function runApplications(services: SourceServices, context: StageCo
   const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
   const unreachable = whyNot(peer, migration);
   if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
-  const resources = [...volumeResources(migration)];
-  if (migration.spec.includeResources) resources.push(...(await sendAll(services, context, peer)));
-  const started = migration.spec.startApplications ? await start(migration, peer, context) : [];
+  const namespaces = await namespacesOf(services, migration, signal);
+  const resources = [...volumeResources(migration), ...(await unmovedClaims(services, context, namespaces))];
+  if (migration.spec.includeResources) resources.push(...(await sendAll(services, context, { peer, namespaces })));
+  const notStarted = migration.spec.startApplications ? await start(context, { peer, namespaces }) : [];
   return advance('Final', {
     resources,
     ...summarize({ volumes: migration.status?.volumes ?? [], resources }),
     resourceMigrationFinishTimestamp: rfc3339(services.clock.now()),
-    activeSide: describeActiveSide(services, migration, peer),
-    ending: decideEnding(migration, resources, started),
+    activeSide: activeSideAfter({ source: services.cluster, destination: peer.cluster, spec: migration.spec }),
+    ending: decideEnding(resources, notStarted),
   });
 }
 
 async function sendAll(
   services: SourceServices,
   context: StageContext<Migration>,
-  peer: Peer,
+  to: { readonly peer: Peer; readonly namespaces: readonly string[] },
 ): Promise<readonly MigrationResource[]> {
   const { object: migration, signal } = context;
-  const namespaces = namespacesOf(migration);
-  const { waves } = await services.collect(migration, { namespaces, pairId: peer.pairId }, signal);
-  const results: MigrationResource[] = [];
+  const { peer, namespaces } = to;
+  const { waves, unreadable } = await services.collect(migration, { namespaces, pairId: peer.pairId }, signal);
+  const results: MigrationResource[] = unreadable.map(({ group, version, kind, reason }) => ({
+    ...{ group, version, kind, namespace: '', name: '*' },
+    status: 'Failed',
+    reason: `it could not be read on the source: ${reason}`,
+  }));
   const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
   for (const wave of waves) {
     for (const objects of inMessages(wave)) {
@@ -74,7 +81,8 @@ export function inMessages(wave: readonly AnyObject[]): readonly (readonly AnyOb
   return messages;
 }
 
-const wellEnded = new Set(['Created', 'Updated', 'Unchanged']);
+/** `Skipped`: left out by design, as its reason says. Nothing was lost. */
+const wellEnded = new Set(['Created', 'Updated', 'Unchanged', 'Skipped']);
 
 function toResource(result: WaveAnswer['results'][number]): MigrationResource {
   const { group, version, kind, namespace, name, reason } = result;
@@ -102,40 +110,48 @@ function volumeResources(migration: Migration): readonly MigrationResource[] {
   }));
 }
 
-async function start(migration: Migration, peer: Peer, context: StageContext<Migration>): Promise<readonly string[]> {
-  const body = {
-    migration: `${migration.metadata.namespace}/${migration.metadata.name}`,
-    namespaces: namespacesOf(migration),
-  };
+/** Claims that are there now and did not travel: without a volume yet, or made after the migration began. */
+async function unmovedClaims(
+  services: SourceServices,
+  { object: migration, signal }: StageContext<Migration>,
+  namespaces: readonly string[],
+): Promise<readonly MigrationResource[]> {
+  if (!migration.spec.includeVolumes) return [];
+  const moved = new Set((migration.status?.volumes ?? []).map(({ uid }) => uid));
+  const found = await findUnmoved(services, migration.spec, { namespaces, moved }, signal);
+  return found.map(({ namespace, name, reason }) => ({
+    ...{ group: '', version: 'v1', kind: 'PersistentVolumeClaim', namespace, name },
+    status: 'Failed',
+    reason,
+  }));
+}
+
+async function start(
+  context: StageContext<Migration>,
+  to: { readonly peer: Peer; readonly namespaces: readonly string[] },
+): Promise<readonly string[]> {
+  const { object: migration, signal } = context;
+  const body = { migration: `${migration.metadata.namespace}/${migration.metadata.name}`, namespaces: to.namespaces };
   const path = paths.activate(migration.metadata.uid ?? '');
-  const call = () => peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal: context.signal });
+  const call = () => to.peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal });
   return (await context.effect('start applications', call)).failures;
 }
 
-function decideEnding(
-  migration: Migration,
+/** Pure. */
+export function decideEnding(
   resources: readonly MigrationResource[],
   notStarted: readonly string[],
 ): NonNullable<MigrationStatus['ending']> {
   const failed = resources.filter(({ status }) => status !== 'Successful');
-  const volumes = (migration.status?.volumes ?? []).filter(({ status }) => status !== 'Successful');
-  if (failed.length === 0 && volumes.length === 0 && notStarted.length === 0)
-    return { status: 'Successful', reason: '' };
-  const first = failed
+  const shown = failed
     .slice(0, 3)
-    .map(({ kind, namespace, name, reason }) => `${kind} ${namespace}/${name}: ${reason}`);
-  const reasons = [...first, ...notStarted.slice(0, 3)];
-  return {
-    status: 'PartialSuccess',
-    reason: `${failed.length} of ${resources.length} resources did not migrate: ${reasons.join('; ')}`,
-  };
-}
-
-/** In words, because nobody should have to work it out at night. */
-function describeActiveSide(services: SourceServices, migration: Migration, peer: Peer): string {
-  if (!migration.spec.includeResources)
-    return `${services.cluster} (source) is active; ${peer.cluster} received volumes only`;
-  if (migration.spec.startApplications)
-    return `both sides run: ${services.cluster} (source) was left running and ${peer.cluster} (destination) was started`;
-  return `${services.cluster} (source) is active; ${peer.cluster} (destination) holds a copy that is not started`;
+    .map(({ kind, namespace, name, reason }) => `${kind} ${[namespace, name].filter(Boolean).join('/')}: ${reason}`);
+  const sentences = [
+    ...(failed.length === 0
+      ? []
+      : [`${failed.length} of ${resources.length} resources did not migrate completely: ${shown.join('; ')}`]),
+    ...(notStarted.length === 0 ? [] : [`not everything was started: ${notStarted.slice(0, 3).join('; ')}`]),
+  ];
+  if (sentences.length === 0) return { status: 'Successful', reason: '' };
+  return { status: 'PartialSuccess', reason: sentences.join('. ') };
 }

@@ -13,8 +13,9 @@ import { fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import { decideConsistency, decideRule, mayHold, summarizeHold } from '../../../rule/decide-rule.ts';
 import type { RuleRun } from '../../../rule/rule-run.ts';
 import { operationLabels, snapshotKey } from '../../names.ts';
+import { namespacesOf } from '../find-namespaces.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
-import { namespacesOf, rulePatch } from './pre-exec-rule.ts';
+import { rulePatch } from './pre-exec-rule.ts';
 
 type Result = Outcome<never, MigrationStatus>;
 
@@ -126,7 +127,7 @@ async function runPostRule(services: SourceServices, context: StageContext<Migra
   if (run === undefined) {
     const operationUid = migration.metadata.uid ?? '';
     const plan = await services.rules.plan(
-      { operationUid, namespaces: namespacesOf(migration), rule, position: 'Post', attempt: 1 },
+      { operationUid, namespaces: await namespacesOf(services, migration, signal), rule, position: 'Post', attempt: 1 },
       signal,
     );
     if (plan.do === 'refuse') return fail(plan.code, plan.message);
@@ -154,7 +155,13 @@ export async function driverOf(
   signal: AbortSignal,
 ): Promise<Driver> {
   const name = volume.volume ?? '';
-  const pv = await services.client.get(core.persistentVolumes, { name }, { signal });
+  const pv = await services.client.find(core.persistentVolumes, { name }, { signal });
+  if (pv === undefined)
+    throw new StorkError({
+      code: 'SourceVolumeGone',
+      message: `The volume of ${nameOf(volume)} was deleted on the source during the migration`,
+      about: `persistentvolume ${name}`,
+    });
   const driver = services.driverFor({ pv: { ...pv } });
   if (driver !== undefined) return driver;
   throw new StorkError({

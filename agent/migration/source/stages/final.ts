@@ -15,7 +15,7 @@ import { readableClaimName, snapshotKey } from '../../names.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { driverOf, snapshotRequest } from './cut-volumes.ts';
-import { groupsOf } from './move-group.ts';
+import { groupsOf, moverNamespace } from './move-group.ts';
 import { rulePatch } from './pre-exec-rule.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
@@ -23,9 +23,9 @@ type Result = Outcome<MigrationStageName, MigrationStatus>;
 export async function runFinal(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { object: migration } = context;
   const left = await cleanUp(services, context);
-  const ending = migration.status?.ending ?? { status: 'Failed', reason: migration.status?.reason ?? '' };
   const since = Date.parse(migration.status?.stageStartTimestamp ?? '') || services.clock.now().getTime();
-  const expired = services.clock.now().getTime() - since > sourceLimits.cleanUpSeconds * 1000;
+  const ending = migration.status?.ending ?? { status: 'Failed', reason: migration.status?.reason ?? '' };
+  const expired = isExpired(services, since);
   if (left.what.length > 0 && !expired)
     return wait(1, 'CleaningUp', `removing ${left.what.slice(0, 5).join(', ')}`, left.patch);
   const leftover = left.what.length > 0 ? ` Left behind, please remove: ${left.what.join(', ')}.` : '';
@@ -37,6 +37,8 @@ export async function runFinal(services: SourceServices, context: StageContext<M
 
 export interface Leftover {
   readonly what: readonly string[];
+  /** Those of them that are here, where nothing but time is between us and their end. */
+  readonly here: readonly string[];
   readonly patch: Partial<MigrationStatus>;
 }
 
@@ -45,10 +47,28 @@ export async function cleanUp(services: SourceServices, context: StageContext<Mi
   const rules = await releaseRules(services, context);
   const here = await removeHere(services, context);
   const there = await removeThere(services, context);
-  return { what: [...rules.what, ...here, ...there], patch: rules.patch };
+  return { what: [...rules.what, ...here, ...there], here: [...rules.what, ...here], patch: rules.patch };
 }
 
-async function releaseRules(services: SourceServices, context: StageContext<Migration>): Promise<Leftover> {
+/**
+ * Whether a Migration that is being deleted may go, though its destination has not cleaned up: its pair may never come
+ * back, and the destination gives up by itself what nobody asks for.
+ */
+export function mayLeave(
+  services: SourceServices,
+  { left, since }: { readonly left: Leftover; readonly since: number },
+): boolean {
+  return left.here.length === 0 && isExpired(services, since);
+}
+
+function isExpired({ clock }: SourceServices, since: number): boolean {
+  return clock.now().getTime() - since > sourceLimits.cleanUpSeconds * 1000;
+}
+
+async function releaseRules(
+  services: SourceServices,
+  context: StageContext<Migration>,
+): Promise<Pick<Leftover, 'what' | 'patch'>> {
   const { object: migration, signal } = context;
   const { pre } = migration.status?.rule ?? {};
   if (pre === undefined || !mayHold(pre)) return { what: [], patch: {} };
@@ -62,7 +82,8 @@ async function releaseRules(services: SourceServices, context: StageContext<Migr
 async function removeHere(services: SourceServices, context: StageContext<Migration>): Promise<readonly string[]> {
   const { object: migration, signal } = context;
   const left: string[] = [];
-  for (const group of groupsOf(migration)) {
+  const groups = groupsOf(migration);
+  for (const group of groups) {
     services.runs.close(group.run);
     for (const namespace of new Set([services.agentNamespace, group.namespace])) {
       const place = { namespace, run: group.run, role: 'source' } as const;
@@ -85,7 +106,8 @@ async function removeHere(services: SourceServices, context: StageContext<Migrat
       volume.namespace ?? '',
       volume.persistentVolumeClaim ?? '',
     );
-    const into = { namespace: services.agentNamespace, name };
+    const group = groups.find(({ volumes }) => volumes.includes(volume));
+    const into = { namespace: group === undefined ? services.agentNamespace : moverNamespace(services, group), name };
     const readable = await context.effect(`release readable ${name}`, () =>
       snapshots.releaseReadable(request, into, signal),
     );

@@ -1,11 +1,11 @@
 /** Stage Initial: gather, ask the destination for its plan, refuse or begin. Changes nothing on either cluster. */
 import { type Migration, type MigrationStatus, type MigrationVolume, rules } from '../../../../crds/v1alpha1/index.ts';
-import { core } from '../../../../kube/client/core.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
 import { decidePlan, decideRequest, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
+import { findNamespaces } from '../find-namespaces.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
@@ -76,24 +76,6 @@ function startingStatus(
     };
   });
   return { volumes, resources: [], ...summarize({ volumes, resources: [] }) };
-}
-
-async function findNamespaces(
-  services: SourceServices,
-  migration: Migration,
-  signal: AbortSignal,
-): Promise<RequestFacts['namespaces']> {
-  const { namespaces = [], namespaceSelectors = {} } = migration.spec;
-  const found = new Map<string, 'Yes' | 'No'>();
-  for (const name of namespaces) {
-    const namespace = await services.client.find(core.namespaces, { name }, { signal });
-    found.set(name, namespace === undefined || namespace.metadata.deletionTimestamp !== undefined ? 'No' : 'Yes');
-  }
-  for (const [label, value] of Object.entries(namespaceSelectors)) {
-    for await (const namespace of services.client.list(core.namespaces, { labelSelector: `${label}=${value}`, signal }))
-      found.set(namespace.metadata.name, 'Yes');
-  }
-  return [...found].map(([name, exists]) => ({ name, exists }));
 }
 
 async function requestFacts(

@@ -5,11 +5,19 @@
 import type { Migration, MigrationVolume } from '../../../../crds/v1alpha1/index.ts';
 import type { Driver, SnapshotState } from '../../../../drivers/driver.ts';
 import { core } from '../../../../kube/client/core.ts';
+import { StorkError } from '../../../../kube/errors.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import type { MoverReport } from '../../../mover/contract.ts';
 import type { Peer } from '../../../peer/peer.ts';
-import { type Placement, paths, type ReceiveAnswer, type ReceiveRequest, receiveAnswerSchema } from '../../messages.ts';
+import {
+  groupStateSchema,
+  type Placement,
+  paths,
+  type ReceiveAnswer,
+  type ReceiveRequest,
+  receiveAnswerSchema,
+} from '../../messages.ts';
 import { readableClaimName, runId } from '../../names.ts';
 import { decideGroup, type GroupFacts } from '../decide-group.ts';
 import { findNodeOf, gatherVolumes } from '../gather-volumes.ts';
@@ -48,14 +56,16 @@ export async function moveGroup(
   group: Group,
 ): Promise<GroupResult> {
   const { object: migration, signal } = context;
-  const sources = await readSources(services, context, group);
-  const place = moverPlace(services, group, sources);
+  const place = { namespace: moverNamespace(services, group), run: group.run, role: 'source' } as const;
   const destination = await context.effect(`receive ${group.id}`, () =>
     receive(services, migration, { peer, group }, signal),
   );
-  const { report } = services.runs.open(group.run, peer);
-  const mover = await services.moverJobs.look({ ...place, run: group.run, role: 'source' }, signal);
-  const step = decideGroup({ readable: readability(sources), mover, destination });
+  const { report } = services.runs.open(place, peer);
+  const mover = await services.moverJobs.look(place, signal);
+  const begins = destination.phase === 'Working' && mover.job === 'Missing';
+  const sources = begins ? await readSources(services, context, group) : [];
+  const claims = group.volumes.map((volume) => volume.persistentVolumeClaim ?? '');
+  const step = decideGroup({ readable: readability(sources), mover, destination, claims });
   switch (step.do) {
     case 'wait':
       return { state: 'Working', message: describeWork(group, step.message, report) };
@@ -67,9 +77,15 @@ export async function moveGroup(
       );
       return { state: 'Working', message: 'the source mover is starting' };
     }
+    case 'restartMover':
+      await context.effect(`end mover of ${group.id}`, () => services.moverJobs.remove(place, signal));
+      return { state: 'Working', message: `${group.id} is sent again` };
     case 'complete':
       await context.effect(`remember ${group.id}`, () => remember(services, migration, { peer, group, step }, signal));
-      return { state: 'Complete', volumes: group.volumes.map((volume) => completed(volume, step, mover)) };
+      return {
+        state: 'Complete',
+        volumes: group.volumes.map((volume) => completed(volume, { ...step, kept: destination.kept ?? [] }, mover)),
+      };
     default:
       return step satisfies never;
   }
@@ -109,13 +125,13 @@ async function readSources(
     const driver = await driverOf(services, volume, signal);
     const own = { namespace: volume.namespace ?? '', name: volume.persistentVolumeClaim ?? '' };
     const { snapshots } = driver;
-    if (snapshots === undefined || (volume.snapshot ?? '') === '') {
+    if (snapshots === undefined || isLive(volume)) {
       sources.push({ volume, driver, claim: own, live: 'Yes', readable: 'Yes' });
       continue;
     }
     const request = snapshotRequest(migration, volume);
     const into = {
-      namespace: services.agentNamespace,
+      namespace: moverNamespace(services, group),
       name: readableClaimName(migration.metadata.uid ?? '', own.namespace, own.name),
     };
     // Only observed: asking again for a snapshot that somebody deleted would cut a new one at a later point.
@@ -147,13 +163,11 @@ function readability(sources: readonly Source[]): GroupFacts['readable'] {
   return worst.find((readable) => typeof readable === 'object') ?? worst[0] ?? 'Yes';
 }
 
-/** A live claim can only be mounted in its own namespace; a snapshot is read in the agent's. */
-function moverPlace(
-  services: SourceServices,
-  group: Group,
-  sources: readonly Source[],
-): { readonly namespace: string } {
-  return { namespace: sources.some(({ live }) => live === 'Yes') ? group.namespace : services.agentNamespace };
+const isLive = (volume: MigrationVolume): boolean => (volume.snapshot ?? '') === '';
+
+/** A live claim can only be mounted in its own namespace; snapshots are read in the agent's, unless with a live claim. */
+export function moverNamespace(services: SourceServices, group: Group): string {
+  return group.volumes.some(isLive) ? group.namespace : services.agentNamespace;
 }
 
 async function startMover(
@@ -175,7 +189,7 @@ async function startMover(
     run: group.run,
     role: 'source',
     mode: group.mode,
-    namespace: moverPlace(services, group, sources).namespace,
+    namespace: moverNamespace(services, group),
     node,
     volumes: await Promise.all(volumes),
   } as const;
@@ -187,6 +201,7 @@ async function volumeModeOf(services: SourceServices, volume: MigrationVolume, s
   return pv.spec?.volumeMode === 'Block' ? ('Block' as const) : ('Filesystem' as const);
 }
 
+/** Asks how far the destination is; only a destination that knows nothing of the group is told all about it. */
 async function receive(
   services: SourceServices,
   migration: Migration,
@@ -194,10 +209,31 @@ async function receive(
   signal: AbortSignal,
 ): Promise<ReceiveAnswer> {
   const { peer, group } = to;
-  const uid = migration.metadata.uid ?? '';
+  const path = paths.group(migration.metadata.uid ?? '', group.run);
+  const { answer } = await peer.request({ method: 'GET', path, answer: groupStateSchema, signal });
+  if (answer !== undefined) return answer;
+  const body = await describeGroup(services, migration, group, signal);
+  return await peer.request({ method: 'PUT', path, body, answer: receiveAnswerSchema, signal });
+}
+
+/** @throws StorkError `SourceClaimGone` */
+async function describeGroup(
+  services: SourceServices,
+  migration: Migration,
+  group: Group,
+  signal: AbortSignal,
+): Promise<ReceiveRequest> {
   const gathered = await gatherVolumes(services, migration.spec, [group.namespace], signal);
-  const names = new Set(group.volumes.map((volume) => volume.persistentVolumeClaim));
-  const claims = gathered.volumes.map(({ incoming }) => incoming).filter((claim) => names.has(claim.name));
+  const claims = group.volumes.map((volume) => {
+    const found = gathered.volumes.find(({ incoming }) => incoming.uid === volume.uid);
+    if (found !== undefined) return found.incoming;
+    throw new StorkError({
+      code: 'SourceClaimGone',
+      message: `persistentvolumeclaim ${nameOf(volume)} was deleted or changed on the source during the migration`,
+      about: `persistentvolumeclaim ${nameOf(volume)}`,
+      hint: 'Migrate again.',
+    });
+  });
   const consumer = gathered.consumers.find(({ name }) => name === group.volumes[0]?.consumer)?.spec;
   const placement: Placement = {
     nodeSelector: consumer?.nodeSelector,
@@ -205,8 +241,8 @@ async function receive(
     affinity:
       consumer?.affinity?.nodeAffinity === undefined ? undefined : { nodeAffinity: consumer.affinity.nodeAffinity },
   };
-  const body: ReceiveRequest = {
-    operation: uid,
+  return {
+    operation: migration.metadata.uid ?? '',
     migration: `${migration.metadata.namespace}/${migration.metadata.name}`,
     run: group.run,
     group: group.id,
@@ -215,13 +251,6 @@ async function receive(
     claims,
     placement,
   };
-  return await peer.request({
-    method: 'PUT',
-    path: paths.group(uid, group.run),
-    body,
-    answer: receiveAnswerSchema,
-    signal,
-  });
 }
 
 /** This side's memory of the point, for the day the data comes back over the same pair. */
@@ -257,7 +286,12 @@ async function remember(
 
 function completed(
   volume: MigrationVolume,
-  step: { readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> },
+  step: {
+    readonly point: number;
+    readonly volumes: NonNullable<ReceiveAnswer['volumes']>;
+    /** What was overwritten on the destination, and where it keeps it. */
+    readonly kept: readonly string[];
+  },
   mover: GroupFacts['mover'],
 ): MigrationVolume {
   const outcome = step.volumes.find(({ name }) => name === volume.persistentVolumeClaim);
@@ -270,6 +304,7 @@ function completed(
     reason: [
       ...(degraded.length > 0 ? [`could not be set on the destination: ${degraded.join(', ')}`] : []),
       ...(changed.length > 0 ? [`changed while being read live: ${changed.join(', ')}`] : []),
+      ...step.kept.filter((sentence) => sentence.startsWith(`what ${volume.persistentVolumeClaim} held`)),
     ].join('; '),
     bytesTotal: outcome?.bytes ?? 0,
     bytesSent: sent?.bytesSent ?? outcome?.bytesSent ?? 0,

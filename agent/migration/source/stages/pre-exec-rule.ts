@@ -4,6 +4,7 @@ import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import { decideRule, decideRuleRetry, mayHold } from '../../../rule/decide-rule.ts';
 import { type RuleRun, ruleLimits } from '../../../rule/rule-run.ts';
+import { namespacesOf } from '../find-namespaces.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import type { SourceServices } from '../source-services.ts';
 
@@ -19,7 +20,7 @@ export async function runPreExecRule(services: SourceServices, context: StageCon
   const run = migration.status?.rule?.pre;
   const start = async (attempt: number, seconds: number, message: string): Promise<Result> => {
     const operationUid = migration.metadata.uid ?? '';
-    const namespaces = namespacesOf(migration);
+    const namespaces = await namespacesOf(services, migration, signal);
     const plan = await services.rules.plan({ operationUid, namespaces, rule, position: 'Pre', attempt }, signal);
     if (plan.do === 'refuse') return fail(plan.code, plan.message);
     return wait(seconds, 'PreExecRule', message, rulePatch(migration, { pre: plan.run }));
@@ -45,13 +46,6 @@ export async function runPreExecRule(services: SourceServices, context: StageCon
     default:
       return verdict satisfies never;
   }
-}
-
-/** The namespaces whose volumes and pods this migration covers. */
-export function namespacesOf(migration: Migration): readonly string[] {
-  const named = migration.spec.namespaces ?? [];
-  const found = (migration.status?.volumes ?? []).map(({ namespace }) => namespace ?? '');
-  return [...new Set([...named, ...found])].filter((namespace) => namespace !== '');
 }
 
 export function rulePatch(
