@@ -22,6 +22,8 @@ export interface Hello {
   readonly volume: number;
   /** Whether the receiver already said `ready` for this volume. */
   readonly ready: boolean;
+  /** A receiver that lost its stream after everything was safe: the sender may go. */
+  readonly concluded: boolean;
   readonly received: number;
   readonly settled: number;
   /** Of all volumes together, as the sender measured them before it began; 0 from a receiver. */
@@ -131,6 +133,7 @@ function helloOf(fields: Fields): Hello {
     volumes,
     volume: count(fields.volume),
     ready: fields.ready === true,
+    concluded: fields.concluded === true,
     received: count(fields.received),
     settled: count(fields.settled),
     totalBytes: count(fields.totalBytes),

@@ -7,7 +7,7 @@ import type { Clock } from '../../kube/clock.ts';
 import { applyStaged } from './apply-staged.ts';
 import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './contract.ts';
 import type { VolumeEnd, VolumeStart } from './control-message.ts';
-import { converseAsDestination } from './destination-stream.ts';
+import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
 import { beginIncoming, endIncoming } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
@@ -93,11 +93,7 @@ export interface DestinationRun {
 export async function runDestination(options: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
   const { clock, connect, signal } = options;
   const before = readRunState(options.staging.directory, options.run);
-  if (before?.stage === 'Done') {
-    unmark(options);
-    return before.results;
-  }
-  if (before !== undefined) return await applyAndVerify(options, before);
+  if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
   const { run, progress, state, close } = createRun(options);
   try {
     await keepConversing({ connect, clock, signal, converse: converseAsDestination.bind(undefined, run), progress });
@@ -207,6 +203,42 @@ function createRun(options: DestinationOptions) {
     for (const { staging: open } of [...ended, ...(current === undefined ? [] : [current])]) open?.close();
   };
   return { run, progress: () => progress, state: () => state, close };
+}
+
+/** After a restart the peer isn't needed any more; but it may not know that. */
+async function finishAlone(options: DestinationOptions, before: RunState): Promise<readonly MoverVolumeResult[]> {
+  if (before.stage !== 'Done') return await applyAndVerify(options, before);
+  unmark(options);
+  return before.results;
+}
+
+/** How long after the work a source that may still wait is told that it can go: a little more than its longest pause. */
+const releaseSourceMs = 6_000;
+
+async function releasingSource<T>(options: DestinationOptions, work: () => Promise<T>): Promise<T> {
+  const { clock, connect } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const converse = tellConcluded.bind(undefined, options);
+  const told = keepConversing({
+    connect,
+    clock,
+    signal,
+    converse,
+    progress: () => 0,
+    patienceMs: releaseSourceMs,
+  }).catch(
+    // Nobody waits for it, or it will give up by itself.
+    () => undefined,
+  );
+  try {
+    const result = await work();
+    await Promise.race([told, clock.sleep(releaseSourceMs, options.signal)]);
+    return result;
+  } finally {
+    stop.abort(new DOMException('The run is over', 'AbortError'));
+    await told;
+  }
 }
 
 /** An updated volume must hold its last complete point, or the admin said that it doesn't matter. */

@@ -3,7 +3,7 @@
  * When the stream breaks, what was asked for and not answered is asked for again on the next one.
  */
 import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
-import type { DestinationRun } from './destination-run.ts';
+import type { DestinationOptions, DestinationRun } from './destination-run.ts';
 import { type Frame, type FrameLink, frameTypes, LinkBroken } from './frame-link.ts';
 import { decodeData, decodeItems, encodeSettled, encodeWants, wantsPerMessage } from './message.ts';
 import { fail } from './mover-error.ts';
@@ -30,7 +30,13 @@ export async function converseAsDestination(run: DestinationRun, link: FrameLink
   await runTogether(link, signal, [() => listen(stream), repeat(stream, askNext), repeat(stream, saySettled)]);
 }
 
-function helloOf({ options, peer, at, current }: DestinationRun): Hello {
+/** Tells a sender that may still wait that everything is safe here; best effort. */
+export async function tellConcluded(options: DestinationOptions, link: FrameLink): Promise<void> {
+  const nothing = { options, peer: null, at: 0, current: undefined };
+  await greet(link, { ...helloOf(nothing), concluded: true });
+}
+
+function helloOf({ options, peer, at, current }: Pick<DestinationRun, 'options' | 'peer' | 'at' | 'current'>): Hello {
   return {
     type: 'hello',
     protocol: protocolVersion,
@@ -42,6 +48,7 @@ function helloOf({ options, peer, at, current }: DestinationRun): Hello {
     volumes: options.volumes.map(({ name }) => name),
     volume: at,
     ready: current !== undefined,
+    concluded: false,
     received: current?.volume.received ?? 0,
     settled: current?.volume.settled ?? 0,
     totalBytes: 0,

@@ -23,7 +23,8 @@ export class LinkBroken extends Error {
 export interface FrameLink {
   send(type: FrameType, ...chunks: readonly Uint8Array[]): Promise<void>;
   receive(): Promise<Frame>;
-  close(): void;
+  /** `AfterSending`: what was sent should still arrive; only while the peer listens. */
+  close(ending?: 'Now' | 'AfterSending'): void;
   readonly bytesSent: number;
   readonly bytesReceived: number;
 }
@@ -114,7 +115,7 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
         if (frame.type !== frameTypes.alive) return frame;
       }
     },
-    close: () => breakWith('The stream was closed by us', undefined, 'AfterSending'),
+    close: (ending) => breakWith('The stream was closed by us', undefined, ending),
     get bytesSent() {
       return bytesSent;
     },

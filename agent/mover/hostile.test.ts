@@ -42,7 +42,7 @@ async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown
       peer: null,
       mode: null,
     } as const;
-    const none = { volume: 0, ready: false, received: 0, settled: 0, totalBytes: 0, totalFiles: 0 };
+    const none = { volume: 0, ready: false, concluded: false, received: 0, settled: 0, totalBytes: 0, totalFiles: 0 };
     await link.send(frameTypes.control, encodeControl({ ...hello, ...none, volumes: ['data'] }));
     const start = { type: 'volumeStart', volume: 0, name: 'data', kind: 'files', sizeBytes: 0 } as const;
     await link.send(frameTypes.control, encodeControl(start));

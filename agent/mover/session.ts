@@ -26,6 +26,8 @@ export async function greet(link: FrameLink, mine: Hello): Promise<Hello> {
   if (theirs?.type !== 'hello') return fail('ProtocolError', 'The peer did not say hello');
   if (theirs.run !== mine.run) fail('WrongRun', `The peer copies run ${theirs.run}, we copy ${mine.run}`);
   if (theirs.role === mine.role) fail('WrongRole', `Both movers are the ${mine.role}`);
+  // A receiver that has everything needs nobody, whichever engine of it we knew.
+  if (theirs.concluded) return theirs;
   if (mine.peer !== null && mine.peer !== theirs.instance) {
     throw new StorkError({ code: peerRestarted, message: 'The other mover was restarted', retryable: true });
   }
@@ -38,13 +40,14 @@ export function failureOf(code: string, message: string): StorkError {
   return new StorkError({ code, message: `The other mover failed: ${message}`, about: 'peer' });
 }
 
-/** Tells the peer why we stop; best effort. */
-export async function tellFailure(link: FrameLink, error: unknown): Promise<void> {
-  if (!(error instanceof StorkError) || error.about === 'peer' || error.retryable) return;
+/** Tells the peer why we stop, when it should stop too; best effort. */
+async function tellFailure(link: FrameLink, error: unknown): Promise<'Told' | 'Kept'> {
+  if (!(error instanceof StorkError) || error.about === 'peer' || error.retryable) return 'Kept';
   // We come back with more room: the sender just waits for us.
-  if (error.code === 'NeedsScratch') return;
+  if (error.code === 'NeedsScratch') return 'Kept';
   const told = { type: 'failure', code: error.code, message: error.message } as const;
   await link.send(frameTypes.control, encodeControl(told)).catch(() => undefined);
+  return 'Told';
 }
 
 /**
@@ -97,7 +100,7 @@ async function converseOnce(options: {
   try {
     await options.converse(link, signal);
   } catch (error) {
-    if (!signal.aborted) await tellFailure(link, error);
+    if (!signal.aborted && (await tellFailure(link, error)) === 'Told') link.close('AfterSending');
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);
@@ -130,14 +133,13 @@ export async function runTogether(
       await task(both);
       if (at !== 0) return;
       stop.abort(new LinkBroken('The conversation is over'));
-      link.close();
+      link.close('AfterSending');
     } catch (error) {
       if (stop.signal.aborted) return;
       failure = { error };
       stop.abort(error);
       // A task that only listens hears of the end by the link.
-      await tellFailure(link, error);
-      link.close();
+      link.close((await tellFailure(link, error)) === 'Told' ? 'AfterSending' : 'Now');
     }
   });
   await Promise.all(running);

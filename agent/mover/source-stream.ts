@@ -43,6 +43,7 @@ const openWantsLimit = 32_768;
 /** Returns when the receiver has everything; throws LinkBroken when another stream may go on. */
 export async function converseAsSource(run: SourceRun, link: FrameLink, signal: AbortSignal): Promise<void> {
   const hello = await greet(link, helloOf(run));
+  if (hello.concluded) return;
   run.peer = hello.instance;
   // The receiver got further than it could tell us.
   if (hello.volume > run.at) run.finishVolume();
@@ -78,6 +79,7 @@ function helloOf({ options, peer, at, total }: SourceRun): Hello {
     volumes: options.volumes.map(({ name }) => name),
     volume: at,
     ready: false,
+    concluded: false,
     received: 0,
     settled: 0,
     totalBytes: total.bytes,
