@@ -39,7 +39,7 @@ async function down(): Promise<void> {
 
 async function demo(): Promise<void> {
   const own = values.contexts?.split(',');
-  const steps = createSteps(own === undefined ? 10 : 7, (text) => process.stdout.write(text));
+  const steps = createSteps(own === undefined ? 8 : 6, (text) => process.stdout.write(text));
   const [a, b] = own === undefined ? await prepareTestbed(steps) : await prepareOwn(steps, own);
   await steps.run('Install an agent in each cluster: kubectl stork install', async () => {
     const options = own === undefined ? { imageDigest: builtImageDigest() } : { image: values.image };
@@ -86,6 +86,7 @@ async function showMigration(steps: Steps, a: Cluster, b: Cluster): Promise<void
   await steps.run(
     `Deploy a MariaDB on ${a.context} and fill it with ${wanted.toLocaleString('en')} orders`,
     async () => {
+      await clearNamespace([a, b], values.contexts === undefined ? 'OurTestBed' : 'ClustersOfOthers');
       await deployShop(a);
       if ((await countOrders(a)) < wanted) await seedShop(a, wanted);
       await startWriter(a);
@@ -123,6 +124,19 @@ async function showMigration(steps: Steps, a: Cluster, b: Cluster): Promise<void
     if (here.rows !== there.rows || here.checksum !== there.checksum) throw new Error('the two databases differ');
     steps.note(`Equal. Meanwhile ${a.context} went on to id ${await maxId(a)}.`);
   });
+}
+
+/** A second demo starts afresh. On clusters that aren't ours nothing is deleted: whoever owns the namespace decides. */
+async function clearNamespace(sides: readonly Cluster[], whose: 'OurTestBed' | 'ClustersOfOthers'): Promise<void> {
+  for (const side of sides) {
+    const found = await side.kubectl(['get', 'namespace', shopNamespace, '--ignore-not-found', '-o', 'name']);
+    if (found.trim() === '') continue;
+    if (whose === 'ClustersOfOthers')
+      throw new Error(
+        `namespace ${shopNamespace} exists on ${side.context}: the demo needs it for itself and deletes nothing of yours`,
+      );
+    await side.kubectl(['delete', 'namespace', shopNamespace, '--wait', '--timeout=120s']);
+  }
 }
 
 async function node(args: readonly string[]): Promise<void> {
