@@ -188,7 +188,8 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
   return { name, server, client, agent, world, source, destination, gates, scaledDown };
 }
 
-const pair: PairFacts = {
+/** The pair as each side's ClusterPair describes it. */
+export const testPair: PairFacts = {
   id: pairId,
   uid: 'uid-1',
   namespace: agentNamespace,
@@ -205,7 +206,7 @@ function directPeer(cluster: 'a' | 'b', link: TestLink, routes: () => readonly P
     pairId,
     pair: `${agentNamespace}/pair`,
     cluster,
-    grant: pair.grant,
+    grant: testPair.grant,
     get state() {
       return link.ready === 'Yes' ? ({ ready: 'Yes' } as const) : notReady;
     },
@@ -224,27 +225,29 @@ function directPeer(cluster: 'a' | 'b', link: TestLink, routes: () => readonly P
       link.requests += 1;
       const cut = link.cutAt?.request === link.requests ? link.cutAt.moment : undefined;
       if (cut === 'Before') throw isCut();
-      const found = routes().map((route) => ({ route, params: matchPath(route.path, call.path) }));
-      const hit = found.find(
-        ({ route, params }) => route.kind === 'json' && route.method === call.method && params !== undefined,
-      );
-      if (hit?.route.kind !== 'json') throw new Error(`no route ${call.method} ${call.path}`);
-      const body =
-        hit.route.body === undefined ? undefined : parse(hit.route.body, JSON.parse(JSON.stringify(call.body)));
-      const { signal } = new AbortController();
-      const answer = await hit.route.answer({
-        pair,
-        params: hit.params ?? {},
-        query: new URLSearchParams(),
-        body,
-        operation: undefined,
-        signal,
-      });
+      const answer = await answerRequest(routes(), testPair, call);
       if (cut === 'After') throw isCut();
       return parse(call.answer, JSON.parse(JSON.stringify(answer)));
     },
     openStream: () => Promise.reject(new Error('movers are simulated')),
   };
+}
+
+/** What a side's routes answer to a peer: parsed, answered and rendered as over the link. */
+export async function answerRequest(
+  routes: readonly PeerRoute[],
+  pair: PairFacts,
+  call: Pick<PeerCall<unknown>, 'method' | 'path' | 'body'>,
+): Promise<unknown> {
+  const found = routes.map((route) => ({ route, params: matchPath(route.path, call.path) }));
+  const hit = found.find(
+    ({ route, params }) => route.kind === 'json' && route.method === call.method && params !== undefined,
+  );
+  if (hit?.route.kind !== 'json') throw new Error(`no route ${call.method} ${call.path}`);
+  const { route, params = {} } = hit;
+  const body = route.body === undefined ? undefined : parse(route.body, JSON.parse(JSON.stringify(call.body)));
+  const { signal } = new AbortController();
+  return await hit.route.answer({ pair, params, query: new URLSearchParams(), body, operation: undefined, signal });
 }
 
 function matchPath(pattern: string, path: string): Record<string, string> | undefined {

@@ -65,6 +65,13 @@ export async function applyObjects(
     if (refused !== undefined) return { ref, result: 'Failed', reason: refused };
     const found = await finder.find(object, stop);
     if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason };
+    // A namespace on a cluster-scoped object would pass for one of the granted namespaces.
+    if (!found.resource.namespaced && object.metadata.namespace !== undefined)
+      return {
+        ref,
+        result: 'Failed',
+        reason: `kind ${object.kind} is cluster-scoped, and the object names a namespace`,
+      };
     const outcome = await writeObject({ ...parts, limits, writer, resource: found.resource, object, request }, stop);
     return { ref, ...outcome };
   };
