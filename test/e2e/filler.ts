@@ -1,6 +1,7 @@
 /** A small application whose volume holds as many random bytes as a test wants: random, so that every byte has to travel. */
 import { createHash } from 'node:crypto';
 import type { Cluster } from '../demo/commands.ts';
+import type { Bed } from './bed.ts';
 import { claimPath, listingOf } from './volume-pages.ts';
 
 export const claimName = 'filler';
@@ -36,6 +37,21 @@ export async function rewriteFiles(side: Cluster, namespace: string, files: read
 export async function fillerDigest(side: Cluster, namespace: string): Promise<string> {
   const listing = await listingOf(await claimPath(side, namespace, claimName));
   return createHash('sha256').update(listing).digest('hex');
+}
+
+/** What one migration left behind on either side; other tests' and the demo's things don't count. */
+export async function leftoversOf({ a, b }: Bed, migrationUid: string): Promise<readonly string[]> {
+  const kinds =
+    'jobs.batch,pods,configmaps,persistentvolumeclaims,persistentvolumes,volumesnapshots.snapshot.storage.k8s.io,volumesnapshotcontents.snapshot.storage.k8s.io';
+  const label = `stork.libopenstorage.org/operation=${migrationUid}`;
+  const args = ['get', kinds, '-A', '-l', label, '-o', 'name', '--ignore-not-found'];
+  const found = await Promise.all(
+    [a, b].map(async (side) => (await side.kubectl(args)).split('\n').map((name) => [side.context, name])),
+  );
+  return found
+    .flat()
+    .filter(([, name]) => name !== '')
+    .map((words) => words.join(' '));
 }
 
 function renderFiller(namespace: string, storageClass: string): string {

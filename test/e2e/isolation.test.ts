@@ -12,8 +12,8 @@ import { countLinkBytes } from '../testbed/link.ts';
 import { volumesFolder } from '../testbed/node-configs.ts';
 import { findPlaces, thisBed } from '../testbed/places.ts';
 import { type ClusterPlan, pairLinkPort } from '../testbed/plan.ts';
-import { agentNamespace, type Bed, bed, leftovers, removeNamespaces } from './bed.ts';
-import { claimName, deployFiller, fillerDigest } from './filler.ts';
+import { agentNamespace, type Bed, bed, migration, removeNamespaces } from './bed.ts';
+import { claimName, deployFiller, fillerDigest, leftoversOf } from './filler.ts';
 import { holderPid, nodePath, podsOf, processesOf } from './node-access.ts';
 import { claimPath } from './volume-pages.ts';
 
@@ -43,7 +43,8 @@ describe('only the pair link joins the clusters', () => {
     console.log(`${megabytes} MiB of random bytes: ${crossed} bytes crossed the link from a to b`);
     assert.ok(crossed >= megabytes * 1024 * 1024, `only ${crossed} bytes crossed the link`);
     assert.equal(await fillerDigest(clusters.b, namespace), await fillerDigest(clusters.a, namespace));
-    assert.deepEqual(await leftovers(clusters), []);
+    const { metadata } = await migration(clusters.a, namespace, 'isolated');
+    assert.deepEqual(await leftoversOf(clusters, metadata.uid), []);
   });
 
   it('from each side’s nodes and agent only port 30443 of the other side’s nodes answers', async () => {
