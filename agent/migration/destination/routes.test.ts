@@ -123,11 +123,12 @@ describe('the gate of an update', () => {
     const routes = destinationRoutes({ services: world.b.destination, wake: () => {} });
     const body = aGroup({ mode: 'update' });
     await answerRequest(routes, testPair, { method: 'PUT', path: paths.group(operation, run), body });
+    let changes = 0;
     const changing = {
       ...records,
       async saveReceive(...args: Parameters<typeof records.saveReceive>) {
         const [, was] = args;
-        if (was !== undefined) await records.saveReceive({ ...was.value, message: 'changed' }, was);
+        if (was !== undefined) await records.saveReceive({ ...was.value, message: `change ${++changes}` }, was);
         return await records.saveReceive(...args);
       },
     };
