@@ -3,37 +3,14 @@
  * renders its CustomResourceDefinition.
  */
 import type { ObjectNode } from './node.ts';
+import type { ObjectMeta } from './object-meta.ts';
 import type { Rule } from './rule.ts';
 import { type Fields, type FieldsIn, type FieldsOut, object, type Schema } from './schema.ts';
-
-/** Structurally kube/client's ObjectMeta, which this folder may not import. */
-export interface Metadata {
-  readonly name: string;
-  readonly generateName?: string;
-  readonly namespace?: string;
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-  readonly generation?: number;
-  readonly creationTimestamp?: string;
-  readonly deletionTimestamp?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly finalizers?: readonly string[];
-  readonly ownerReferences?: readonly {
-    readonly apiVersion: string;
-    readonly kind: string;
-    readonly name: string;
-    readonly uid: string;
-    readonly controller?: boolean;
-    readonly blockOwnerDeletion?: boolean;
-  }[];
-  readonly managedFields?: readonly unknown[];
-}
 
 interface Head {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: Metadata;
+  readonly metadata: ObjectMeta;
 }
 
 export interface PrinterColumn {

@@ -4,12 +4,12 @@ export {
   defineKind,
   group,
   type Kind,
-  type Metadata,
   type ObjectOf,
   type PrinterColumn,
   version,
 } from './define-kind.ts';
 export type { Node } from './node.ts';
+export type { ObjectMeta, OwnerReference } from './object-meta.ts';
 export { checkNode, type ParseOptions, parse } from './parse.ts';
 export { type CustomResourceDefinition, renderCrd } from './render-crd.ts';
 export { type OpenApi, renderOpenApi } from './render-open-api.ts';

@@ -3,32 +3,10 @@
  * `createKubeClient` (create-kube-client.ts) talks to a real API server, `fakeApiServer().client()` (kube/fake) to memory;
  * both pass the one suite in kube/client/conformance.
  */
+import type { ObjectMeta, OwnerReference } from '../../crds/schema/index.ts';
 import type { ApiError } from '../errors.ts';
 
-export interface OwnerReference {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly controller?: boolean;
-  readonly blockOwnerDeletion?: boolean;
-}
-
-export interface ObjectMeta {
-  readonly name: string;
-  readonly generateName?: string;
-  readonly namespace?: string;
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-  readonly generation?: number;
-  readonly creationTimestamp?: string;
-  readonly deletionTimestamp?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly finalizers?: readonly string[];
-  readonly ownerReferences?: readonly OwnerReference[];
-  readonly managedFields?: readonly unknown[];
-}
+export type { ObjectMeta, OwnerReference };
 
 /** What every object has. Kinds we know are narrower types (crds/v1alpha1, kube/client/core.ts). */
 export interface KubeObject {
