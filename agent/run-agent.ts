@@ -41,7 +41,8 @@ export async function runAgent(ambient: Ambient): Promise<number> {
     log,
     namespace: options.namespace,
     name: 'stork-agent',
-    identity: `${options.pod}-${ambient.randomUuid()}`,
+    // A pod's containers run one after the other: after a crash the new one leads at once, without waiting for the lease.
+    identity: options.pod,
   };
   health.ready();
   const ended = await runAsLeader(election, leading, signal);
