@@ -75,7 +75,13 @@ async function runUnitTests(): Promise<StepOutcome> {
   const report: string[] = [];
   const unit = await runTests({ ...unitTests, write: (text) => void report.push(text) });
   const passed = unit.failed === 0 && unit.cancelled === 0 && unit.passed > 0;
-  return { passed, output: report.join(''), remark: `${unit.passed} passed, ${unit.failed} failed`, unit };
+  return { passed, output: failuresOf(report.join('')), remark: `${unit.passed} passed, ${unit.failed} failed`, unit };
+}
+
+/** The end of the runner's report, which repeats what failed; all of it when it broke off before. */
+function failuresOf(report: string): string {
+  const start = report.lastIndexOf('failing tests:');
+  return start < 0 ? report : report.slice(start);
 }
 
 if (import.meta.main) {

@@ -78,7 +78,7 @@ for (const shell of shells) {
       });
 
       itOnce('is killed, with its children, when it never reaches the wait', async () => {
-        const command = hold('stuck', { command: 'sleep 60; echo never', startSeconds: 1, pollSeconds: 1 });
+        const command = hold('stuck', { command: 'sleep 60; echo never', startSeconds: 4, pollSeconds: 1 });
         assert.equal((await run(startScript(command)))?.phase, 'Starting');
         await until(async () => (await run(observeScript(command.key, 2048)))?.phase === 'Ended');
         const ended = await run(observeScript(command.key, 2048));
@@ -161,9 +161,9 @@ function textOf(child: ChildProcess): Promise<{ stdout: string; stderr: string }
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let attempts = 0; attempts < 40; attempts += 1) {
+  for (let attempts = 0; attempts < 120; attempts += 1) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  assert.fail('did not come true within 10 s');
+  assert.fail('did not come true within 30 s');
 }
