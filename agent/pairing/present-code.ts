@@ -67,7 +67,7 @@ export async function ensureJoined(
     signal.throwIfAborted();
     if (!(error instanceof StorkError)) throw error;
     const { code, message, hint, retryable } = error;
-    const told = hint === undefined ? message : `${message}. ${hint}`;
+    const told = hint === undefined ? message : `${message.replace(/\.$/, '')}. ${hint}`;
     if (retryable) return { at: 'Waiting', code, message: told, retrySeconds: unreachableRetrySeconds };
     refusedCodes.set(uid, { digest, code, message: told });
     if (worthless.has(code)) await forgetCode(services, pair, signal);

@@ -102,7 +102,7 @@ describe('refusals', () => {
     assertRefused(() => applyOnA(migrationWithTypo), /unknown field "spec\.includeResource"/));
 
   it('a pair that was never confirmed is not ready, and the message says who must do what', () =>
-    assertRefused(() => briefly('r5', 'host'), /ClusterPair host is not Ready: .*confirm/));
+    assertRefused(() => briefly('r5', 'host'), /ClusterPair stork-system\/host is not Ready: .*confirmed/));
 
   it('a pair whose link is dead is not ready, and says so', async () => {
     await using _cut = await cutLink('Reject');
@@ -115,7 +115,7 @@ describe('refusals', () => {
       ]);
       return status.schedulerStatus === 'Ready' ? undefined : true;
     });
-    await assertRefused(() => briefly('r6', 'b'), /ClusterPair b is not Ready/);
+    await assertRefused(() => briefly('r6', 'b'), /ClusterPair stork-system\/b is not Ready: .*could not be reached/);
   });
 
   it('an expired code is refused, saying since when', async () => {

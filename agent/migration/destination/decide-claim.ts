@@ -103,7 +103,7 @@ function decideFresh(facts: ClaimFacts, claim: string): ClaimDecision {
     return refuse(
       'StorageClassMissing',
       `StorageClass ${wanted} of ${claim} does not exist on the destination (it has: ${names})`,
-      `Create it there, or map it: --storage-class ${wanted}:NAME.`,
+      `Create it there, or map it: --storage-class-mapping ${wanted}=NAME.`,
     );
   }
   const byDefault = facts.storageClasses.find((storageClass) => storageClass.isDefault);
