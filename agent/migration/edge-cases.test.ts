@@ -29,6 +29,31 @@ async function turnUntil(world: TwoClusters, name: string, holds: () => boolean 
 }
 
 describe('a migration that meets trouble', () => {
+  it('is no success when no namespace has the label it selects by', async () => {
+    const world = await anApplication();
+    await world.migrate(world.a, 'first', { namespaces: [], namespaceSelectors: { team: 'nobody' } });
+    const status = await world.finish(world.a, 'first');
+    assert.equal(status.status, 'Failed');
+    assert.match(status.reason ?? '', /No namespace has a label/);
+    assert.match(status.activeSide ?? '', /nothing was started/);
+  });
+
+  it('cleans up when the volume itself vanishes from the source, and says so', async () => {
+    const world = await anApplication();
+    await world.migrate(world.a, 'first', {});
+    await turnUntil(world, 'first', async () => (await world.b.destination.records.listReceives()).length > 0);
+    const { spec } = await world.a.client.get(core.persistentVolumeClaims, claim);
+    for (const job of world.a.world.jobs.running.values())
+      job.sight = { job: 'Exhausted', result: undefined, failure: 'gone' };
+    await world.a.client.delete(core.persistentVolumeClaims, claim);
+    await world.turn(world.a, 'first');
+    assert.equal(await world.a.client.find(core.persistentVolumes, { name: spec?.volumeName ?? '' }), undefined);
+    const status = await world.finish(world.a, 'first');
+    assert.equal(status.status, 'Failed');
+    const rest = leftovers(world).filter((left) => !left.includes('snapshot'));
+    assert.deepEqual(rest, []);
+  });
+
   it('fails by name when a claim of the source vanishes, and says nothing was started', async () => {
     const world = await anApplication();
     await aDatabase(world.a, 'logs', 'lines');

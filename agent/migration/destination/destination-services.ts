@@ -67,6 +67,8 @@ export interface DestinationServices {
 
 export const destinationLimits = {
   pollSeconds: 2,
+  /** Claims looked up at the same time for a plan. */
+  claimReads: 16,
   /** Before an interrupted update is begun again with a new mover. */
   restartSeconds: 10,
   /** How often it is written down that the peer still asks. */

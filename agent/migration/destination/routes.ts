@@ -3,6 +3,7 @@
  * now; what the grant does not allow is refused by name, before any effect.
  */
 import type { AnyObject } from '../../../kube/client/client.ts';
+import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import type { PairFacts, PeerRoute } from '../../peer/peer.ts';
 import { jsonRoute } from '../../peer/routes.ts';
 import {
@@ -15,7 +16,7 @@ import {
   waveRequestSchema,
 } from '../messages.ts';
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
-import type { DestinationServices, Sender } from './destination-services.ts';
+import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { mustCover } from './must-cover.ts';
 import { findGroup, receiveGroup } from './receive-group.ts';
@@ -123,9 +124,13 @@ async function plan(
   mustCover(services, sender, [...body.namespaces, ...body.claims.map(({ namespace }) => namespace)]);
   const cluster = await gatherClusterFacts(services.client, services.records, body.namespaces, signal);
   const context = { pairId: sender.pairId, operation, overwrite: body.overwrite ? 'Overwrite' : 'Refuse' } as const;
-  const claims: ClaimAnswer[] = [];
-  for (const claim of body.claims)
-    claims.push(answerFor(claim, decideClaim(await gatherClaimFacts(services, cluster, claim, context, signal))));
+  const claims = await mapLimit(
+    body.claims,
+    destinationLimits.claimReads,
+    async (claim, stop) =>
+      answerFor(claim, decideClaim(await gatherClaimFacts(services, cluster, claim, context, stop))),
+    signal,
+  );
   return { claims, problems: [] };
 }
 

@@ -55,6 +55,12 @@ function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
   const refusals: Refusal[] = [];
   const missing = facts.namespaces.filter(({ exists }) => exists === 'No').map(({ name }) => name);
   const noneLeft = missing.length === facts.namespaces.length;
+  if (facts.namespaces.length === 0)
+    refusals.push({
+      code: 'NamespaceNotFound',
+      message: 'No namespace has a label that spec.namespaceSelectors names',
+      hint: 'Check the labels: kubectl get namespaces --show-labels.',
+    });
   if (missing.length > 0 && (facts.missingNamespaces === 'Refuse' || noneLeft))
     refusals.push({
       code: 'NamespaceNotFound',

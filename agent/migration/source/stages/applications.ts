@@ -10,11 +10,13 @@ import { activeSideAfter } from '../active-side.ts';
 import { namespacesOf } from '../find-namespaces.ts';
 import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
-import type { SourceServices } from '../source-services.ts';
+import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 import { whyNot } from './volumes.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
+
+const deadlineMs = sourceLimits.longAnswerMs;
 
 /** Bytes of objects in one message; the link's cap is 4 MiB. */
 const maxWaveBytes = 3 * 1024 * 1024;
@@ -55,7 +57,7 @@ async function sendAll(
     for (const objects of inMessages(wave)) {
       const body = { migration: name, time: rfc3339(services.clock.now()), objects };
       const path = paths.wave(migration.metadata.uid ?? '');
-      const send = () => peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal });
+      const send = () => peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
       const answer = await context.effect(`apply ${objects.length} objects`, send);
       results.push(...answer.results.map(toResource));
     }
@@ -133,7 +135,7 @@ async function start(
   const { object: migration, signal } = context;
   const body = { migration: `${migration.metadata.namespace}/${migration.metadata.name}`, namespaces: to.namespaces };
   const path = paths.activate(migration.metadata.uid ?? '');
-  const call = () => to.peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal });
+  const call = () => to.peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal, deadlineMs });
   return (await context.effect('start applications', call)).failures;
 }
 

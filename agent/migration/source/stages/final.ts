@@ -71,7 +71,14 @@ async function releaseRules(
 ): Promise<Pick<Leftover, 'what' | 'patch'>> {
   const { object: migration, signal } = context;
   const { pre } = migration.status?.rule ?? {};
-  if (pre === undefined || !mayHold(pre)) return { what: [], patch: {} };
+  if (pre === undefined) return { what: [], patch: {} };
+  if (!mayHold(pre)) {
+    if (migration.status?.rule?.releasedTimestamp !== undefined) return { what: [], patch: {} };
+    // A stage failed before it came to this; the released record is persisted by now.
+    await context.effect('clear rule files at the end', () => services.rules.clear(pre, signal));
+    const releasedTimestamp = rfc3339(services.clock.now());
+    return { what: [], patch: rulePatch(migration, { releasedTimestamp }) };
+  }
   const released = await context.effect('release hold at the end', () => services.rules.release(pre, signal));
   return {
     what: mayHold(released) ? [`the hold of rule ${pre.rule}`] : [],
@@ -148,8 +155,10 @@ function onlyMissing(error: unknown): undefined {
 }
 
 /** A volume that was deleted meanwhile can't be asked which driver it had. */
+const gone: ReadonlySet<string> = new Set(['NotFound', 'NoDriver', 'SourceVolumeGone']);
+
 function onlyGone(error: unknown): undefined {
-  if (error instanceof StorkError && (error.code === 'NotFound' || error.code === 'NoDriver')) return undefined;
+  if (error instanceof StorkError && gone.has(error.code)) return undefined;
   throw error;
 }
 

@@ -9,7 +9,7 @@ import { findNamespaces } from '../find-namespaces.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
-import type { SourceServices } from '../source-services.ts';
+import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
@@ -35,8 +35,9 @@ export async function runInitial(services: SourceServices, context: StageContext
   if (found.refused.length > 0) return refused(found.refused);
   const claims = found.volumes.map(({ incoming }) => incoming);
   const body = { namespaces: decision.namespaces, claims, overwrite: spec.overwriteDestination };
+  const deadlineMs = sourceLimits.longAnswerMs;
   const path = paths.plan(migration.metadata.uid ?? '');
-  const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal });
+  const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal, deadlineMs });
   const problems = decidePlan(answer);
   if (problems.length > 0) return refused(problems);
   return advance('PreExecRule', startingStatus(found, answer, claims));
