@@ -20,7 +20,9 @@ export function measureProgress(facts: ProgressFacts): Progress {
   const bytesSent = sum(finished.map((volume) => volume.bytesSent)) + sum(reports.map((report) => report.bytesSent));
   const bytesPerSecond = sum(facts.watches.map(({ bytesPerSecond: rate }) => rate));
   const left = Math.max(0, bytesTotal - bytesDone);
-  const etaSeconds = bytesPerSecond > 0 && bytesTotal > 0 ? Math.ceil(left / bytesPerSecond) : undefined;
+  const seconds = bytesPerSecond > 0 && bytesTotal > 0 ? Math.ceil(left / bytesPerSecond) : longestEtaSeconds;
+  // Of a copy that stands still nobody can say when it ends.
+  const etaSeconds = seconds < longestEtaSeconds ? seconds : undefined;
   return {
     bytesDone: Math.max(bytesDone, 0),
     bytesTotal: Math.max(bytesTotal, facts.before?.bytesTotal ?? 0),
@@ -29,3 +31,5 @@ export function measureProgress(facts: ProgressFacts): Progress {
     ...(etaSeconds === undefined ? {} : { etaSeconds }),
   };
 }
+
+const longestEtaSeconds = 30 * 86_400;
