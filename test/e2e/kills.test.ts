@@ -72,7 +72,6 @@ describe('kills in mid-migration', () => {
     const startedMs = Date.now();
     const running = clusters.a.stork(['migrate', namespace, '--to', 'b', '--name', name], { timeoutMs: 240_000 });
     const [result] = await Promise.all([running, harm()]);
-    console.log(result.stdout);
     console.log(`${name}: ${Math.round((Date.now() - startedMs) / 1000)} s`);
     return result;
   }

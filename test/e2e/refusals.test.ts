@@ -26,10 +26,10 @@ describe('refusals', () => {
     await restoreLink();
     clusters = await bed(['toolbox']);
     await removeAll();
-    await clusters.a.apply(storageClass);
-    await deployFiller(clusters.a, namespace, { megabytes: 20, storageClass: onlyHere });
     shortCode = await accept('guest-short', '60s');
     expiresMs = Date.now() + 61_000;
+    await clusters.a.apply(storageClass);
+    await deployFiller(clusters.a, namespace, { megabytes: 20, storageClass: onlyHere });
   });
   after(async () => {
     await restoreLink();
