@@ -5,6 +5,8 @@ import { migrations } from '../../crds/v1alpha1/index.ts';
 import { core } from '../../kube/client/core.ts';
 import { silentLog } from '../../kube/log.ts';
 import { runMachine } from '../../kube/runtime/run-machine.ts';
+import { handOverLabel } from './destination/hand-over.ts';
+import { incomingClaimName } from './names.ts';
 import { migrationMachine } from './source/migration-machine.ts';
 import { aDatabase, anApplication, aPod, leftovers } from './testing/an-application.ts';
 import { digestOf, type TwoClusters } from './testing/two-clusters.ts';
@@ -121,6 +123,67 @@ describe('a migration that meets trouble', () => {
     // The reference driver's snapshots are no objects, which would be found by name.
     const rest = leftovers(world).filter((left) => !left.includes('snapshot'));
     assert.deepEqual(rest, []);
+  });
+
+  for (const end of ['deleted', 'finished'] as const)
+    it(`leaves the policy of a StorageClass that retains to users' volumes alone (${end})`, async () => {
+      const world = await anApplication();
+      await world.migrate(world.a, 'first', {});
+      const newest = async () => (await world.b.client.listPage(core.persistentVolumes)).items[0];
+      await turnUntil(world, 'first', async () => (await newest()) !== undefined);
+      const name = (await newest())?.metadata.name ?? '';
+      const metadata = { annotations: { 'pv.kubernetes.io/provisioned-by': 'memory.stork.test' } };
+      const body = { metadata, spec: { persistentVolumeReclaimPolicy: 'Retain' } };
+      await world.b.client.patch(core.persistentVolumes, { name }, { type: 'merge', body });
+      if (end === 'deleted') await world.a.client.delete(migrations, { namespace: 'db', name: 'first' });
+      for (let turns = 0; turns < 20; turns++) await world.turn(world.a, 'first');
+      assert.deepEqual(leftovers(world), []);
+      const volume = await world.b.client.find(core.persistentVolumes, { name });
+      assert.equal(volume?.spec?.persistentVolumeReclaimPolicy, end === 'deleted' ? undefined : 'Retain');
+    });
+
+  it('touches neither of two volumes that carry its mark', async () => {
+    const world = await anApplication();
+    await world.migrate(world.a, 'first', {});
+    const marked = async () =>
+      (await world.b.client.listPage(core.persistentVolumes)).items.find(
+        ({ metadata }) => metadata.labels?.[handOverLabel] !== undefined,
+      );
+    await turnUntil(world, 'first', async () => (await marked()) !== undefined);
+    const labels = { ...(await marked())?.metadata.labels };
+    world.b.server.seed(core.persistentVolumes, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: 'foreign', labels },
+      spec: { persistentVolumeReclaimPolicy: 'Retain', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+    });
+    for (let turns = 0; turns < 5; turns++) await world.turn(world.a, 'first');
+    const foreign = await world.b.client.get(core.persistentVolumes, { name: 'foreign' });
+    assert.deepEqual([foreign.spec?.claimRef, foreign.metadata.labels], [undefined, labels]);
+    await world.b.client.delete(core.persistentVolumes, { name: 'foreign' });
+    assert.equal((await world.finish(world.a, 'first')).status, 'Successful');
+  });
+
+  it('gives up its own volume only, when it is deleted while another carries its mark', async () => {
+    const world = await anApplication();
+    await world.migrate(world.a, 'first', {});
+    const find = async () => (await world.b.destination.records.listReceives())[0];
+    await turnUntil(world, 'first', async () => (await find()) !== undefined);
+    const run = (await find())?.value.request.run ?? '';
+    const labels = { [handOverLabel]: incomingClaimName(run, 'db', 'data') };
+    world.b.server.seed(core.persistentVolumes, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: 'foreign', labels },
+      spec: { persistentVolumeReclaimPolicy: 'Retain', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'] },
+    });
+    await world.a.client.delete(migrations, { namespace: 'db', name: 'first' });
+    for (let turns = 0; turns < 20; turns++) await world.turn(world.a, 'first');
+    const { items } = await world.b.client.listPage(core.persistentVolumes);
+    assert.deepEqual(
+      items.map(({ metadata, spec }) => [metadata.name, spec?.persistentVolumeReclaimPolicy, spec?.claimRef]),
+      [['foreign', 'Retain', undefined]],
+    );
   });
 
   it('can be deleted though its destination never answers again', async () => {

@@ -71,6 +71,12 @@ export async function abandonHandOver(
 ): Promise<void> {
   const labelSelector = `${handOverLabel}=${move.from.name}`;
   for await (const volume of client.list(core.persistentVolumes, { labelSelector, signal })) {
+    const { claimRef } = volume.spec ?? {};
+    const isOurs = [move.from, move.to].some(
+      ({ namespace, name }) => claimRef?.namespace === namespace && claimRef.name === name,
+    );
+    // Anybody with rights on volumes can copy a label; a volume that was never claimed by us is not ours to delete.
+    if (!isOurs) continue;
     const target = await client.find(core.persistentVolumeClaims, move.to, { signal });
     if (target?.spec?.volumeName === volume.metadata.name) await releaseVolume(client, volume, signal);
     else await discardVolume(client, volume, move.from, signal);
