@@ -2,7 +2,6 @@
  * What the leader runs, put together: services first, then the features that use them. Nothing here decides anything; it
  * only says which part gets which other part.
  */
-
 import { agentName } from '../crds/agent-names.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
 import type { Ambient } from '../kube/ambient.ts';

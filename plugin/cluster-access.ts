@@ -1,5 +1,4 @@
 /** Which cluster a command line means: kubectl's flags as a value, and what reaches it. */
-
 import type { Cluster, GivenArguments } from './command.ts';
 import { readFlags } from './command.ts';
 import { duration } from './flag.ts';

@@ -1,5 +1,4 @@
 /** What the last word of an unfinished command line can become. Asks the cluster for names; whatever fails completes nothing. */
-
 import { agentNamespace } from '../crds/agent-names.ts';
 import { clusterPairs, migrations, rules } from '../crds/v1alpha1/index.ts';
 import type { KubeObject, Resource } from '../kube/client/client.ts';

@@ -2,7 +2,6 @@
  * Names of everything a migration makes. Derived from uids, so a repeated step finds what it made before,
  * and short enough for any kind (DNS-1123 label, ≤ 63 bytes).
  */
-
 import { createHash } from 'node:crypto';
 import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 

@@ -2,7 +2,6 @@
  * What an agent remembers between restarts and without its peer, as ConfigMaps in its own namespace: the last complete
  * point of each claim, and each incoming group. Users can't write there, so what they say can be relied on for safety.
  */
-
 import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 import type { Schema } from '../../crds/schema/index.ts';
 import { type Infer, integer, list, object, oneOf, parse, required, string, time } from '../../crds/schema/index.ts';

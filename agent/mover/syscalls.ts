@@ -5,7 +5,6 @@
  * A call that the kernel refuses throws Errno with the errno's name; without node:ffi (`available` false) the calls that have
  * a fallback in node:fs use it, the others throw Errno `ENOSYS`.
  */
-
 import { lutimesSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';

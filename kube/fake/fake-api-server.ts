@@ -6,7 +6,6 @@
  * Not here: built-in kinds' schemas, defaults and immutable fields; CEL (but `serve` runs our own kinds' rules); admission webhooks; RBAC (but `authorize`);
  * every controller but those named in collector.ts (garbage, namespaces, protection of claims and volumes). kube/client/conformance says what the real server shows too.
  */
-
 import { type Kind, renderCrd } from '../../crds/schema/index.ts';
 import type {
   AnyObject,

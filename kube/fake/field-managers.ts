@@ -2,7 +2,6 @@
  * Who owns which field, and what an apply or an update does to that: structured-merge-diff's rules for one version.
  * Pure; the store keeps the managers beside the object and shows them as `metadata.managedFields` only when asked.
  */
-
 import type { FieldCause } from './api-refusals.ts';
 import { fieldValues, mergeApplied, pathSeparator, removePaths, renderPath } from './field-set.ts';
 import type { Fields } from './json-value.ts';

@@ -1,5 +1,4 @@
 /** `activate|deactivate migration`: asks the agent by an Action and repeats what it says, so that it works with a dead peer. */
-
 import { agentNamespace } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { type Action, actions } from '../../crds/v1alpha1/index.ts';

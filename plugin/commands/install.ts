@@ -1,5 +1,4 @@
 /** `install`: brings the agent, its kinds and its permissions into a cluster; repeatable, and printable instead. */
-
 import { agentName, agentNamespace, pairNodePort } from '../../crds/agent-names.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';

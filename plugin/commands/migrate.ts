@@ -1,5 +1,4 @@
 /** `migrate NAMESPACE... --to PAIR`: creates the Migration and follows it to its end. */
-
 import { agentNamespace } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';

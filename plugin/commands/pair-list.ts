@@ -1,5 +1,4 @@
 /** `pair list`: every pair, whom it is with and how it is. */
-
 import type { ClusterPair } from '../../crds/v1alpha1/index.ts';
 import { clusterPairs } from '../../crds/v1alpha1/index.ts';
 import { defineCommand } from '../command.ts';

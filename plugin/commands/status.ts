@@ -1,5 +1,4 @@
 /** `status`: is the agent there and well, with whom is it paired, what is under way. */
-
 import { agentName, agentNamespace, leaderLabel } from '../../crds/agent-names.ts';
 import { clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';

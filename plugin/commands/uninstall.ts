@@ -1,5 +1,4 @@
 /** `uninstall`: takes the agent away. Pairs and migrations stay as objects unless `--crds` says otherwise. */
-
 import { agentNamespace } from '../../crds/agent-names.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';
 import { isNotFound, StorkError } from '../../kube/errors.ts';

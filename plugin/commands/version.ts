@@ -1,5 +1,4 @@
 /** `version`: ours, and the agent's in the cluster. */
-
 import { agentName, agentNamespace } from '../../crds/agent-names.ts';
 import { core } from '../../kube/client/core.ts';
 import { defineCommand } from '../command.ts';

@@ -1,5 +1,4 @@
 /** Everything that an installation makes is marked as ours, so that nobody else's object is ever replaced or removed. */
-
 import { agentName, managedByLabel } from '../../crds/agent-names.ts';
 import type { ObjectMeta } from '../../kube/client/client.ts';
 

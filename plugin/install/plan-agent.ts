@@ -1,5 +1,4 @@
 /** The agent's Deployment and Services. Pure. */
-
 import { agentName, leaderLabel, pairEndpointAnnotation, pairServiceName } from '../../crds/agent-names.ts';
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';

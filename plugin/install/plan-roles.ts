@@ -1,5 +1,4 @@
 /** ServiceAccounts, roles and bindings of an installation. Pure. */
-
 import { agentName, agentNamespace, peerAccount } from '../../crds/agent-names.ts';
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';

@@ -1,5 +1,4 @@
 /** Where peers can reach this cluster's agent: what the installer was told, a load balancer, else nodes' addresses. */
-
 import { agentNamespace, pairEndpointAnnotation, pairServiceName } from '../../crds/agent-names.ts';
 import { core, type Node, type Service } from '../../kube/client/core.ts';
 import { StorkError } from '../../kube/errors.ts';

@@ -1,5 +1,4 @@
 /** One end of a pair: the cluster, the ClusterPair's key, and what the grant allows there. */
-
 import { agentNamespace, peerAccount } from '../../crds/agent-names.ts';
 import type { ClusterPairGrant } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';

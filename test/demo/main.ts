@@ -3,7 +3,6 @@
  * plugin, pairs them by a one-time code, migrates a MariaDB that is being written to, and compares every row.
  * `-- down` removes everything; `-- --contexts a,b [--image REF]` uses two clusters of yours instead.
  */
-
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

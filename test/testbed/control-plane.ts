@@ -3,7 +3,6 @@
  * ports and addresses come in, arguments go out. Shared by the standalone API
  * server and by the test bed's clusters.
  */
-
 import type { Credential, Identity, Pki } from './pki.ts';
 import { clusterDomain } from './plan.ts';
 

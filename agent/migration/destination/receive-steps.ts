@@ -1,5 +1,4 @@
 /** Carries out one step of decideReceive. Each is idempotent: after a crash it is decided and done again. */
-
 import { agentName } from '../../../crds/agent-names.ts';
 import { core, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';

@@ -2,7 +2,6 @@
  * What storage and the kubelet do for a cluster on the fake API server: binds claims, frees and deletes volumes, runs
  * mover jobs in pairs. One call of `settle()` lets everything that is due happen once.
  */
-
 import type { MemoryStorage } from '../../../drivers/memory/memory-storage.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';

@@ -1,5 +1,4 @@
 /** apps Deployment: put to rest. */
-
 import { withoutReplicas } from './replicas.ts';
 import type { Transform } from './transform-context.ts';
 
