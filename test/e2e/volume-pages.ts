@@ -7,9 +7,10 @@ import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, repository } from '../demo/commands.ts';
+import { enterNode } from '../testbed/node.ts';
 import { volumesFolder } from '../testbed/node-configs.ts';
 import { runCommand, runScript } from '../testbed/run-command.ts';
-import { nodePath, storagePath } from './node-access.ts';
+import { holderPid, nodePath, storagePath } from './node-access.ts';
 
 export const pageBytes = 16 * 1024;
 
@@ -113,13 +114,20 @@ async function snapshotsOf(side: Cluster, claim: { readonly namespace: string; r
   return await Promise.all(contents);
 }
 
+/** btrfs runs inside the node, since it resolves paths and would leave the node's root. */
 async function keep(handle: string): Promise<KeptSnapshot> {
   const [node = ''] = handle.split(':');
-  const folder = await nodePath(node, join(volumesFolder, 'kept'));
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, `${handle.replaceAll(':', '_')}-${Date.now()}`);
-  await runCommand('btrfs', ['subvolume', 'snapshot', '-r', await storagePath('snapshots', handle), path]);
-  return { path, [Symbol.asyncDispose]: async () => void (await runCommand('btrfs', ['subvolume', 'delete', path])) };
+  const [program = '', ...enter] = enterNode(await holderPid(node));
+  const subvolume = (...args: readonly string[]) => runCommand(program, [...enter, 'btrfs', 'subvolume', ...args]);
+  const folder = join(volumesFolder, 'kept');
+  await mkdir(await nodePath(node, folder), { recursive: true });
+  const file = handle.replaceAll(':', '_');
+  const path = join(folder, `${file}-${Date.now()}`);
+  await subvolume('snapshot', '-r', join(volumesFolder, 'snapshots', file), path);
+  return {
+    path: await nodePath(node, path),
+    [Symbol.asyncDispose]: async () => void (await subvolume('delete', path)),
+  };
 }
 
 async function filesBelow(folder: string): Promise<ReadonlyMap<string, number>> {
