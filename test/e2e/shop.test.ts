@@ -37,8 +37,8 @@ describe('P17: a MariaDB migrates, is synced again, and starts on the other side
     await clusters.a.apply(readFileSync(join(repository, 'examples/rules/mariadb.yaml'), 'utf8'));
   });
   after(async () => {
-    await first?.[Symbol.asyncDispose]();
     await removeNamespaces(clusters, shopNamespace);
+    await first?.[Symbol.asyncDispose]();
   });
 
   const migrate = (name: string, ...flags: readonly string[]) =>
