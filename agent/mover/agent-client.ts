@@ -38,6 +38,8 @@ export interface AgentClientOptions {
 
 const windowBytes = 8 * 1024 * 1024;
 const answerTimeoutMs = 30_000;
+/** Longer than the other mover's pod may take to start: the agent answers when both are there. */
+const openTimeoutMs = 120_000;
 const gateRetryMs = 2_000;
 const closingMs = 1_000;
 const longestGateRetryMs = 10_000;
@@ -91,6 +93,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       session.on('close', () => signal.removeEventListener('abort', stop));
       const stream = request(session, moverPaths.stream(run, role));
       stream.on('close', () => session.close());
+      // A connection that leads nowhere (a node that vanished) ends by itself only after many minutes.
+      using _deadline = clock.after(openTimeoutMs, stop);
       const status = await statusOf(stream);
       if (status === 200) return stream;
       session.destroy();

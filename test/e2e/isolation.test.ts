@@ -9,12 +9,11 @@ import { after, before, describe, it } from 'node:test';
 import { type Cluster, run } from '../demo/commands.ts';
 import { expectSuccess } from '../demo/pairing.ts';
 import { countLinkBytes } from '../testbed/link.ts';
-import { volumesFolder } from '../testbed/node-configs.ts';
 import { findPlaces, thisBed } from '../testbed/places.ts';
 import { type ClusterPlan, pairLinkPort } from '../testbed/plan.ts';
 import { agentNamespace, type Bed, bed, migration, removeNamespaces } from './bed.ts';
 import { claimName, deployFiller, fillerDigest, leftoversOf } from './filler.ts';
-import { holderPid, nodePath, podsOf, processesOf } from './node-access.ts';
+import { bedVolumes, holderPid, nodePath, podsOf, processesOf } from './node-access.ts';
 import { claimPath } from './volume-pages.ts';
 
 const namespace = 'isolation';
@@ -74,7 +73,7 @@ describe('only the pair link joins the clusters', () => {
     const there = await claimPath(clusters.b, namespace, claimName);
     const folder = there.slice(there.lastIndexOf('/') + 1);
     for (const { name } of thisBed().a.nodes) {
-      const volumes = await readdir(await nodePath(name, join(volumesFolder, 'volumes')));
+      const volumes = await readdir(await nodePath(name, join(bedVolumes(), 'volumes')));
       assert.ok(!volumes.includes(folder), `${name} has ${folder}`);
       // What the node sees of the state folder is empty: the other nodes' disks lie there.
       assert.deepEqual(await readdir(await nodePath(name, findPlaces().state)), []);

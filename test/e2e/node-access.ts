@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Cluster } from '../demo/commands.ts';
 import { findDaemon } from '../testbed/daemons.ts';
 import { volumesFolder } from '../testbed/node-configs.ts';
-import { findPlaces } from '../testbed/places.ts';
+import { findPlaces, thisBed } from '../testbed/places.ts';
 
 export interface PodView {
   readonly metadata: {
@@ -37,10 +37,13 @@ export async function nodePath(node: string, path: string): Promise<string> {
   return `/proc/${await holderPid(node)}/root${path}`;
 }
 
+/** The CSI driver's folder on each node of this bed. */
+export const bedVolumes = (): string => join(volumesFolder, thisBed().name);
+
 /** Where the CSI driver of the test bed keeps a volume or a snapshot, by its handle `NODE:ID`. */
 export async function storagePath(kind: 'volumes' | 'snapshots', handle: string): Promise<string> {
   const [node = ''] = handle.split(':');
-  return await nodePath(node, join(volumesFolder, kind, handle.replaceAll(':', '_')));
+  return await nodePath(node, join(bedVolumes(), kind, handle.replaceAll(':', '_')));
 }
 
 export async function podsOf(side: Cluster, selector: string): Promise<readonly PodView[]> {

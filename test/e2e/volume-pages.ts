@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, repository } from '../demo/commands.ts';
 import { enterNode } from '../testbed/node.ts';
-import { volumesFolder } from '../testbed/node-configs.ts';
 import { runCommand, runScript } from '../testbed/run-command.ts';
-import { holderPid, nodePath, storagePath } from './node-access.ts';
+import { bedVolumes, holderPid, nodePath, storagePath } from './node-access.ts';
 
 export const pageBytes = 16 * 1024;
 
@@ -119,11 +118,11 @@ async function keep(handle: string): Promise<KeptSnapshot> {
   const [node = ''] = handle.split(':');
   const [program = '', ...enter] = enterNode(await holderPid(node));
   const subvolume = (...args: readonly string[]) => runCommand(program, [...enter, 'btrfs', 'subvolume', ...args]);
-  const folder = join(volumesFolder, 'kept');
+  const folder = join(bedVolumes(), 'kept');
   await mkdir(await nodePath(node, folder), { recursive: true });
   const file = handle.replaceAll(':', '_');
   const path = join(folder, `${file}-${Date.now()}`);
-  await subvolume('snapshot', '-r', join(volumesFolder, 'snapshots', file), path);
+  await subvolume('snapshot', '-r', join(bedVolumes(), 'snapshots', file), path);
   return {
     path: await nodePath(node, path),
     [Symbol.asyncDispose]: async () => void (await subvolume('delete', path)),
