@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { type BedPlan, type ClusterPlan, listClusters, pairLinkPort } from './plan.ts';
 import { runCommand, runScript, tryCommand } from './run-command.ts';
 
+const wantedInotifyInstances = 1024;
 const forwardingSwitch = '/proc/sys/net/ipv4/ip_forward';
 
 export async function createNetwork(plan: BedPlan, stateFolder: string): Promise<void> {
@@ -23,6 +24,7 @@ export async function createNetwork(plan: BedPlan, stateFolder: string): Promise
       [cluster.bridge, cluster.hostAddress],
     );
   }
+  await raiseInotifyLimit();
   await rememberForwarding(stateFolder);
   await writeFile(forwardingSwitch, '1');
   await removeRules(plan);
@@ -115,6 +117,13 @@ async function removeRules({ chains }: BedPlan): Promise<void> {
   }
   for (const chain of Object.values(chains)) await tryCommand('iptables', ['-w', '-F', chain]);
   for (const chain of Object.values(chains)) await tryCommand('iptables', ['-w', '-X', chain]);
+}
+
+/** Each node's kubelet and containerd watch files; Linux allows 128 watchers, which two beds use up. Only ever raised. */
+async function raiseInotifyLimit(): Promise<void> {
+  const limit = '/proc/sys/fs/inotify/max_user_instances';
+  if (Number(await readFile(limit, 'utf8')) < wantedInotifyInstances)
+    await writeFile(limit, String(wantedInotifyInstances));
 }
 
 async function rememberForwarding(stateFolder: string): Promise<void> {

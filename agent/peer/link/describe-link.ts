@@ -32,11 +32,18 @@ export function describeLink(facts: LinkFacts): Pick<LinkState, 'state' | 'code'
     };
   }
   if (refusal !== undefined) return describeRefusal(refusal);
-  if (failure !== undefined) return { state: 'Connecting', code: failure.code, message: failure.message };
+  if (failure !== undefined)
+    return { state: 'Connecting', code: failure.code, message: aboutAll(failure.message, facts.endpoints) };
   if (facts.endpoints.length === 0) {
     return { state: 'Connecting', code: 'WaitingForPeer', message: 'The peer has not connected yet.' };
   }
   return { state: 'Connecting', code: 'Connecting', message: 'Connecting to the peer.' };
+}
+
+/** The addresses are dialled in turn: named together, or the text would change with each try. */
+function aboutAll(message: string, endpoints: readonly string[]): string {
+  const dialled = endpoints.find((endpoint) => message.startsWith(`${endpoint} `));
+  return dialled === undefined ? message : `${endpoints.join(' and ')}${message.slice(dialled.length)}`;
 }
 
 function describeRefusal(refusal: Refusal): Pick<LinkState, 'state' | 'code' | 'message'> {
