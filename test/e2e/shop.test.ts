@@ -116,7 +116,7 @@ describe('P17: a MariaDB migrates, is synced again, and starts on the other side
   });
 
   it('ends right with --overwrite-destination, and then sends next to nothing when nothing changed', async () => {
-    await pauseWriter(clusters.a);
+    for (const side of [clusters.a, clusters.b]) await pauseWriter(side);
     expectSuccess(await migrate('overwrite', '--pre-exec-rule', 'mariadb-hold', '--overwrite-destination'));
     expectSuccess(await migrate('unchanged', '--pre-exec-rule', 'mariadb-hold'));
     const done = await migration(clusters.a, shopNamespace, 'unchanged');
