@@ -39,8 +39,8 @@ const victims: readonly Victim[] = [
 describe('kills in mid-migration', () => {
   let clusters: Bed;
   before(async () => {
-    await restoreLink();
     clusters = await bed(['toolbox']);
+    await restoreLink();
     await removeNamespaces(clusters, namespace);
     await deployFiller(clusters.a, namespace, { megabytes });
     // New pods, so that the kubelet doesn't hold earlier tests' kills against them and restarts them at once.

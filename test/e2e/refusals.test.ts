@@ -23,8 +23,8 @@ describe('refusals', () => {
   let shortCode = '';
   let expiresMs = 0;
   before(async () => {
-    await restoreLink();
     clusters = await bed(['toolbox']);
+    await restoreLink();
     await removeAll();
     shortCode = await accept('guest-short', '60s');
     expiresMs = Date.now() + 61_000;

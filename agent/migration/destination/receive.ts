@@ -37,9 +37,8 @@ export async function receive(
       return await work(services, stored, signal);
     case 'Complete':
     case 'Failed':
-      return await settle(services, stored, signal);
     case 'Removing':
-      return await remove(services, stored, signal);
+      return await settle(services, stored, signal);
     default:
       return stored.value.phase satisfies never;
   }
@@ -53,18 +52,7 @@ async function settle(
 ): Promise<ReconcileResult> {
   if ((await removeTemporary(services, stored.value, signal)).length > 0) return requeueAfter(1);
   const leftMs = giveUpMs - silentMs(services, stored.value);
-  if (leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
-  await services.records.removeReceive(stored.value.request.run, signal);
-  return awaitChange();
-}
-
-async function remove(
-  services: DestinationServices,
-  stored: Stored<ReceiveRecord>,
-  signal: Signal,
-): Promise<ReconcileResult> {
-  const left = await removeTemporary(services, stored.value, signal);
-  if (left.length > 0) return requeueAfter(1);
+  if (stored.value.phase !== 'Removing' && leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
   await services.records.removeReceive(stored.value.request.run, signal);
   return awaitChange();
 }
