@@ -1,5 +1,6 @@
 /** What `stork-agent run` is told by its Deployment (environment) and its command line. */
 import { StorkError } from '../kube/errors.ts';
+import { type LogLevel, logLevels } from './observe/json-log.ts';
 
 export interface AgentOptions {
   /** The agent's namespace: its records, secrets and movers. */
@@ -12,6 +13,8 @@ export interface AgentOptions {
   readonly httpPort: number;
   readonly pairPort: number;
   readonly moverPort: number;
+  /** `debug` also tells each effect by its name as it begins and ends. */
+  readonly logLevel: LogLevel;
 }
 
 /** @throws StorkError `AgentMisconfigured` naming the variable */
@@ -34,7 +37,19 @@ export function readAgentOptions(env: Readonly<Record<string, string | undefined
     httpPort: 8080,
     pairPort: 8443,
     moverPort: 9443,
+    logLevel: readLogLevel(env.STORK_LOG_LEVEL ?? ''),
   };
+}
+
+function readLogLevel(text: string): LogLevel {
+  const level = text === '' ? 'info' : logLevels.find((one) => one === text);
+  if (level !== undefined) return level;
+  throw new StorkError({
+    code: 'AgentMisconfigured',
+    message: `The environment variable STORK_LOG_LEVEL is ${JSON.stringify(text)}`,
+    about: 'STORK_LOG_LEVEL',
+    hint: `Set it to one of ${logLevels.join(', ')}, or remove it.`,
+  });
 }
 
 /** Peers take a name of printable ASCII only. */

@@ -19,7 +19,7 @@ import { createMetrics } from './observe/metrics.ts';
 export async function runAgent(ambient: Ambient): Promise<number> {
   const options = readAgentOptions(ambient.env);
   const { clock, random, env, signal } = ambient;
-  const log = createJsonLog({ stream: ambient.stderr, clock });
+  const log = createJsonLog({ stream: ambient.stderr, clock, level: options.logLevel });
   const readText = (path: string) => readFile(path, 'utf8');
   const config = await inClusterConfig({ env, readText });
   const userAgent = `stork-agent/${ambient.version}`;

@@ -11,11 +11,11 @@ export interface JsonLogOptions {
   readonly stream: Writable;
   readonly clock: Clock;
   /** Lines below are dropped; `info` unless told. */
-  readonly level?: Level | undefined;
+  readonly level?: LogLevel | undefined;
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const;
-type Level = (typeof levels)[number];
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 /** Characters of one field's text. */
 const maxText = 4096;
@@ -29,10 +29,10 @@ const secretText: readonly RegExp[] = [
 ];
 
 export function createJsonLog(options: JsonLogOptions): Log {
-  const threshold = levels.indexOf(options.level ?? 'info');
+  const threshold = logLevels.indexOf(options.level ?? 'info');
   const build = (base: LogFields): Log => {
-    const write = (level: Level) => (message: string, fields?: LogFields) => {
-      if (levels.indexOf(level) < threshold) return;
+    const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
+      if (logLevels.indexOf(level) < threshold) return;
       const line = {
         time: options.clock.now().toISOString(),
         level,

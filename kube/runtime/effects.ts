@@ -1,12 +1,21 @@
 /**
- * Effects by name, so that a test can end the agent before and after each of them. After a recorder has thrown, the
- * process counts as dead: whatever the stage does with that error, the runner writes nothing more and throws it.
+ * Effects by name: told to the debug log as they begin and end, and to a recorder, so that a test can end the agent before
+ * and after each of them. After a recorder has thrown, the process counts as dead: whatever the stage does with that error,
+ * the runner writes nothing more and throws it.
  */
+import type { Log } from '../log.ts';
+
 export interface EffectRecorder {
   /** May throw, to end the process before the effect. */
   before(effect: string): void;
   /** May throw, to end the process when the effect has happened but nobody has heard of it. */
   after(effect: string): void;
+}
+
+export interface EffectScopeParts {
+  readonly recorder: EffectRecorder | undefined;
+  readonly log: Log;
+  readonly signal: AbortSignal;
 }
 
 export interface EffectScope {
@@ -15,7 +24,7 @@ export interface EffectScope {
   throwIfCrashed(): void;
 }
 
-export function effectScope(recorder: EffectRecorder | undefined, signal: AbortSignal): EffectScope {
+export function effectScope({ recorder, log, signal }: EffectScopeParts): EffectScope {
   let crash: { readonly error: unknown } | undefined;
   const throwIfCrashed = () => {
     if (crash !== undefined) throw crash.error;
@@ -32,8 +41,10 @@ export function effectScope(recorder: EffectRecorder | undefined, signal: AbortS
   return {
     async effect(name, run) {
       signal.throwIfAborted();
+      log.debug('effect begins', { effect: name });
       tell('before', name);
       const result = await run();
+      log.debug('effect done', { effect: name });
       tell('after', name);
       return result;
     },

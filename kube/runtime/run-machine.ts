@@ -45,14 +45,9 @@ export function runMachine<T extends MachineObject<Status>, Stage extends string
   return async (key, signal) => {
     const object = await client.find(machine.resource, parseKey(key), { signal });
     if (object === undefined) return awaitChange();
-    const run: Run<T, Stage, Status> = {
-      machine,
-      environment,
-      object,
-      signal,
-      scope: effectScope(environment.effects, signal),
-      log: log.with({ machine: machine.name, key, uid: object.metadata.uid }),
-    };
+    const own = log.with({ machine: machine.name, key, uid: object.metadata.uid });
+    const scope = effectScope({ recorder: environment.effects, log: own, signal });
+    const run: Run<T, Stage, Status> = { machine, environment, object, signal, scope, log: own };
     try {
       return await reconcileObject(run);
     } catch (error) {

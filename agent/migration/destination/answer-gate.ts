@@ -6,7 +6,7 @@
 import { isConflict } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import type { GateAnswer } from '../../mover/contract.ts';
-import type { DestinationServices } from './destination-services.ts';
+import { type DestinationServices, destinationEffect } from './destination-services.ts';
 import { findActivePods } from './gather-claim-facts.ts';
 import { undoSnapshots } from './undo-snapshots.ts';
 
@@ -36,8 +36,10 @@ export async function answerGate(
   // Snapshots take their time: asked again at the last moment.
   const inUseNow = await findUse();
   if (inUseNow !== undefined) return inUseNow;
+  const applying = { ...record, applyingSince: rfc3339(services.clock.now()) };
+  const allow = () => services.records.saveReceive(applying, stored, signal);
   try {
-    await services.records.saveReceive({ ...record, applyingSince: rfc3339(services.clock.now()) }, stored, signal);
+    await destinationEffect(services, { does: 'allow', record, signal }, allow);
   } catch (error) {
     if (isConflict(error)) return wait;
     throw error;

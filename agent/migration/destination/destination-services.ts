@@ -3,10 +3,11 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { Log } from '../../../kube/log.ts';
+import { type EffectRecorder, effectScope } from '../../../kube/runtime/effects.ts';
 import type { GateAnswer, MoverPhase } from '../../mover/contract.ts';
 import type { WaveAnswer } from '../messages.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
-import type { Records } from '../records.ts';
+import type { ReceiveRecord, Records } from '../records.ts';
 
 /** The pair a request came over, as its ClusterPair on this cluster says now. */
 export interface Sender {
@@ -38,6 +39,8 @@ export interface DestinationServices {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told before and after each step that changes something. */
+  readonly effects?: EffectRecorder | undefined;
   readonly agentNamespace: string;
   readonly records: Records;
   readonly moverJobs: MoverJobs;
@@ -63,6 +66,18 @@ export interface DestinationServices {
   ): Promise<{ readonly messages: readonly string[]; readonly failures: readonly string[] }>;
   /** Scales the workloads that own these pods to zero, recording their replicas. */
   scaleDown(client: KubeClient, namespace: string, pods: readonly string[], signal?: AbortSignal): Promise<void>;
+}
+
+/** Names and does one change made for an incoming group. */
+export async function destinationEffect<Result>(
+  services: DestinationServices,
+  of: { readonly does: string; readonly record: ReceiveRecord; readonly signal: AbortSignal | undefined },
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const { operation, run: id, group } = of.record.request;
+  const log = services.log.with({ operation, run: id });
+  const signal = of.signal ?? new AbortController().signal;
+  return await effectScope({ recorder: services.effects, log, signal }).effect(`${of.does} ${group}`, run);
 }
 
 export const destinationLimits = {

@@ -7,7 +7,7 @@ import { awaitChange, type ReconcileResult, requeueAfter } from '../../../kube/r
 import type { ReceiveRecord, Stored } from '../records.ts';
 import { answerGate } from './answer-gate.ts';
 import { decideReceive, type ReceiveStep } from './decide-receive.ts';
-import { type DestinationServices, destinationLimits } from './destination-services.ts';
+import { type DestinationServices, destinationEffect, destinationLimits } from './destination-services.ts';
 import { gatherReceiveFacts, moverNamespace, type ReceiveSight } from './gather-receive-facts.ts';
 import {
   handOverClaims,
@@ -50,10 +50,14 @@ async function settle(
   stored: Stored<ReceiveRecord>,
   signal: Signal,
 ): Promise<ReconcileResult> {
-  if ((await removeTemporary(services, stored.value, signal)).length > 0) return requeueAfter(1);
-  const leftMs = giveUpMs - silentMs(services, stored.value);
-  if (stored.value.phase !== 'Removing' && leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
-  await services.records.removeReceive(stored.value.request.run, signal);
+  const { value: record } = stored;
+  const remove = () => removeTemporary(services, record, signal);
+  const left = await destinationEffect(services, { does: 'remove temporary', record, signal }, remove);
+  if (left.length > 0) return requeueAfter(1);
+  const leftMs = giveUpMs - silentMs(services, record);
+  if (record.phase !== 'Removing' && leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
+  const forget = () => services.records.removeReceive(record.request.run, signal);
+  await destinationEffect(services, { does: 'forget', record, signal }, forget);
   return awaitChange();
 }
 
@@ -73,8 +77,9 @@ async function work(
   );
   const sight = await gatherReceiveFacts(services, record, signal);
   const step = decideReceive(sight.facts);
+  const act = () => carryOut(services, stored, { sight, step }, signal);
   try {
-    return await carryOut(services, stored, { sight, step }, signal);
+    return step.do === 'wait' ? await act() : await destinationEffect(services, { does: step.do, record, signal }, act);
   } catch (error) {
     if (!(error instanceof StorkError) || error.retryable || !isRefusal(error)) throw error;
     await conclude(services, stored, { phase: 'Failed', reason: error.code, message: renderError(error) }, signal);

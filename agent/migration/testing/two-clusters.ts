@@ -4,23 +4,24 @@
  */
 import { applyDefaults, parse, renderCrd } from '../../../crds/schema/index.ts';
 import { allKinds, type Migration, type MigrationSpecInput, migrations } from '../../../crds/v1alpha1/index.ts';
-import { memoryDriver } from '../../../drivers/memory/memory-driver.ts';
+import { type MemoryDriverOptions, memoryDriver } from '../../../drivers/memory/memory-driver.ts';
 import { memoryStorage } from '../../../drivers/memory/memory-storage.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { type CustomResourceDefinition, core } from '../../../kube/client/core.ts';
-import { type ManualClock, manualClock } from '../../../kube/clock.ts';
+import { type Clock, type ManualClock, manualClock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
-import { type FakeApiServer, fakeApiServer } from '../../../kube/fake/fake-api-server.ts';
+import { type FakeApiServer, type FakeApiServerOptions, fakeApiServer } from '../../../kube/fake/fake-api-server.ts';
 import { type FaultyClient, faulty } from '../../../kube/fake/faulty.ts';
-import { silentLog } from '../../../kube/log.ts';
+import { type Log, silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
-import type { PairFacts, Peer, PeerCall, PeerRoute } from '../../peer/peer.ts';
+import type { PairFacts, Peer, PeerCall, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
 import { receive } from '../destination/receive.ts';
 import { destinationRoutes } from '../destination/routes.ts';
+import type { MoverJobs } from '../mover-jobs.ts';
 import { createRecords } from '../records.ts';
 import { collectMigration } from '../source/collect.ts';
 import { migrationMachine } from '../source/migration-machine.ts';
@@ -126,42 +127,106 @@ export function restartAgent(side: Side): void {
 }
 
 function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
-  const server = fakeApiServer({ clock });
-  for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
-  const client = server.client();
+  const { server, client, world } = makeCluster(clock);
   const agent = faulty(server.client());
-  const storage = memoryStorage(() => clock.now());
-  const world = storageWorld(server, storage);
-  const driver = memoryDriver({ storage });
   const gates = new Map<string, () => Promise<GateAnswer>>();
   const scaledDown: string[] = [];
-  const shared = {
+  const { source, destination } = agentServices({
+    cluster: name,
     client: agent,
     clock,
     log: silentLog(),
-    agentNamespace,
-    records: createRecords(agent, agentNamespace),
+    world,
     moverJobs: world.jobs,
-    driverFor: (volume: { readonly pv: Parameters<typeof driver.owns>[0]['pv'] }) =>
-      driver.owns(volume) ? driver : undefined,
-  };
-  const runs = { open: () => ({ report: undefined, bytesPerSecond: 0 }), close: () => {} };
-  const source: SourceServices = {
-    ...shared,
-    cluster: name,
     peers: { find: async () => peer, findById: () => peer },
-    runs,
-    rules: createRuleRunner({ client: agent, clock }),
-    collect: (migration, context, signal) => collectMigration(agent, migration, context, signal),
-  };
-  const destination: DestinationServices = {
-    ...shared,
-    runs: {
+    sourceRuns: { open: () => ({ report: undefined, bytesPerSecond: 0 }), close: () => {} },
+    destinationRuns: {
       open: ({ run }, gate) => void gates.set(run, gate),
       phaseOf: () => undefined,
       close: (run) => void gates.delete(run),
     },
-    asPeer: () => agent,
+    async scaleDown(_, namespace, pods) {
+      for (const pod of pods) await client.delete(core.pods, { namespace, name: pod }, { gracePeriodSeconds: 0 });
+      scaledDown.push(...pods);
+    },
+  });
+  return { name, server, client, agent, world, source, destination, gates, scaledDown };
+}
+
+/** What outlives agents: an API server with our kinds, and storage with one class. */
+export interface FakeCluster {
+  readonly server: FakeApiServer;
+  readonly client: KubeClient;
+  readonly world: StorageWorld;
+}
+
+export function makeCluster(clock: Clock, options: Pick<FakeApiServerOptions, 'onExec'> = {}): FakeCluster {
+  const server = fakeApiServer({ clock, ...options });
+  for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
+  server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
+  server.seed(core.storageClasses, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'fast' },
+    provisioner: 'memory.stork.test',
+  });
+  return {
+    server,
+    client: server.client(),
+    world: storageWorld(
+      server,
+      memoryStorage(() => clock.now()),
+    ),
+  };
+}
+
+/** What one agent's process brings to its services. */
+export interface AgentParts {
+  readonly cluster: string;
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly world: StorageWorld;
+  readonly moverJobs: MoverJobs;
+  readonly peers: Peers;
+  readonly sourceRuns: SourceServices['runs'];
+  readonly destinationRuns: DestinationServices['runs'];
+  readonly scaleDown: DestinationServices['scaleDown'];
+  /** Called around each change of the storage; may throw. */
+  readonly onStorageChange?: MemoryDriverOptions['onMutation'];
+  readonly effects?: EffectRecorder | undefined;
+}
+
+/** An agent's services as compose-leader.ts makes them, on fakes. */
+export function agentServices(parts: AgentParts): {
+  readonly source: SourceServices;
+  readonly destination: DestinationServices;
+} {
+  const { client, clock, log, moverJobs } = parts;
+  const driver = memoryDriver({ storage: parts.world.storage, onMutation: parts.onStorageChange });
+  const shared = {
+    client,
+    clock,
+    log,
+    agentNamespace,
+    records: createRecords(client, agentNamespace),
+    moverJobs,
+    driverFor: (volume: { readonly pv: Parameters<typeof driver.owns>[0]['pv'] }) =>
+      driver.owns(volume) ? driver : undefined,
+  };
+  const source: SourceServices = {
+    ...shared,
+    cluster: parts.cluster,
+    peers: parts.peers,
+    runs: parts.sourceRuns,
+    rules: createRuleRunner({ client, clock }),
+    collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
+  };
+  const destination: DestinationServices = {
+    ...shared,
+    effects: parts.effects,
+    runs: parts.destinationRuns,
+    asPeer: () => client,
     applyObjects: async ({ objects }) =>
       objects.map(({ kind, metadata }) => ({
         group: '',
@@ -173,19 +238,9 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
         reason: '',
       })),
     activate: async () => ({ messages: [], failures: [] }),
-    async scaleDown(_, namespace, pods) {
-      for (const pod of pods) await client.delete(core.pods, { namespace, name: pod }, { gracePeriodSeconds: 0 });
-      scaledDown.push(...pods);
-    },
+    scaleDown: parts.scaleDown,
   };
-  server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
-  server.seed(core.storageClasses, {
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: { name: 'fast' },
-    provisioner: 'memory.stork.test',
-  });
-  return { name, server, client, agent, world, source, destination, gates, scaledDown };
+  return { source, destination };
 }
 
 /** The pair as each side's ClusterPair describes it. */
@@ -294,7 +349,7 @@ async function runMovers(from: Side, to: Side): Promise<void> {
 
 export const digestOf = (content: string | undefined): string => `sha256:${content}`;
 
-function aResult(
+export function aResult(
   run: string,
   outcome: MoverResult['outcome'],
   volumes: readonly { readonly name: string; readonly content: string }[],
