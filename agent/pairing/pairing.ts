@@ -82,7 +82,7 @@ export function createPairing(options: PairingOptions): Pairing {
       declareWaiting(pair, pair.status, service);
       if (held === undefined) continue;
       known.name(uid, held.trust.pairId);
-      const config = pairConfig(pair, held.trust);
+      const config = pairConfig(pair, held.trust, options.agentNamespace);
       if (config !== undefined) service.declare(config);
     }
     for (const uid of await trusts.uids(signal)) {

@@ -13,9 +13,9 @@ import { parseKey } from '../../kube/runtime/key.ts';
 import { awaitChange, type ReconcileResult, requeueAfter } from '../../kube/runtime/reconcile.ts';
 import { writeStatus } from '../../kube/runtime/write-status.ts';
 import type { PairConfig } from '../peer/pair-link.ts';
-import type { PeerGrant } from '../peer/peer.ts';
 import type { PeerService } from '../peer/peer-service.ts';
 import { decidePairAdmission, describePair } from './describe-pair.ts';
+import { grantOf } from './grant-of.ts';
 import { ensureInvitation } from './invite.ts';
 import type { KnownPairs } from './known-pairs.ts';
 import { failed, type PairProgress } from './pair-progress.ts';
@@ -26,6 +26,7 @@ export interface ReconcilePairServices {
   readonly client: KubeClient;
   readonly trusts: TrustStore;
   readonly service: PeerService;
+  readonly agentNamespace: string;
   readonly known: KnownPairs;
   readonly refusedCodes: Map<string, RefusedCode>;
   readonly events: Pick<EventRecorder, 'record'>;
@@ -51,7 +52,7 @@ export async function reconcilePair(
   known.see(key, uid);
   const progress = await advance(alive, services, signal).catch(whenForbidden);
   if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
-  const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust) : undefined;
+  const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust, services.agentNamespace) : undefined;
   if (config === undefined) await service.remove(uid);
   const link = config === undefined ? undefined : service.declare(config).link;
   const now = clock.now();
@@ -88,22 +89,12 @@ export async function revokePair(
 }
 
 /** What the peer service must know of a pair whose peer is known. */
-export function pairConfig(pair: ClusterPair, trust: PairTrust): PairConfig | undefined {
+export function pairConfig(pair: ClusterPair, trust: PairTrust, agentNamespace: string): PairConfig | undefined {
   const { uid = '', namespace = '', name } = pair.metadata;
   const { pairId, peerPin, endpoints, cluster = '' } = trust;
   if (peerPin === undefined) return undefined;
   const admission = decidePairAdmission(trust, pair.spec.confirmedFingerprint);
-  return { uid, namespace, name, pairId, peerPin, endpoints, cluster, admission, grant: grantOf(pair) };
-}
-
-/** A pair without a grant can talk, and do nothing. */
-function grantOf({ spec: { grant } }: ClusterPair): PeerGrant {
-  return {
-    namespaces: grant?.namespaces ?? [],
-    directions: grant?.directions ?? [],
-    clusterScopedKinds: grant?.clusterScopedKinds ?? [],
-    serviceAccount: grant?.serviceAccount ?? 'stork-peer',
-  };
+  return { uid, namespace, name, pairId, peerPin, endpoints, cluster, admission, grant: grantOf(pair, agentNamespace) };
 }
 
 /** Somebody can change what the agent may do, so it is told in status and tried again. */

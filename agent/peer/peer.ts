@@ -38,7 +38,7 @@ export interface LinkState {
 
 /** What a peer may do here: the ClusterPair's spec.grant with its defaults. Without a grant nothing is allowed. */
 export interface PeerGrant {
-  /** `*` is all of them. */
+  /** `*` is all of them but the system's (grant-covers.ts). */
   readonly namespaces: readonly string[];
   /** Seen from this cluster. */
   readonly directions: readonly ('Receive' | 'Send')[];

@@ -59,7 +59,8 @@ const grant = object(
         minItems: 1,
         maxItems: 5000,
         listType: 'set',
-        description: 'Namespaces of this cluster that may travel over the pair; "*" is all of them.',
+        description:
+          'Namespaces of this cluster that may travel over the pair; "*" is all but kube-system, kube-public, kube-node-lease and the agent\'s own. A ClusterPair outside the agent\'s namespace reaches its own namespace only.',
       }),
     ),
     directions: defaulted(

@@ -15,7 +15,7 @@ export interface PairPlace {
 
 export const grantFlags = {
   'grant-namespaces': texts({
-    describes: 'Namespaces of this cluster that may travel over the pair (default all).',
+    describes: "Namespaces of this cluster that may travel over the pair (default all but the system's).",
     value: 'NAMES',
     completes: 'Namespaces',
   }),
@@ -58,7 +58,7 @@ export function grantOf(flags: GrantChoice): ClusterPairGrant {
 
 /** In words, for the admin who gives it. */
 export function describeGrant({ namespaces, directions, serviceAccount }: ClusterPairGrant): string {
-  const which = namespaces.includes('*') ? 'all namespaces' : `namespaces ${namespaces.join(', ')}`;
+  const which = namespaces.includes('*') ? "all namespaces but the system's" : `namespaces ${namespaces.join(', ')}`;
   const ways = { Receive: `be received (written as ServiceAccount ${serviceAccount})`, Send: 'be sent' } as const;
   return `Granted: ${which} may ${directions.map((direction) => ways[direction]).join(' and ')}`;
 }

@@ -1,5 +1,6 @@
 /** Whether a pair's grant, as it stands now, covers what its peer asks for. */
 import { StorkError } from '../../../kube/errors.ts';
+import { grantCovers } from '../../peer/grant-covers.ts';
 import type { DestinationServices, Sender } from './destination-services.ts';
 
 /** @throws StorkError `GrantRefused` naming what is outside the grant */
@@ -17,9 +18,7 @@ export function mustCover(services: DestinationServices, sender: Sender, namespa
       `Nothing is received into ${services.agentNamespace}, the namespace of the destination's own agent`,
       'Leave that namespace out.',
     );
-  const outside = [...new Set(namespaces)].filter(
-    (name) => !sender.grant.namespaces.includes('*') && !sender.grant.namespaces.includes(name),
-  );
+  const outside = [...new Set(namespaces)].filter((name) => !grantCovers(sender.grant.namespaces, name));
   if (outside.length > 0)
     throw refused(
       `The destination's ClusterPair ${sender.pair} does not cover namespace ${outside.slice(0, 10).join(', ')}`,

@@ -2,6 +2,7 @@
  * Whether a migration may begin, from what was gathered and what the destination answered. Everything that can be refused
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
+import { grantCovers } from '../../peer/grant-covers.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
 
 export interface Refusal {
@@ -76,7 +77,7 @@ function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
       hint: `Create it in ${facts.agentNamespace} to migrate several namespaces.`,
     });
   const { namespaces: granted } = facts.grant;
-  const outside = facts.namespaces.filter(({ name }) => !granted.includes('*') && !granted.includes(name));
+  const outside = facts.namespaces.filter(({ name }) => !grantCovers(granted, name));
   if (outside.length > 0)
     refusals.push({
       code: 'GrantRefused',

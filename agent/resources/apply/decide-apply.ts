@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyObject } from '../../../kube/client/client.ts';
+import { grantCovers } from '../../peer/grant-covers.ts';
 import { annotate, at, type Fields, fieldsOf, isFields, itemsOf, sameJson, textOf } from '../fields.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf } from '../resource-ref.ts';
@@ -19,7 +20,7 @@ export interface ApplyFacts {
 }
 
 export interface ApplyGrant {
-  /** `*`: all. */
+  /** `*`: all but the system's. */
   readonly namespaces: readonly string[];
   /** `Kind`, `Kind.group` or `*`. */
   readonly clusterScopedKinds: readonly string[];
@@ -74,8 +75,9 @@ export function whyNotGranted(object: AnyObject, grant: ApplyGrant): string | un
   const kind = groupKindOf(object);
   const place = kind === '/Namespace' ? object.metadata.name : namespace;
   if (place !== undefined) {
-    const isGranted = grant.namespaces.includes('*') || grant.namespaces.includes(place);
-    return isGranted ? undefined : `namespace ${place} is not in the pair's grant on the destination`;
+    return grantCovers(grant.namespaces, place)
+      ? undefined
+      : `namespace ${place} is not in the pair's grant on the destination`;
   }
   const [group] = kind.split('/');
   const names = group === '' ? [object.kind] : [object.kind, `${object.kind}.${group}`];
