@@ -68,7 +68,7 @@ for (const shell of shells) {
       });
 
       itOnce('lets go by itself at the deadline, and says so', async () => {
-        const command = hold('deadline', { holdSeconds: 1 });
+        const command = hold('deadline', { holdSeconds: 1, graceSeconds: 10 });
         assert.equal((await run(startScript(command)))?.phase, 'Holding');
         await until(async () => (await run(observeScript(command.key, 2048)))?.phase === 'Ended');
         const ended = await run(releaseScript(command.key, 5, 2048));

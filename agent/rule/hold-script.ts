@@ -32,9 +32,11 @@ export interface HoldCommand {
 /** The exec command which starts the background command, or finds it, and reports ({@link readHoldReport}). */
 export function startScript(hold: HoldCommand): readonly string[] {
   const wait = waiter.replaceAll('HOLD_SECONDS', String(hold.holdSeconds));
+  // Both clocks tick whole seconds: the waiter may let go a second late, and must not be killed for it.
+  const killSeconds = hold.holdSeconds + 1 + hold.graceSeconds;
   const run = runner
     .replaceAll('START_SECONDS', String(hold.startSeconds))
-    .replaceAll('KILL_SECONDS', String(hold.holdSeconds + hold.graceSeconds))
+    .replaceAll('KILL_SECONDS', String(killSeconds))
     .replaceAll('GRACE_SECONDS', String(hold.graceSeconds));
   const numbers = [String(hold.tailBytes), String(hold.pollSeconds)];
   return ['sh', '-c', starter, 'stork-rule', hold.key, ...numbers, hold.command, wait, run];
