@@ -13,6 +13,7 @@ import { createMachineController, type MachineControllerOptions } from '../kube/
 import { activationMachine } from './activation/activation-machine.ts';
 import type { AgentOptions } from './agent-options.ts';
 import type { DestinationServices } from './migration/destination/destination-services.ts';
+import { mustCover } from './migration/destination/must-cover.ts';
 import { createMigrationFeature, type MigrationFeature } from './migration/migration-controllers.ts';
 import { createMoverJobs, type MoverRequest } from './migration/mover-jobs.ts';
 import { agentLabels, moverJobName, operationLabels } from './migration/names.ts';
@@ -26,11 +27,15 @@ import { ensureIdentity } from './peer/identity.ts';
 import { createMoverAuthentication } from './peer/mover-authentication.ts';
 import { startMoverEndpoint } from './peer/mover-endpoint.ts';
 import { ensureMoverTls, type MoverTls } from './peer/mover-tls.ts';
-import type { PeerRoute, Peers } from './peer/peer.ts';
+import type { Peers } from './peer/peer.ts';
 import { createPeerService } from './peer/peer-service.ts';
-import { streamRoute } from './peer/routes.ts';
 import { createRunRegistry, type RunRegistry } from './peer/run-registry.ts';
-import { createStreamRendezvous, type StreamRendezvous } from './peer/stream-rendezvous.ts';
+import {
+  createStreamRendezvous,
+  rendezvousKey,
+  runStreamRoute,
+  type StreamRendezvous,
+} from './peer/stream-rendezvous.ts';
 import { activateNamespace } from './resources/activation.ts';
 import { applyObjects, identityOfServiceAccount } from './resources/apply/apply-objects.ts';
 import { stopOwners } from './resources/stop-owners.ts';
@@ -92,17 +97,6 @@ function lazyPeers(late: { readonly peers?: Peers }): Peers {
   };
 }
 
-/** A peer's mover stream: matched with our mover's by pair and run, so that no pair can take another's. */
-function runStreamRoute(rendezvous: StreamRendezvous): PeerRoute {
-  return streamRoute({
-    path: '/v1/runs/:run/stream',
-    admit:
-      async ({ pair, params }) =>
-      (stream) =>
-        rendezvous.offer(`${pair.id}/${params.run}`, stream),
-  });
-}
-
 function machineEnvironment(parts: LeaderParts, informers: MachineControllerOptions['informers']) {
   const { ambient, client, log, observe } = parts;
   const { clock, random, randomUuid } = ambient;
@@ -143,9 +137,11 @@ function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature 
   };
   const destination: DestinationServices = {
     ...common,
-    runs: createDestinationRuns(runParts, ({ run, pairId }, signal) =>
-      shared.rendezvous.take(`${pairId}/${run}`, signal),
-    ),
+    runs: createDestinationRuns(runParts, async (of, signal) => {
+      const peer = shared.peers.findById(of.pairId);
+      if (peer !== undefined) mustCover({ agentNamespace }, peer, of.claimNamespaces);
+      return shared.rendezvous.take(rendezvousKey(of.pairId, of.run), signal);
+    }),
     asPeer: (serviceAccount) => client.as(identityOfServiceAccount(`${agentNamespace}/${serviceAccount}`)),
     ...destinationResources(parts),
   };

@@ -66,13 +66,16 @@ function openSource(parts: OpenRunsParts, of: OpenedRun, peer: Peer): OpenState 
 
 export function createDestinationRuns(
   parts: OpenRunsParts,
-  /** Resolves to that pair's stream for the run, once its peer has opened one. */
-  accept: (of: { readonly run: string; readonly pairId: string }, signal: AbortSignal) => Promise<Duplex>,
+  /** Resolves to that pair's stream for the run, once its peer has opened one. @throws StorkError `GrantRefused` */
+  accept: (
+    of: { readonly run: string; readonly pairId: string; readonly claimNamespaces: readonly string[] },
+    signal: AbortSignal,
+  ) => Promise<Duplex>,
 ): DestinationRuns {
   const open = new Map<string, OpenState>();
   const gates = new Map<string, () => Promise<GateAnswer>>();
   return {
-    open({ run, pairId, namespace }, gate) {
+    open({ run, pairId, namespace, claimNamespaces }, gate) {
       gates.set(run, gate);
       if (open.has(run)) return;
       const ask = async () => (await gates.get(run)?.()) ?? refused(`run ${run} is over`);
@@ -81,7 +84,7 @@ export function createDestinationRuns(
         register(
           parts,
           { run, namespace },
-          { role: 'destination', connect: (signal) => accept({ run, pairId }, signal), gate: ask },
+          { role: 'destination', connect: (signal) => accept({ run, pairId, claimNamespaces }, signal), gate: ask },
         ),
       );
     },

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { clusterPairs } from '../../crds/v1alpha1/index.ts';
 import { core } from '../../kube/client/core.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import { fingerprintOf, parseCode, renderCode } from '../peer/invitation.ts';
+import { streamRoute } from '../peer/routes.ts';
 import { eventually } from '../peer/two-agents.ts';
 import { agentNamespace, pairUp, startCluster, type TestCluster, until } from './test-cluster.ts';
 
@@ -115,6 +118,31 @@ describe('pairing under attack', () => {
     await a.until('to-b', (pair) => pair.status?.peer?.fingerprint === identity.fingerprint, 'status is put right');
     assert.equal(a.agent().service.declared()[0]?.state.ready, 'Yes');
   });
+
+  for (const deletes of ['a', 'b'] as const)
+    it(`breaks a transfer under way when the ClusterPair on ${deletes} is deleted, and tells the other side`, async () => {
+      let received = 0;
+      const admit = async () => (stream: Duplex) =>
+        void stream.on('data', (piece: Buffer) => {
+          received += piece.length;
+        });
+      await using a = await startCluster('a', undefined, [streamRoute({ path: '/v1/sink', admit })]);
+      await using b = await startCluster('b');
+      await pairUp(a, b);
+      const stream = await b.agent().service.declared()[0]?.openStream('/v1/sink');
+      assert.ok(stream !== undefined);
+      stream.on('error', () => {});
+      stream.write(Buffer.alloc(100_000));
+      await eventually(() => received > 0, 'bytes flow');
+      const gone = once(stream, 'close');
+      const [revoker, other] = deletes === 'a' ? [a, b] : [b, a];
+      const key = { namespace: agentNamespace, name: deletes === 'a' ? 'to-b' : 'to-a' };
+      await revoker.client.delete(clusterPairs, key);
+      await gone;
+      const told = deletes === 'a' ? 'to-a' : 'to-b';
+      await other.until(told, (pair) => pair.status?.schedulerStatus === 'Error', 'the other side is told');
+      assert.equal((await other.condition(told, 'Connected'))?.reason, 'Revoked');
+    });
 
   it('closes the link when the confirmation is taken back', async () => {
     await using a = await startCluster('a');

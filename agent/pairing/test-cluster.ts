@@ -11,24 +11,29 @@ import { findCondition } from '../../kube/runtime/conditions.ts';
 import type { EventFacts } from '../../kube/runtime/events.ts';
 import { informerSet } from '../../kube/runtime/informer-set.ts';
 import { ensureIdentity } from '../peer/identity.ts';
+import type { PeerRoute } from '../peer/peer.ts';
 import { createPeerService } from '../peer/peer-service.ts';
 import { createPairing } from './pairing.ts';
 
 export const agentNamespace = 'stork-system';
 
 /** A cluster with an agent that pairs: API server in memory, sockets on loopback. */
-export async function startCluster(cluster: string, authorize: (access: Access) => 'Allow' | 'Deny' = () => 'Allow') {
+export async function startCluster(
+  cluster: string,
+  authorize: (access: Access) => 'Allow' | 'Deny' = () => 'Allow',
+  routes: readonly PeerRoute[] = [],
+) {
   const server = fakeApiServer({ clock: systemClock(), authorize });
   server.serve(clusterPairs);
-  return startClusterOn(cluster, server.client());
+  return startClusterOn(cluster, server.client(), routes);
 }
 
 /** The same on any API server that serves ClusterPairs. */
-export async function startClusterOn(cluster: string, client: KubeClient) {
+export async function startClusterOn(cluster: string, client: KubeClient, routes: readonly PeerRoute[] = []) {
   for (const name of [agentNamespace, 'shop']) {
     await client.create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  const agent = await startAgent(cluster, client);
+  const agent = await startAgent({ cluster, client, routes });
   let running = agent;
   const read = (name: string, namespace = agentNamespace) => client.get(clusterPairs, { namespace, name });
   const secret = async (name: string, namespace = agentNamespace) =>
@@ -41,7 +46,7 @@ export async function startClusterOn(cluster: string, client: KubeClient) {
     /** Replaces the agent's process; the new one may have a client of its own. */
     async restart(own: KubeClient = client) {
       await running[Symbol.asyncDispose]();
-      running = await startAgent(cluster, own, running.port);
+      running = await startAgent({ cluster, client: own, routes, port: running.port });
     },
     create: (name: string, spec: ClusterPairSpecInput, namespace = agentNamespace) =>
       client.create(
@@ -85,7 +90,13 @@ export async function startClusterOn(cluster: string, client: KubeClient) {
   };
 }
 
-async function startAgent(cluster: string, client: KubeClient, port = 0) {
+async function startAgent(given: {
+  readonly cluster: string;
+  readonly client: KubeClient;
+  readonly routes: readonly PeerRoute[];
+  readonly port?: number;
+}) {
+  const { cluster, client, routes, port = 0 } = given;
   const clock = systemClock();
   const log = memoryLog();
   const random = () => 0.5;
@@ -95,7 +106,7 @@ async function startAgent(cluster: string, client: KubeClient, port = 0) {
   const service = createPeerService({
     identity,
     self: { cluster, version: 'v0' },
-    routes: [],
+    routes,
     agentNamespace,
     clock,
     random,

@@ -1,6 +1,6 @@
 /**
  * One pair's link: keeps a bundle of connections alive (dialling where we know an address), sends requests over it, and
- * knows its state. A changed grant holds from the next request on; a lost admission ends the link at once.
+ * knows its state. A wider grant holds from the next request on; a narrower one and a lost admission end all that is open.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kube/clock.ts';
@@ -14,6 +14,7 @@ import { bundleLines, dialLine, type Line } from './link/dial.ts';
 import { type DialLoop, type DialOutcome, startDialLoop } from './link/dial-loop.ts';
 import type { SelfDescription } from './link/join.ts';
 import { type AdmissionFacts, passingRefusals, type Refusal } from './link/refusal.ts';
+import { narrowsGrant } from './narrows-grant.ts';
 import type { LinkState, PairFacts, Peer, PeerCall, PeerGrant, PeerRoute } from './peer.ts';
 import { openStreamOn, requestOn } from './requests.ts';
 
@@ -131,6 +132,7 @@ export class PairLink implements Peer {
     this.#config = next;
     const moved = next.peerPin !== former.peerPin || next.pairId !== former.pairId;
     if (moved || next.admission !== 'Admitted') this.drop('the pair is not admitted');
+    else if (narrowsGrant(former.grant, next.grant) === 'Yes') this.drop('its grant was narrowed');
     this.#dialLoop.poke();
   }
 

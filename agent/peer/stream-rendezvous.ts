@@ -5,12 +5,28 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
+import type { PeerRoute } from './peer.ts';
+import { streamRoute } from './routes.ts';
 
 export interface StreamRendezvous {
-  /** @param key e.g. pair id and run */
+  /** @param key pair id and run: {@link rendezvousKey} */
   offer(key: string, stream: Duplex): void;
   /** Waits for the next offer. A later call for the same key takes over: the earlier one is rejected. */
   take(key: string, signal: AbortSignal): Promise<Duplex>;
+}
+
+/** A stream is matched by pair and run, so that no pair can take or feed another's. */
+export const rendezvousKey = (pairId: string, run: string): string => `${pairId}/${run}`;
+
+/** A peer's mover stream, offered to our mover of the run. */
+export function runStreamRoute(rendezvous: Pick<StreamRendezvous, 'offer'>): PeerRoute {
+  return streamRoute({
+    path: '/v1/runs/:run/stream',
+    admit:
+      async ({ pair, params }) =>
+      (stream) =>
+        rendezvous.offer(rendezvousKey(pair.id, params.run ?? ''), stream),
+  });
 }
 
 /** The mover's pod may still be starting; its source tries again after that. */

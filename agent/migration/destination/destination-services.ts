@@ -27,7 +27,13 @@ export interface Sender {
 export interface DestinationRuns {
   /** Lets the run's destination mover, which runs in `namespace`, in; `gate` answers when it asks to change the volume. Repeating replaces the gate. */
   open(
-    of: { readonly run: string; readonly pairId: string; readonly namespace: string },
+    of: {
+      readonly run: string;
+      readonly pairId: string;
+      readonly namespace: string;
+      /** Where what it writes will belong: the pair's grant must cover them each time a stream begins. */
+      readonly claimNamespaces: readonly string[];
+    },
     gate: (signal?: AbortSignal) => Promise<GateAnswer>,
   ): void;
   /** What the mover said last that it does; `undefined` before it spoke to this agent. */

@@ -4,7 +4,11 @@ import { grantCovers } from '../../peer/grant-covers.ts';
 import type { DestinationServices, Sender } from './destination-services.ts';
 
 /** @throws StorkError `GrantRefused` naming what is outside the grant */
-export function mustCover(services: DestinationServices, sender: Sender, namespaces: readonly string[]): void {
+export function mustCover(
+  services: Pick<DestinationServices, 'agentNamespace'>,
+  sender: Sender,
+  namespaces: readonly string[],
+): void {
   const refused = (message: string, hint: string) =>
     new StorkError({ code: 'GrantRefused', message, about: `clusterpair ${sender.pair}`, hint });
   if (!sender.grant.directions.includes('Receive'))

@@ -72,7 +72,12 @@ async function work(
     return requeueAfter(0);
   }
   services.runs.open(
-    { run: record.request.run, pairId: record.pairId, namespace: moverNamespace(services, record) },
+    {
+      run: record.request.run,
+      pairId: record.pairId,
+      namespace: moverNamespace(services, record),
+      claimNamespaces: record.request.claims.map((claim) => claim.namespace),
+    },
     () => answerGate(services, record.request.run),
   );
   const sight = await gatherReceiveFacts(services, record, signal);
