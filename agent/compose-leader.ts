@@ -183,7 +183,6 @@ function moverJob(options: AgentOptions, tls: MoverTls, request: MoverRequest) {
     ...request,
     labels,
     name: moverJobName(request.run, request.role),
-    existing: request.overwrite === undefined ? 'Refuse' : 'Overwrite',
     image: options.image,
     agentUrl: `https://stork-agent.${options.namespace}.svc:9443`,
     agentCa: tls.authority,

@@ -9,7 +9,7 @@ import { handOverLabel } from './destination/hand-over.ts';
 import { incomingClaimName } from './names.ts';
 import { migrationMachine } from './source/migration-machine.ts';
 import { aDatabase, anApplication, aPod, leftovers } from './testing/an-application.ts';
-import { digestOf, type TwoClusters } from './testing/two-clusters.ts';
+import { digestOf, type TwoClusters, unfinishedContent } from './testing/two-clusters.ts';
 
 const claim = { namespace: 'db', name: 'data' };
 
@@ -88,7 +88,8 @@ describe('a migration that meets trouble', () => {
     assert.deepEqual(leftovers(world), []);
   });
 
-  it('finishes an update whose mover gave up half way, even over what it left', async () => {
+  /** An update that was allowed and whose mover died before it was done. */
+  async function interrupted(): Promise<TwoClusters> {
     const world = await synced();
     await world.migrate(world.a, 'second', {});
     const job = () => [...world.b.world.jobs.running.values()].find(({ request }) => request.role === 'destination');
@@ -104,12 +105,26 @@ describe('a migration that meets trouble', () => {
       { ...receiving.value, applyingSince: '2026-01-01T00:00:00Z' },
       receiving,
     );
-    await world.b.world.write('db', 'data', 'half of tw');
+    return world;
+  }
+
+  it('finishes an update whose mover gave up half way, even over what it left', async () => {
+    const world = await interrupted();
+    await world.b.world.write('db', 'data', unfinishedContent);
     const status = await world.finish(world.a, 'second');
     assert.equal(status.status, 'Successful', status.reason ?? '');
     assert.equal(world.b.world.contentOf('db', 'data'), 'two');
     assert.equal(status.volumes?.[0]?.digest, digestOf('two'));
     assert.deepEqual(leftovers(world), []);
+  });
+
+  it('does not write over what a pod wrote while an update was interrupted', async () => {
+    const world = await interrupted();
+    await world.b.world.write('db', 'data', 'an order that came in');
+    const status = await world.finish(world.a, 'second');
+    assert.equal(status.status, 'Failed');
+    assert.match(status.reason ?? '', /an update of it was interrupted, the snapshot taken before it is kept/);
+    assert.equal(world.b.world.contentOf('db', 'data'), 'an order that came in');
   });
 
   it('fails by name when the claim it updates is deleted on the destination', async () => {

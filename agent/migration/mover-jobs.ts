@@ -34,8 +34,8 @@ export interface MoverRequest extends MoverPlace {
     /** Destination, mode update: the digest the volume must still have. */
     readonly expectDigest?: string | undefined;
   }[];
-  /** Destination: overwrite whatever the volume holds. */
-  readonly overwrite?: 'Overwrite' | undefined;
+  /** Destination: what may be written over besides what is expected; nothing when absent. */
+  readonly existing?: 'Refuse' | 'Overwrite' | 'Redo' | undefined;
   /** A live volume is read on the node it is mounted on. */
   readonly node?: string | undefined;
   readonly placement?: Placement | undefined;

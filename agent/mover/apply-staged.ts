@@ -4,7 +4,9 @@
  */
 import type { Counts } from './contract.ts';
 import type { WorkerPool } from './job.ts';
+import { segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
+import type { CountProgress } from './phase-progress.ts';
 import { decodeOperation, type Operation } from './plan.ts';
 import { openRecordCursor, openRecordReader } from './record-file.ts';
 import { decodeBlob, stagingFiles } from './staging.ts';
@@ -17,10 +19,11 @@ export interface ApplyOptions {
   readonly directory: string;
   readonly pool: WorkerPool;
   readonly signal: AbortSignal;
+  readonly onProgress: CountProgress;
 }
 
 /** Resolves with what could not be set, by kind. */
-export async function applyStaged({ root, directory, pool, signal }: ApplyOptions): Promise<Counts> {
+export async function applyStaged({ root, directory, pool, signal, onProgress }: ApplyOptions): Promise<Counts> {
   const files = stagingFiles(directory);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
@@ -32,6 +35,7 @@ export async function applyStaged({ root, directory, pool, signal }: ApplyOption
     const together = writes;
     writes = [];
     await startWrites(together, blobs, writer);
+    onProgress({ files: 0, bytes: sumLengths(together) });
   };
   try {
     for (let next = plan.next(); next !== undefined; next = plan.next()) {
@@ -40,6 +44,7 @@ export async function applyStaged({ root, directory, pool, signal }: ApplyOption
       if (operation.do !== 'write' || operation.placement.record !== writes[0]?.placement.record) await flushWrites();
       if (operation.do === 'write') writes.push(operation);
       else await apply(operation, writer);
+      if ('entry' in operation) onProgress({ files: 1, bytes: 0 });
     }
     await flushWrites();
     await writer.flush();
@@ -51,6 +56,9 @@ export async function applyStaged({ root, directory, pool, signal }: ApplyOption
 }
 
 type WriteOperation = Extract<Operation, { readonly do: 'write' }>;
+
+const sumLengths = (writes: readonly WriteOperation[]): number =>
+  writes.reduce((sum, { target }) => sum + segmentLength(target.size, target.segment), 0);
 
 async function startWrites(
   writes: readonly WriteOperation[],

@@ -4,7 +4,7 @@
  * Until `complete` lies in staging no byte of an updated volume changes; after it the peer isn't needed any more.
  */
 import type { Clock } from '../../kube/clock.ts';
-import { applyStaged } from './apply-staged.ts';
+import { applyAndVerify } from './apply-and-verify.ts';
 import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './contract.ts';
 import type { VolumeEnd, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
@@ -12,7 +12,9 @@ import { type DestinationVolume, destinationVolume } from './destination-volume.
 import { beginIncoming, endIncoming } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { fail } from './mover-error.ts';
+import { assertExpected } from './other-writers.ts';
 import { buildOwnIndex, type OwnIndex } from './own-index.ts';
+import { beginPhase } from './phase-progress.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import { type RunState, readRunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
 import { type Connect, keepConversing } from './session.ts';
@@ -20,7 +22,7 @@ import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
 import { Verdict } from './verdict.ts';
-import { verifyVolume } from './verify-volume.ts';
+import { verifyVolumes } from './verify-volume.ts';
 import { freshSink, type VolumeSink } from './volume-sink.ts';
 import { volumeWriter } from './volume-writer.ts';
 
@@ -35,8 +37,10 @@ export interface DestinationOptions {
   readonly instance: string;
   readonly mode: MoverMode;
   readonly volumes: readonly DestinationSpec[];
-  /** Whether content that nobody expects may be overwritten. */
-  readonly existing: 'Refuse' | 'Overwrite';
+  /** Whether content that nobody expects may be overwritten: none, any, or what an interrupted update of this run has made of it. */
+  readonly existing: 'Refuse' | 'Overwrite' | 'Redo';
+  /** How long after the last renewal of its mark a killed mover of this run may have written; `writeLeaseMs` when undefined. */
+  readonly writeLeaseMs?: number | undefined;
   readonly staging: { readonly directory: string; readonly limitBytes: number };
   /** Asks until the answer is Go or Refused. */
   readonly awaitGate: (signal: AbortSignal) => Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
@@ -122,13 +126,22 @@ function createRun(options: DestinationOptions) {
     if (spec.name !== start.name) fail('VolumesDiffer', `The source sends volume ${start.name} as ${spec.name}`);
     if (spec.kind !== start.kind)
       fail('VolumeKindDiffers', `Volume ${spec.name} is ${spec.kind} here, ${start.kind} there`);
-    run.report('Scanning');
+    const onProgress = beginPhase(options, 'Scanning', { total: run.total, bytesSent: receivedBefore });
     const directory = volumeDirectory(staging.directory, options.run, start.volume);
     const sizeBytes = spec.kind === 'block' ? start.sizeBytes : undefined;
     const file = stagingFiles(directory).index;
-    const own = await buildOwnIndex({ root: spec.path, kind: spec.kind, sizeBytes, file, pool, syscalls, signal });
+    const own = await buildOwnIndex({
+      root: spec.path,
+      kind: spec.kind,
+      sizeBytes,
+      file,
+      pool,
+      syscalls,
+      signal,
+      onProgress,
+    });
     if (options.mode === 'fresh') beginIncoming(spec, own, options);
-    else expectOwn(spec, own, options);
+    else assertExpected(spec, own, options);
     const staged =
       options.mode === 'update' ? stagingSink({ directory, limitBytes: staging.limitBytes, pool }) : undefined;
     const sink = staged ?? freshSink(volumeWriter(spec.path, pool));
@@ -160,6 +173,8 @@ function createRun(options: DestinationOptions) {
       finished.push({
         name: current.spec.name,
         sizeBytes: current.sizeBytes,
+        before: { digest: current.own.tree.digest, fingerprint: current.own.survey.fingerprint },
+        planned: current.sink.planned,
         tree: end.tree,
         warnings: end.warnings,
         degraded: current.sink.degraded,
@@ -241,22 +256,16 @@ async function releasingSource<T>(options: DestinationOptions, work: () => Promi
   }
 }
 
-/** An updated volume must hold its last complete point, or the admin said that it doesn't matter. */
-function expectOwn(spec: DestinationSpec, own: OwnIndex, { existing }: DestinationOptions): void {
-  if (existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return;
-  throw new Verdict('DestinationChanged', `Volume ${spec.name} was written since its last complete point`);
-}
-
 async function concludeFresh(options: DestinationOptions, volumes: readonly StagedVolume[]): Promise<RunState> {
-  const results = await verifyAll(options, volumes);
+  const results = await verifyVolumes(volumes, options);
   const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
   unmark(options);
   return state;
 }
 
 /** After `Done` is written: a volume without a marker and without that state would be taken for somebody's data. */
-function unmark({ mode, volumes, syscalls }: DestinationOptions): void {
-  if (mode === 'fresh') for (const spec of volumes) endIncoming(spec, syscalls);
+function unmark({ volumes, syscalls }: DestinationOptions): void {
+  for (const spec of volumes) endIncoming(spec, syscalls);
 }
 
 function concludeStaged(
@@ -275,45 +284,3 @@ function concludeStaged(
 }
 
 const scratchReserveBytes = 16 * 1024 * 1024;
-
-/** Needs nothing but staging and the volumes: redone from its start after any crash. */
-async function applyAndVerify(
-  options: DestinationOptions,
-  before: Exclude<RunState, { readonly stage: 'Done' }>,
-): Promise<readonly MoverVolumeResult[]> {
-  const { run, staging, pool, signal, onProgress } = options;
-  const bytesSent = before.volumes.reduce((sum, volume) => sum + volume.bytesSent, 0);
-  const bytesTotal = before.volumes.reduce((sum, { tree }) => sum + tree.bytes, 0);
-  const filesTotal = before.volumes.reduce((sum, { tree }) => sum + tree.files, 0);
-  const report = (phase: MoverPhase) => onProgress?.({ phase, files: 0, filesTotal, bytes: 0, bytesTotal, bytesSent });
-  if (before.stage === 'Staged') {
-    report('Staged');
-    const answer = await options.awaitGate(signal);
-    if (answer.state === 'Refused') throw new Verdict('Refused', answer.reason);
-    writeRunState(staging.directory, { stage: 'Applying', run, volumes: before.volumes });
-  }
-  report('Applying');
-  const applied: StagedVolume[] = [];
-  for (const [index, volume] of before.volumes.entries()) {
-    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
-    const directory = volumeDirectory(staging.directory, run, index);
-    const degraded = await applyStaged({ root: spec.path, directory, pool, signal });
-    applied.push({ ...volume, degraded });
-  }
-  report('Verifying');
-  const results = await verifyAll(options, applied);
-  writeRunState(staging.directory, { stage: 'Done', run, results });
-  return results;
-}
-
-async function verifyAll(
-  options: DestinationOptions,
-  volumes: readonly StagedVolume[],
-): Promise<readonly MoverVolumeResult[]> {
-  const results: MoverVolumeResult[] = [];
-  for (const [index, volume] of volumes.entries()) {
-    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
-    results.push(await verifyVolume(spec, volume, options));
-  }
-  return results;
-}

@@ -5,6 +5,7 @@
  */
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
+import type { Survey } from './survey.ts';
 import type { ByteString, Xattr } from './syscalls.ts';
 import type { FoundEntry, VolumeKind } from './walk.ts';
 
@@ -110,7 +111,13 @@ export interface MeasureJob {
   readonly kind: VolumeKind;
 }
 
-export type Job = MeasureJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
+/** Walks a whole volume for traces of other writers. */
+export interface SurveyJob {
+  readonly do: 'survey';
+  readonly root: ByteString;
+}
+
+export type Job = MeasureJob | SurveyJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
 
 export interface ScanAnswer {
   /** By index of unit: only where there is something. */
@@ -150,6 +157,7 @@ export interface VolumeSize {
 
 export interface Answers {
   readonly measure: VolumeSize;
+  readonly survey: Survey;
   readonly scan: ScanAnswer;
   readonly pack: PackAnswer;
   readonly blocks: BlocksAnswer;

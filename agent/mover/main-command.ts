@@ -19,7 +19,7 @@ import {
   moverTokenFile,
   renderMoverResult,
 } from './contract.ts';
-import type { DestinationProgress, DestinationSpec } from './destination-run.ts';
+import type { DestinationOptions, DestinationProgress, DestinationSpec } from './destination-run.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
 import { digestVolume } from './scan-volume.ts';
@@ -47,7 +47,7 @@ export interface MoverArguments {
   readonly mode: (typeof moverModes)[number];
   readonly agent: string;
   readonly volumes: readonly DestinationSpec[];
-  readonly existing: 'Refuse' | 'Overwrite';
+  readonly existing: DestinationOptions['existing'];
   readonly staging: string;
   readonly stagingLimitBytes: number;
   readonly tokenFile: string;
@@ -62,6 +62,7 @@ const argumentOptions = {
   volume: { type: 'string', multiple: true },
   'expect-digest': { type: 'string', multiple: true },
   overwrite: { type: 'boolean', default: false },
+  redo: { type: 'boolean', default: false },
   staging: { type: 'string', default: '/scratch' },
   'staging-limit': { type: 'string', default: String(Number.MAX_SAFE_INTEGER) },
   'token-file': { type: 'string', default: moverTokenFile },
@@ -83,12 +84,17 @@ export function parseMoverArguments(argv: readonly string[]): MoverArguments {
     mode: moverModes.find((mode) => mode === values.mode) ?? fail('InvalidArgument', '--mode is fresh or update'),
     agent: values.agent ?? fail('InvalidArgument', '--agent is needed'),
     volumes,
-    existing: values.overwrite ? 'Overwrite' : 'Refuse',
+    existing: existingOf(values),
     staging: values.staging,
     stagingLimitBytes: Number(values['staging-limit']),
     tokenFile: values['token-file'],
     resultFile: values['result-file'],
   };
+}
+
+function existingOf(flags: { readonly overwrite: boolean; readonly redo: boolean }): DestinationOptions['existing'] {
+  if (flags.overwrite) return 'Overwrite';
+  return flags.redo ? 'Redo' : 'Refuse';
 }
 
 const blockSuffix = ':block';

@@ -21,8 +21,8 @@ export interface MoverJobRequest {
     /** Mode update: the digest the volume must still have. */
     readonly expectDigest?: string | undefined;
   }[];
-  /** Whether a destination may overwrite content that nobody expects. */
-  readonly existing?: 'Refuse' | 'Overwrite' | undefined;
+  /** What a destination may write over besides what is expected: anything, or what an interrupted update of this run left. */
+  readonly existing?: 'Refuse' | 'Overwrite' | 'Redo' | undefined;
   /** Where a volume that is in use must be read. */
   readonly node?: string | undefined;
   /** Of a pod that uses the volumes. */
@@ -160,6 +160,7 @@ function argumentsOf(request: MoverJobRequest): string[] {
     ...volumeArguments,
     ...digests,
     ...(existing === 'Overwrite' ? ['--overwrite'] : []),
+    ...(existing === 'Redo' ? ['--redo'] : []),
     '--staging',
     '/scratch',
     ...limit,

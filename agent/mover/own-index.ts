@@ -7,14 +7,18 @@ import type { Counts } from './contract.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import type { SegmentPlace } from './job.ts';
 import { hashBytes } from './layout.ts';
+import type { CountProgress } from './phase-progress.ts';
 import { createRecordWriter, openRecordCursor, openRecordReader, type RecordCursor } from './record-file.ts';
 import { type ScanOptions, scanVolume } from './scan-volume.ts';
 import { segmentTable } from './segment-table.ts';
 import { sumCounts } from './settle.ts';
+import { createSurveyor, type Survey } from './survey.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
 
 export interface OwnIndex {
   readonly tree: TreeDigest;
+  /** What the walk saw: told apart later from what others made of it. */
+  readonly survey: Survey;
   readonly bytesRead: number;
   readonly warnings: Counts;
   /** The last path of the walk; '' when there is nothing but the root. */
@@ -33,10 +37,11 @@ const recordTags = { entry: 0, segment: 1 } as const;
 
 /** @param file where the index is kept; overwritten */
 export async function buildOwnIndex(
-  options: ScanOptions & { readonly file: string; readonly onProgress?: (files: number, bytes: number) => void },
+  options: ScanOptions & { readonly file: string; readonly onProgress?: CountProgress },
 ): Promise<OwnIndex> {
   const table = segmentTable();
   const digester = treeDigester();
+  const surveyor = createSurveyor();
   const records = createRecordWriter(options.file);
   const writer = byteWriter();
   let entryOffset = 0;
@@ -44,7 +49,7 @@ export async function buildOwnIndex(
   let lastPath = '';
   let bytesRead = 0;
   let warnings: Counts = {};
-  for await (const batch of scanVolume(options)) {
+  for await (const batch of scanVolume({ ...options, onFound: surveyor.add })) {
     for (const item of batch.items) {
       if (item.is === 'entry') {
         digester.addEntry(item.entry);
@@ -64,13 +69,14 @@ export async function buildOwnIndex(
     }
     bytesRead += batch.bytesRead;
     warnings = sumCounts(warnings, batch.warnings);
-    options.onProgress?.(batch.items.length, batch.bytesRead);
+    options.onProgress?.(batch.size);
   }
   records.flush('Cached');
   records.close();
   const find = finder(options.file, table);
   return {
     tree: digester.finish(),
+    survey: surveyor.finish(),
     bytesRead,
     warnings,
     lastPath,

@@ -8,6 +8,7 @@ import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
 import { type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
+import { surveyTree } from './survey.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 import { walkDevice, walkTree } from './walk.ts';
 
@@ -27,6 +28,8 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
       switch (job.do) {
         case 'measure':
           return measure(job, syscalls);
+        case 'survey':
+          return surveyTree(job.root);
         case 'scan':
           return release(scan(job, reader, syscalls, scratch));
         case 'pack':

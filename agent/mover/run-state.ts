@@ -2,9 +2,10 @@
  * How far a destination's run is, in one small file that is replaced atomically and is on storage before anybody acts on it:
  * `Staged` (everything received, volume untouched), `Applying` (the gate opened, redo until done), `Done` (verified, with results).
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Counts, MoverVolumeResult } from './contract.ts';
+import type { VolumeSize } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { shortRunName } from './run-name.ts';
 import type { TreeDigest } from './tree-digest.ts';
@@ -13,6 +14,10 @@ export interface StagedVolume {
   readonly name: string;
   /** Of a block device; 0 for files. */
   readonly sizeBytes: number;
+  /** What it held when the plan was made: must still be so when the plan is carried out. */
+  readonly before: { readonly digest: string; readonly fingerprint: string };
+  /** What the plan writes. */
+  readonly planned: VolumeSize;
   /** What the source sent: what the volume must hold in the end. */
   readonly tree: TreeDigest;
   readonly warnings: Counts;
@@ -58,6 +63,11 @@ export function writeRunState(staging: string, state: RunState): RunState {
     closeSync(fd);
   }
   return state;
+}
+
+/** What was staged is kept, and found by its hash. */
+export function forgetRunState(staging: string, run: string): void {
+  rmSync(join(staging, shortRunName(run), 'state'), { force: true });
 }
 
 // Only we write this file, below a directory of our own, replaced atomically.

@@ -5,7 +5,7 @@
  */
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
-import type { Pack, ScanAnswer, ScanUnit, WorkerPool } from './job.ts';
+import type { Pack, ScanAnswer, ScanUnit, VolumeSize, WorkerPool } from './job.ts';
 import { hashBytes, segmentCount, segmentLength } from './layout.ts';
 import { packLimitBytes } from './pack-codec.ts';
 import { sumCounts } from './settle.ts';
@@ -22,6 +22,8 @@ export interface ScanOptions {
   readonly packAfter?: ByteString | undefined;
   /** Read from storage rather than from the page cache, as far as the kernel lets us. */
   readonly fromStorage?: boolean | undefined;
+  /** Sees each entry as the walk finds it. */
+  readonly onFound?: ((found: FoundEntry) => void) | undefined;
   readonly pool: WorkerPool;
   readonly syscalls: Syscalls;
   readonly signal?: AbortSignal | undefined;
@@ -37,6 +39,8 @@ export interface ScannedBatch {
   readonly pack: Pack | undefined;
   readonly warnings: Counts;
   readonly bytesRead: number;
+  /** Of the batch, holes included. */
+  readonly size: VolumeSize;
 }
 
 const unitsPerJob = 256;
@@ -49,7 +53,7 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   // Files that were gone when read: their later segments and other names go with them.
   const dropped = new Set<ByteString>();
   const inFlight: { readonly units: readonly ScanUnit[]; readonly answer: Promise<ScanAnswer> }[] = [];
-  for (const units of batchesOf(found)) {
+  for (const units of batchesOf(found, options.onFound)) {
     signal?.throwIfAborted();
     const answer = pool.run(
       { do: 'scan', root, units, pack: isPacked(units, options.packAfter), fromStorage: options.fromStorage ?? false },
@@ -63,9 +67,11 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   }
   for (const { units, answer } of inFlight) yield batchOf(units, await answer, dropped);
   if (counts.vanished > 0) {
-    yield { items: [], pack: undefined, warnings: { vanished: counts.vanished }, bytesRead: 0 };
+    yield { items: [], pack: undefined, warnings: { vanished: counts.vanished }, bytesRead: 0, size: nothing };
   }
 }
+
+const nothing: VolumeSize = { files: 0, bytes: 0 };
 
 /** The digest of a volume as it is now. @param onProgress is told after each batch */
 export async function digestVolume(
@@ -95,10 +101,10 @@ function isPacked(units: readonly ScanUnit[], packAfter: ByteString | undefined)
 }
 
 /** Groups units so that a job reads at most one segment's worth of bytes. */
-function* batchesOf(entries: Iterable<FoundEntry>): Generator<readonly ScanUnit[]> {
+function* batchesOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound']): Generator<readonly ScanUnit[]> {
   let units: ScanUnit[] = [];
   let bytes = 0;
-  for (const unit of unitsOf(entries)) {
+  for (const unit of unitsOf(entries, onFound)) {
     const length = unit.place === undefined ? 0 : segmentLength(unit.place.size, unit.place.segment);
     if (units.length > 0 && (units.length >= unitsPerJob || bytes + length > packLimitBytes)) {
       yield units;
@@ -111,8 +117,9 @@ function* batchesOf(entries: Iterable<FoundEntry>): Generator<readonly ScanUnit[
   if (units.length > 0) yield units;
 }
 
-function* unitsOf(entries: Iterable<FoundEntry>): Generator<ScanUnit> {
+function* unitsOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound']): Generator<ScanUnit> {
   for (const found of entries) {
+    onFound?.(found);
     const { path, size } = found.entry;
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
     if (segments === 0) yield { found, place: undefined };
@@ -140,12 +147,23 @@ function batchOf(units: readonly ScanUnit[], answer: ScanAnswer, dropped: Set<By
     items.push({ is: 'segment', hash });
   }
   const { pack, warnings, bytesRead } = answer;
-  if (pack === undefined) return { items, pack, warnings, bytesRead };
+  const size = sizeOf(units);
+  if (pack === undefined) return { items, pack, warnings, bytesRead, size };
   const parts = pack.parts.flatMap((part) => {
     const item = itemOfUnit.get(part.at);
     return item === undefined ? [] : [{ ...part, at: item }];
   });
-  return { items, pack: { ...pack, parts }, warnings, bytesRead };
+  return { items, pack: { ...pack, parts }, warnings, bytesRead, size };
+}
+
+function sizeOf(units: readonly ScanUnit[]): VolumeSize {
+  let files = 0;
+  let bytes = 0;
+  for (const { found, place } of units) {
+    if (found !== undefined) files++;
+    if (place !== undefined) bytes += segmentLength(place.size, place.segment);
+  }
+  return { files, bytes };
 }
 
 const isDropped = (entry: Entry, dropped: ReadonlySet<ByteString>): boolean =>

@@ -6,12 +6,13 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ByteReader, type ByteWriter, byteReader, byteWriter } from './byte-codec.ts';
+import type { Entry } from './entry.ts';
 import type { WorkerPool } from './job.ts';
 import { blockStates } from './job.ts';
-import { hashBytes, sha256 } from './layout.ts';
+import { hashBytes, segmentLength, sha256 } from './layout.ts';
 import { readStates, writeStates } from './message.ts';
 import { fail } from './mover-error.ts';
-import { encodeOperation } from './plan.ts';
+import { encodeOperation, type Operation } from './plan.ts';
 import { createRecordWriter, openRecordCursor, openRecordReader } from './record-file.ts';
 import { segmentTable } from './segment-table.ts';
 import type { Placement, StoredPack, VolumeSink } from './volume-sink.ts';
@@ -47,6 +48,12 @@ export function stagingSink({ directory, limitBytes, pool }: StagingOptions): St
   const blobs = createRecordWriter(files.blobs, validBytes);
   const plan = createRecordWriter(files.plan);
   let missingBytes = 0;
+  let plannedFiles = 0;
+  let plannedBytes = 0;
+  const addEntry = (operation: Extract<Operation, { readonly entry: Entry }>) => {
+    plannedFiles++;
+    plan.append(encodeOperation(operation));
+  };
   const hasRoom = (bytes: number) => {
     const { bavail, bsize } = statfsSync(directory);
     const free = Math.min(bavail * bsize, limitBytes - blobs.bytes - plan.bytes);
@@ -75,10 +82,13 @@ export function stagingSink({ directory, limitBytes, pool }: StagingOptions): St
       }
       return undefined;
     },
-    write: (target, placement) => void plan.append(encodeOperation({ do: 'write', target, placement })),
-    create: async (entry) => void plan.append(encodeOperation({ do: 'create', entry })),
-    link: async (entry) => void plan.append(encodeOperation({ do: 'link', entry })),
-    finish: async (entry) => void plan.append(encodeOperation({ do: 'finish', entry })),
+    write(target, placement) {
+      plannedBytes += segmentLength(target.size, target.segment);
+      plan.append(encodeOperation({ do: 'write', target, placement }));
+    },
+    create: async (entry) => addEntry({ do: 'create', entry }),
+    link: async (entry) => addEntry({ do: 'link', entry }),
+    finish: async (entry) => addEntry({ do: 'finish', entry }),
     complete: async () => undefined,
     get isCounting() {
       return missingBytes > 0;
@@ -88,6 +98,9 @@ export function stagingSink({ directory, limitBytes, pool }: StagingOptions): St
     },
     touchesDirectories: false,
     degraded: {},
+    get planned() {
+      return { files: plannedFiles, bytes: plannedBytes };
+    },
     get missingBytes() {
       return missingBytes;
     },

@@ -12,29 +12,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { describe, it } from 'node:test';
-import {
-  type CopyOptions,
-  chanceBytes,
-  copyVolume,
-  digestOf,
-  type Scratch,
-  scratch,
-  seededChance,
-} from './testing/test-volumes.ts';
-
-/** A volume with a database-like file of several segments, copied once; `update` copies it again. */
-async function copiedOnce(space: Scratch) {
-  const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
-  mkdirSync(`${from}/db/deep`, { recursive: true });
-  mkdirSync(to);
-  writeFileSync(`${from}/db/table`, chanceBytes(seededChance(7), 12 * 1024 * 1024));
-  for (let at = 0; at < 300; at++) writeFileSync(`${from}/db/deep/f${at}`, `content ${at} `.repeat(at));
-  const first = await copyVolume({ from, to, staging, run: 'first' });
-  const expectDigest = first.destination.digest;
-  const update = (destination: CopyOptions['destination'] = {}, run = 'second') =>
-    copyVolume({ from, to, staging, mode: 'update', run, expectDigest, destination });
-  return { from, to, staging, expectDigest, update };
-}
+import { copiedOnce } from './testing/copied-once.ts';
+import { chanceBytes, copyVolume, digestOf, scratch, seededChance } from './testing/test-volumes.ts';
 
 describe('updating a destination', () => {
   it('sends only hashes when nothing changed', async () => {

@@ -1,31 +1,48 @@
 /** The last word on a destination: everything is read back from storage and its digest compared with the source's. */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import type { Counts, MoverVolumeResult } from './contract.ts';
+import type { DestinationOptions } from './destination-run.ts';
 import type { WorkerPool } from './job.ts';
-import { failForNow } from './mover-error.ts';
+import { fail, failForNow } from './mover-error.ts';
+import { beginPhase, bytesSentOf, type CountProgress, sumSizes } from './phase-progress.ts';
 import type { StagedVolume } from './run-state.ts';
 import { digestVolume } from './scan-volume.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
 import { type DigestPart, differingParts } from './tree-digest.ts';
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly pool: WorkerPool;
   readonly syscalls: Syscalls;
   readonly signal: AbortSignal;
+  readonly onProgress: CountProgress;
 }
 
 /** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
-export async function verifyVolume(
+export async function verifyVolumes(
+  volumes: readonly StagedVolume[],
+  options: DestinationOptions,
+): Promise<readonly MoverVolumeResult[]> {
+  const total = sumSizes(volumes.map(({ tree }) => tree));
+  const onProgress = beginPhase(options, 'Verifying', { total, bytesSent: bytesSentOf(volumes) });
+  const results: MoverVolumeResult[] = [];
+  for (const [index, volume] of volumes.entries()) {
+    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
+    results.push(await verifyVolume(spec, volume, { ...options, onProgress }));
+  }
+  return results;
+}
+
+async function verifyVolume(
   spec: VolumeSpec,
   volume: StagedVolume,
   options: VerifyOptions,
 ): Promise<MoverVolumeResult> {
-  const { pool, syscalls, signal } = options;
+  const { pool, syscalls, signal, onProgress } = options;
   syncVolume(spec, syscalls);
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
   const scan = { root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, pool, syscalls, signal };
-  const found = await digestVolume(scan);
+  const found = await digestVolume(scan, ({ size }) => onProgress(size));
   const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
   if (unexplained.length > 0) {
     failForNow(

@@ -4,6 +4,7 @@
  */
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
+import type { VolumeSize } from './job.ts';
 import type { ByteString } from './syscalls.ts';
 import type { VolumeWriter } from './volume-writer.ts';
 
@@ -60,6 +61,8 @@ export interface VolumeSink {
   /** Whether every directory's times must be set, as we made changes that the plan doesn't know. */
   readonly touchesDirectories: boolean;
   readonly degraded: Counts;
+  /** What was put off into a plan. */
+  readonly planned: VolumeSize;
 }
 
 /** Writes as it goes. */
@@ -80,6 +83,7 @@ export function freshSink(writer: VolumeWriter): VolumeSink {
     isCounting: false,
     count: () => undefined,
     touchesDirectories: true,
+    planned: { files: 0, bytes: 0 },
     get degraded() {
       return writer.degraded;
     },

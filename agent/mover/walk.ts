@@ -14,11 +14,13 @@ export type VolumeKind = 'files' | 'block';
 export interface FoundEntry {
   readonly entry: Entry;
   readonly inode: bigint;
+  /** When the kernel last saw it change (ctime). */
+  readonly changedNs: bigint;
   /** Fewer bytes allocated than its size: has holes. */
   readonly sparse: boolean;
 }
 
-/** Written at a fresh volume's root while it is being filled. */
+/** Written at a volume's root while it is being filled or updated. */
 export const incomingMarker = '.stork-incoming';
 const ignoredAtRoot: ReadonlySet<string> = new Set(['lost+found', incomingMarker]);
 
@@ -75,7 +77,7 @@ export function walkDevice(root: ByteString, syscalls: Syscalls, sizeBytes: numb
     rdev: 0n,
     xattrs: [],
   };
-  return { entry, inode: 0n, sparse: true };
+  return { entry, inode: 0n, changedNs: 0n, sparse: true };
 }
 
 function deviceSize(root: ByteString, syscalls: Syscalls): number {
@@ -139,6 +141,7 @@ function foundEntry(
       xattrs: [],
     },
     inode: stats.ino,
+    changedNs: stats.ctimeNs,
     sparse: stats.blocks * 512n < stats.size,
   };
 }

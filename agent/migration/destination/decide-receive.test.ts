@@ -28,6 +28,7 @@ const facts = (over: Partial<ReceiveFacts> = {}): ReceiveFacts => ({
   mode: 'fresh',
   overwrite: 'Refuse',
   applying: 'No',
+  mountingPods: [],
   result: undefined,
   claims: [aClaim({ target: over.mode === 'update' ? 'Bound' : 'Missing' })],
   job: 'Missing',
@@ -92,6 +93,44 @@ const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] 
     { mode: 'update', overwrite: 'Overwrite', activePods: ['mysql-0'] },
     { do: 'scaleDown', pods: ['mysql-0'] },
   ],
+  [
+    'leaves alone what somebody wrote while an update was interrupted',
+    { mode: 'update', applying: 'Yes', job: 'Ended', jobResult: changed },
+    {
+      do: 'fail',
+      code: 'DestinationActive',
+      message: 'was written; an update of it was interrupted, the snapshot taken before it is kept',
+    },
+  ],
+  [
+    'goes on with an update for which pods wait',
+    { mode: 'update', applying: 'Yes', job: 'Running', activePods: ['mysql-0'] },
+    {
+      do: 'wait',
+      reason: 'Receiving',
+      message: 'the destination mover is at work; pod mysql-0 starts when it is done',
+    },
+  ],
+  [
+    'starts the mover of an update again, for which pods wait',
+    { mode: 'update', applying: 'Yes', activePods: ['mysql-0'] },
+    { do: 'startMover' },
+  ],
+  [
+    'stops a mover that writes beside a pod',
+    { mode: 'update', applying: 'Yes', job: 'Running', activePods: ['mysql-0'], mountingPods: ['mysql-0'] },
+    { do: 'restartMover', message: 'in use on the destination by pod mysql-0' },
+  ],
+  [
+    'does not go on with an update beside a pod',
+    { mode: 'update', applying: 'Yes', activePods: ['mysql-0'], mountingPods: ['mysql-0'] },
+    {
+      do: 'fail',
+      code: 'DestinationActive',
+      message:
+        'in use on the destination by pod mysql-0; an update of it was interrupted, the snapshot taken before it is kept',
+    },
+  ],
   ['stops a mover that needs scratch', { mode: 'update', job: 'Ended', jobResult: needsScratch }, { do: 'stopMover' }],
   [
     'makes the scratch that was asked for',
@@ -153,7 +192,7 @@ const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] 
   ],
   ...[
     { job: 'Exhausted', jobResult: failed } as const,
-    { job: 'Ended', jobResult: changed } as const,
+    { job: 'Ended', jobResult: changed, overwrite: 'Overwrite' } as const,
     { job: 'Exhausted' } as const,
   ].map((over): (typeof cases)[number] => [
     `finishes an update that has begun, though the mover gave up (${over.job} ${'jobResult' in over ? over.jobResult.code : ''})`,

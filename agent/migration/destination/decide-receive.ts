@@ -23,6 +23,8 @@ export interface ReceiveFacts {
   readonly wantedScratchBytes: number | undefined;
   /** Pods on the destination that mount a claim of the group, movers aside. */
   readonly activePods: readonly string[];
+  /** Those of them that have the volumes; the others wait for them. */
+  readonly mountingPods: readonly string[];
 }
 
 export interface ReceiveClaimFacts {
@@ -65,9 +67,7 @@ export function decideReceive(facts: ReceiveFacts): ReceiveStep {
   if (facts.jobResult !== undefined && facts.job !== 'Missing') return decideOnResult(facts, facts.jobResult);
   switch (facts.job) {
     case 'Running':
-      return facts.jobFailure === undefined
-        ? { do: 'wait', reason: 'Receiving', message: 'the destination mover is at work' }
-        : { do: 'wait', reason: 'MoverWaiting', message: `the destination mover: ${facts.jobFailure}` };
+      return decideAtWork(facts);
     case 'Exhausted':
     case 'Ended':
       return giveUp(facts, {
@@ -79,6 +79,16 @@ export function decideReceive(facts: ReceiveFacts): ReceiveStep {
     default:
       return facts.job satisfies never;
   }
+}
+
+function decideAtWork({ applying, activePods, mountingPods, jobFailure }: ReceiveFacts): ReceiveStep {
+  // It got past the lock: rather an update that is not finished than two that write.
+  if (applying === 'Yes' && mountingPods.length > 0)
+    return { do: 'restartMover', message: `in use on the destination by pod ${mountingPods.join(', ')}` };
+  if (jobFailure !== undefined)
+    return { do: 'wait', reason: 'MoverWaiting', message: `the destination mover: ${jobFailure}` };
+  const waiting = activePods.length === 0 ? '' : `; pod ${activePods.join(', ')} starts when it is done`;
+  return { do: 'wait', reason: 'Receiving', message: `the destination mover is at work${waiting}` };
 }
 
 /** Half of two points is no point: an update that has begun is begun again until it is finished. */
@@ -96,18 +106,21 @@ function decideStart(facts: ReceiveFacts): ReceiveStep {
       return { do: 'fail', code: 'VolumeLost', message: `the volume provisioned for ${lost.name} is lost` };
     return { do: 'startMover' };
   }
-  if (facts.activePods.length > 0) return decideActive(facts);
+  // Behind the lock of an update that is begun, pods only wait.
+  const inTheWay = facts.applying === 'Yes' ? facts.mountingPods : facts.activePods;
+  if (inTheWay.length > 0) return decideActive(facts, inTheWay);
   const wanted = facts.wantedScratchBytes;
   if (wanted === undefined || (facts.scratchBytes ?? 0) >= wanted) return { do: 'startMover' };
   return facts.scratchBytes === undefined ? { do: 'makeScratch', bytes: wanted } : { do: 'removeScratch' };
 }
 
-function decideActive({ activePods, overwrite, applying }: ReceiveFacts): ReceiveStep {
-  if (overwrite === 'Overwrite') return { do: 'scaleDown', pods: activePods };
-  const torn = applying === 'Yes' ? '; an update of it was interrupted, the snapshot taken before it is kept' : '';
-  const message = `in use on the destination by pod ${activePods.join(', ')}${torn}`;
+function decideActive({ overwrite, applying }: ReceiveFacts, pods: readonly string[]): ReceiveStep {
+  if (overwrite === 'Overwrite') return { do: 'scaleDown', pods };
+  const message = `in use on the destination by pod ${pods.join(', ')}${applying === 'Yes' ? torn : ''}`;
   return { do: 'fail', code: 'DestinationActive', message };
 }
+
+const torn = '; an update of it was interrupted, the snapshot taken before it is kept';
 
 function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
   switch (result.outcome) {
@@ -119,6 +132,9 @@ function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
       return { do: 'stopMover' };
     case 'DestinationChanged':
     case 'Refused':
+      // Somebody had the volume between two attempts. What that left is not ours to write over, unless we were told to.
+      if (facts.applying === 'Yes' && facts.overwrite === 'Refuse')
+        return { do: 'fail', code: 'DestinationActive', message: `${result.message}${torn}` };
       return giveUp(facts, { code: result.code, message: result.message });
     case 'Failed':
       if (facts.job === 'Running') return { do: 'wait', reason: 'MoverRestarting', message: result.message };

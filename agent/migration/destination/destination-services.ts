@@ -98,6 +98,8 @@ export const destinationLimits = {
   giveUpHours: 48,
   /** How long an overwritten destination's pods may take to end. */
   scaleDownMinutes: 10,
+  /** How long after its start an update waits for other nodes to let go of its volumes. */
+  detachMinutes: 10,
   /** Head room over what the mover asked for, because file systems need some themselves. */
   scratchFactor: 1.25,
   minScratchBytes: 256 * 1024 * 1024,

@@ -6,6 +6,7 @@ import { parseBytes } from '../../../kube/quantity.ts';
 import type { IncomingVolume } from '../messages.ts';
 import type { Records } from '../records.ts';
 import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
+import { hasEnded } from './find-use.ts';
 
 export interface ClusterFacts {
   readonly storageClasses: ClaimFacts['storageClasses'];
@@ -35,19 +36,6 @@ export async function gatherClusterFacts(
     for (const claim of value.request.claims) busy.set(`${claim.namespace}/${claim.name}`, value.request.operation);
   }
   return { storageClasses, podsByClaim, busy };
-}
-
-/** Pods that mount one of the claims and have not ended, movers aside. */
-export async function findActivePods(
-  client: KubeClient,
-  claims: readonly { readonly namespace: string; readonly name: string }[],
-  signal?: AbortSignal,
-): Promise<readonly string[]> {
-  const podsByClaim = new Map<string, string[]>();
-  for (const namespace of new Set(claims.map((claim) => claim.namespace))) {
-    for await (const pod of client.list(core.pods, { namespace, signal })) notePod(podsByClaim, pod);
-  }
-  return [...new Set(claims.flatMap(({ namespace, name }) => podsByClaim.get(`${namespace}/${name}`) ?? []))];
 }
 
 export async function gatherClaimFacts(
@@ -96,8 +84,7 @@ function classFacts(storageClass: StorageClass): { name: string; isDefault: bool
 }
 
 function notePod(podsByClaim: Map<string, string[]>, pod: Pod): void {
-  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  if (ended || isManagedByAgent(pod.metadata)) return;
+  if (hasEnded(pod) || isManagedByAgent(pod.metadata)) return;
   for (const volume of pod.spec?.volumes ?? []) {
     const claim = volume.persistentVolumeClaim?.claimName;
     if (claim === undefined) continue;

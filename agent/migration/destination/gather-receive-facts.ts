@@ -7,7 +7,7 @@ import { incomingClaimName, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord } from '../records.ts';
 import type { ReceiveClaimFacts, ReceiveFacts } from './decide-receive.ts';
 import type { DestinationServices } from './destination-services.ts';
-import { findActivePods } from './gather-claim-facts.ts';
+import { type ClaimUse, findUse } from './find-use.ts';
 import { handOverLabel } from './hand-over.ts';
 
 export interface ReceiveSight {
@@ -36,7 +36,9 @@ export async function gatherReceiveFacts(
   const claims: ReceiveClaimFacts[] = [];
   for (const claim of mode === 'fresh' && atWork ? [] : request.claims)
     claims.push(await claimFacts(services, record, claim, signal));
-  const mayWrite = mode === 'update' && result === undefined && !atWork;
+  // While it is staged anybody may use the volumes; when it is about to be written, and while it is, nobody may.
+  const mayWrite = mode === 'update' && result === undefined && (!atWork || record.applyingSince !== undefined);
+  const use = mayWrite ? await findUse(services.client, request.claims, signal) : nobody;
   const scratch = mode === 'update' ? await findScratch(services, record, signal) : undefined;
   return {
     result,
@@ -51,10 +53,13 @@ export async function gatherReceiveFacts(
       jobFailure: mover.failure,
       scratchBytes: scratch === undefined ? undefined : sizeOf(scratch),
       wantedScratchBytes: record.wantedScratchBytes,
-      activePods: mayWrite ? await findActivePods(services.client, request.claims, signal) : [],
+      activePods: use.active,
+      mountingPods: use.mounting,
     },
   };
 }
+
+const nobody: ClaimUse = { active: [], mounting: [] };
 
 async function findScratch(services: DestinationServices, record: ReceiveRecord, signal: AbortSignal | undefined) {
   const key = { namespace: moverNamespace(services, record), name: scratchClaimName(record.request.run) };

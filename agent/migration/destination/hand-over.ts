@@ -3,10 +3,10 @@
  * user's. The volume is never unowned by a name of ours and never deletable meanwhile: its reclaim policy is Retain and its
  * label says where it goes, until the user's claim is bound. Each call does what can be done now; repeat until `Done`.
  */
-import { agentName } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume } from '../../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
+import { patchVolume } from './patch-volume.ts';
 
 export interface HandOver {
   /** The claim in the agent's namespace. */
@@ -224,18 +224,6 @@ export async function letVolumeGo(
   const wasProvisioned = volume?.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] !== undefined;
   if (volume === undefined || !wasProvisioned || volume.spec?.persistentVolumeReclaimPolicy === 'Delete') return;
   await patchVolume(client, volume, { spec: { persistentVolumeReclaimPolicy: 'Delete' } }, signal);
-}
-
-/** On exactly the version that was read. A merge patch, because a failed JSON `test` is told as an invalid object. */
-async function patchVolume(
-  client: KubeClient,
-  volume: PersistentVolume,
-  change: { readonly metadata?: object; readonly spec: object },
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { name, resourceVersion } = volume.metadata;
-  const body = { ...change, metadata: { ...change.metadata, resourceVersion } };
-  await client.patch(core.persistentVolumes, { name }, { type: 'merge', body }, { fieldManager: agentName, signal });
 }
 
 const waiting = (message: string): HandOverState => ({ state: 'Waiting', message });

@@ -6,6 +6,7 @@ import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
 import { storkNames } from '../../resources/names.ts';
 import type { IncomingVolume } from '../messages.ts';
+import type { MoverRequest } from '../mover-jobs.ts';
 import { agentLabels, incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
 import { decideClaim } from './decide-claim.ts';
@@ -133,8 +134,6 @@ export async function startMover(
     volumeMode: claim.volumeMode,
     expectDigest: await expectedDigest(services, record, claim, signal),
   }));
-  // What an interrupted update has half changed is neither the old point nor the new one: it is written over.
-  const mayOverwrite = request.overwrite || record.applyingSince !== undefined;
   await services.moverJobs.start(
     {
       operation: request.operation,
@@ -143,12 +142,18 @@ export async function startMover(
       mode: request.mode,
       namespace: moverNamespace(services, record),
       volumes: await Promise.all(volumes),
-      overwrite: mayOverwrite ? 'Overwrite' : undefined,
+      existing: existingFor(record),
       placement: request.placement,
       scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
     },
     signal,
   );
+}
+
+/** What an interrupted update has half changed is neither the old point nor the new one: the mover knows it as its own. */
+function existingFor({ request, applyingSince }: ReceiveRecord): MoverRequest['existing'] {
+  if (request.overwrite) return 'Overwrite';
+  return applyingSince === undefined ? 'Refuse' : 'Redo';
 }
 
 async function expectedDigest(
@@ -157,8 +162,7 @@ async function expectedDigest(
   claim: IncomingVolume,
   signal: Signal,
 ): Promise<string | undefined> {
-  if (record.request.mode === 'fresh' || record.request.overwrite || record.applyingSince !== undefined)
-    return undefined;
+  if (record.request.mode === 'fresh' || record.request.overwrite) return undefined;
   return (await services.records.findClaim(claim.namespace, claim.name, signal))?.digest;
 }
 

@@ -6,6 +6,7 @@ import type { ReceiveRecord } from '../records.ts';
 import type { DestinationServices } from './destination-services.ts';
 import { moverNamespace } from './gather-receive-facts.ts';
 import { abandonHandOver, letVolumeGo } from './hand-over.ts';
+import { unlockClaims } from './lock-claims.ts';
 import { removeScratch } from './receive-steps.ts';
 import { keepsUndo, undoSnapshots } from './undo-snapshots.ts';
 
@@ -20,6 +21,7 @@ export async function removeTemporary(
   const namespace = moverNamespace(services, record);
   const mover = await services.moverJobs.remove({ namespace, run: request.run, role: 'destination' }, signal);
   const left = mover === 'Gone' ? [] : [`mover of ${request.group}`];
+  if (mover === 'Gone') await unlockClaims(services.client, record, signal);
   if (request.mode === 'fresh') return [...left, ...(await removeIncoming(services, record, signal))];
   if ((await removeScratch(services, record, signal)) !== 'Gone') left.push(`the staging volume of ${request.group}`);
   if (keepsUndo(record)) return left;

@@ -324,10 +324,11 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       ({ request }) => request.run === source.request.run && request.role === 'destination',
     );
     if (sink === undefined || sink.sight.job !== 'Running' || source.request.role !== 'source') continue;
-    const changed = sink.request.volumes.find(
-      ({ claim, expectDigest }) =>
-        expectDigest !== undefined && digestOf(to.world.contentOf(sink.request.namespace, claim)) !== expectDigest,
-    );
+    const changed = sink.request.volumes.find(({ claim, expectDigest }) => {
+      const content = to.world.contentOf(sink.request.namespace, claim);
+      if (sink.request.existing === 'Redo' && content === unfinishedContent) return false;
+      return expectDigest !== undefined && digestOf(content) !== expectDigest;
+    });
     if (changed !== undefined) {
       sink.sight = { job: 'Ended', result: aResult(source.request.run, 'DestinationChanged', []), failure: undefined };
       continue;
@@ -346,6 +347,9 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       job.sight = { job: 'Ended', result: aResult(job.request.run, 'Complete', volumes), failure: undefined };
   }
 }
+
+/** What a mover that was killed while it applied an update leaves, and knows again. */
+export const unfinishedContent = 'half of tw';
 
 export const digestOf = (content: string | undefined): string => `sha256:${content}`;
 

