@@ -2,7 +2,7 @@
  * What the leader runs, put together: services first, then the features that use them. Nothing here decides anything; it
  * only says which part gets which other part.
  */
-import { agentName } from '../crds/agent-names.ts';
+import { agentName, peerAccount } from '../crds/agent-names.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
 import type { Ambient } from '../kube/ambient.ts';
 import type { KubeClient } from '../kube/client/client.ts';
@@ -12,6 +12,7 @@ import { informerSet } from '../kube/runtime/informer-set.ts';
 import { createMachineController, type MachineControllerOptions } from '../kube/runtime/machine-controller.ts';
 import { activationMachine } from './activation/activation-machine.ts';
 import type { AgentOptions } from './agent-options.ts';
+import { createWaveApplier } from './migration/destination/apply-wave.ts';
 import type { DestinationServices } from './migration/destination/destination-services.ts';
 import { mustCover } from './migration/destination/must-cover.ts';
 import { createMigrationFeature, type MigrationFeature } from './migration/migration-controllers.ts';
@@ -37,9 +38,10 @@ import {
   type StreamRendezvous,
 } from './peer/stream-rendezvous.ts';
 import { activateNamespace } from './resources/activation.ts';
-import { applyObjects, identityOfServiceAccount } from './resources/apply/apply-objects.ts';
+import { identityOfServiceAccount } from './resources/apply/apply-objects.ts';
 import { stopOwners } from './resources/stop-owners.ts';
 import { createRuleRunner } from './rule/rule-runner.ts';
+import { transformationMachine } from './transformation/transformation-machine.ts';
 
 export interface LeaderParts {
   readonly options: AgentOptions;
@@ -76,6 +78,8 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
   const environment = machineEnvironment(parts, informers);
   const activation = createMachineController(activationMachine({ agentNamespace: options.namespace }), environment);
+  const trying = client.as(identityOfServiceAccount(`${options.namespace}/${peerAccount}`));
+  const transformation = createMachineController(transformationMachine({ trying }), environment);
   const pairing = createPairing({
     ...environment,
     service: peer,
@@ -86,7 +90,13 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   });
   const renewing = renewTls({ ...parts, renew: (renewed) => endpoint.renew(renewed) }, tls, signal);
   log.info('leading', { cluster: options.cluster, fingerprint: identity.fingerprint });
-  await Promise.all([pairing.run(signal), feature.run(signal), activation.run(signal), renewing]);
+  await Promise.all([
+    pairing.run(signal),
+    feature.run(signal),
+    activation.run(signal),
+    transformation.run(signal),
+    renewing,
+  ]);
 }
 
 /** The features need the peers, the peers' routes are the features': one of them comes first. */
@@ -154,13 +164,7 @@ function destinationResources({
   client,
 }: LeaderParts): Pick<DestinationServices, 'applyObjects' | 'activate' | 'scaleDown'> {
   return {
-    async applyObjects({ sender, migration, time, objects }, signal) {
-      const identity = identityOfServiceAccount(`${options.namespace}/${sender.grant.serviceAccount}`);
-      const [namespace = '', name = ''] = migration.split('/');
-      const request = { objects, pairId: sender.pairId, migration: { namespace, name, time }, grant: sender.grant };
-      const applied = await applyObjects({ client, clock: ambient.clock, identity }, request, signal);
-      return applied.map(({ ref, result, reason }) => ({ ...ref, result, reason }));
-    },
+    applyObjects: createWaveApplier({ client, clock: ambient.clock, agentNamespace: options.namespace }),
     async activate(peerClient, namespaces, signal) {
       const messages: string[] = [];
       const failures: string[] = [];

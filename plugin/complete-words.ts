@@ -1,6 +1,6 @@
 /** What the last word of an unfinished command line can become. Asks the cluster for names; whatever fails completes nothing. */
 import { agentNamespace } from '../crds/agent-names.ts';
-import { clusterPairs, migrations, rules } from '../crds/v1alpha1/index.ts';
+import { clusterPairs, migrations, resourceTransformations, rules } from '../crds/v1alpha1/index.ts';
 import type { KubeObject, Resource } from '../kube/client/client.ts';
 import { core } from '../kube/client/core.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -82,6 +82,8 @@ async function namesOf(context: CommandContext, completes: Completes): Promise<r
       return listNames(context, migrations, 'Namespace');
     case 'Rules':
       return listNames(context, rules, 'Namespace');
+    case 'ResourceTransformations':
+      return listNames(context, resourceTransformations, 'Namespace');
     case 'ClusterPairs':
       return listNames(context, clusterPairs, 'NamespaceAndAgents');
     default:

@@ -16,7 +16,14 @@ export interface FlagBase {
 }
 
 /** What a word can be completed to: fixed words, or names that exist in the cluster. */
-export type Completes = readonly string[] | 'Namespaces' | 'ClusterPairs' | 'Migrations' | 'Rules' | 'Contexts';
+export type Completes =
+  | readonly string[]
+  | 'Namespaces'
+  | 'ClusterPairs'
+  | 'Migrations'
+  | 'Rules'
+  | 'ResourceTransformations'
+  | 'Contexts';
 
 export interface Flag<T> extends FlagBase {
   readonly kind: 'value' | 'switch';

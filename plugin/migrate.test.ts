@@ -177,6 +177,9 @@ describe('create and delete', () => {
     });
     await world.run('create clusterpair -f -', { stdin: 'kind: Pod\n' });
     await world.run('create rule -f /nowhere.yaml');
+    await world.run('create resourcetransformation');
+    await world.run('create resourcetransformation -n default -f examples/stork/resourcetransformation.yaml');
+    await world.run('delete resourcetransformation mysql-service-transform');
     await world.run('get mig');
     await world.run('delete migration m1 m9');
     await world.run('delete rule flush nope --ignore-not-found');

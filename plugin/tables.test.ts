@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyDefaults } from '../crds/schema/index.ts';
-import { clusterPairs, type MigrationStatus, migrations, rules } from '../crds/v1alpha1/index.ts';
+import {
+  clusterPairs,
+  type MigrationStatus,
+  migrations,
+  resourceTransformations,
+  rules,
+} from '../crds/v1alpha1/index.ts';
 import { assertGolden, type TerminalWorld, terminalWorld } from './terminal-world.ts';
 
 const v1 = 'stork.libopenstorage.org/v1alpha1';
@@ -57,6 +63,18 @@ function seedDemo(world: TerminalWorld) {
     metadata,
     rules: [{ podSelector: { app: 'mysql' }, actions: [action] }],
   });
+  const specs = {
+    transformSpecs: [
+      { resource: '/v1/Service', paths: [{ path: 'spec.type', value: 'NodePort', operation: 'modify' as const }] },
+    ],
+  };
+  world.servers.east.seed(resourceTransformations, {
+    apiVersion: v1,
+    kind: 'ResourceTransformation',
+    metadata: { name: 'node-ports', namespace: 'mysql', ...created('02:02:00') },
+    specs,
+    status: { status: 'Ready' },
+  });
 }
 
 describe('tables', () => {
@@ -68,6 +86,7 @@ describe('tables', () => {
     await world.run('get migration -n mysql -o wide');
     await world.run('get cp -n mysql -o wide --no-headers');
     await world.run('get rules -n mysql');
+    await world.run('get resourcetransformations -n mysql');
     await world.run('get migration');
     await world.run('get migration -A -l app=none');
     await world.run('get migration -n mysql -o name');

@@ -22,6 +22,8 @@ export const storkNames = {
   /** The count that activation brings back. */
   migrationReplicas: `${prefix}migrationReplicas`,
   resourceHash: `${prefix}resource-hash`,
+  /** Stork's: the ResourceTransformation that changed the object on its way. */
+  transformation: `${prefix}resourcetransformation-name`,
   currentStorageClass: `${prefix}current-storage-class-name`,
   reclaimPolicy: `${prefix}reclaimPolicy`,
   /** Ours: the pair over which the object came. */

@@ -3,7 +3,14 @@ import { defineKind, type Infer, list, map, type ObjectOf, object, oneOf, requir
 import { conditions, observedGeneration } from './condition.ts';
 
 const path = object({
-  path: required(string({ minLength: 1, maxLength: 1024, description: 'Dotted path inside the resource.' })),
+  path: required(
+    string({
+      minLength: 1,
+      maxLength: 1024,
+      description:
+        'Dotted path inside the resource; or a JSON pointer when it begins with "/", for keys with dots and items of lists.',
+    }),
+  ),
   value: string({ maxLength: 65_536 }),
   type: oneOf(['', 'int', 'string', 'bool', 'slice', 'keypair']),
   operation: required(oneOf(['add', 'modify', 'delete', 'jsonpatch'])),
@@ -60,5 +67,6 @@ export const resourceTransformations = defineKind({
 });
 
 export type ResourceTransformation = ObjectOf<typeof resourceTransformations>;
+export type ResourceTransformationStatus = Infer<typeof status>;
 export type TransformSpec = Infer<typeof transformSpec>;
 export type TransformPath = Infer<typeof path>;

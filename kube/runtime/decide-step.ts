@@ -98,14 +98,18 @@ function decideConditions<T extends MachineObject<MachineStatus>, Stage extends 
       break;
     case 'finish':
       set('Progressing', 'False', outcome.reason, outcome.message);
-      // A failure on the way stays the verdict: the last stages only cleaned up after it.
-      if (findCondition(conditions, 'Succeeded')?.status !== 'False')
-        set('Succeeded', 'True', outcome.reason, outcome.message);
+      if (!hasFailed(conditions, object.metadata.generation)) set('Succeeded', 'True', outcome.reason, outcome.message);
       break;
     default:
       outcome satisfies never;
   }
   return conditions;
+}
+
+/** A failure on the way stays the verdict: the last stages only cleaned up after it. That of an earlier spec doesn't. */
+function hasFailed(conditions: readonly Condition[], generation: number | undefined): boolean {
+  const verdict = findCondition(conditions, 'Succeeded');
+  return verdict?.status === 'False' && verdict.observedGeneration === generation;
 }
 
 /** A condition's reason must be CamelCase and not empty; Stork's first stage is the empty string. */

@@ -2,11 +2,13 @@
 import type { Command } from '../command.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
 import { migrationView } from '../output/views/migration-view.ts';
+import { resourceTransformationView } from '../output/views/resource-transformation-view.ts';
 import { ruleView } from '../output/views/rule-view.ts';
 import { activateMigration } from './activate-migration.ts';
 import { completion } from './completion.ts';
 import { createClusterPair } from './create-clusterpair.ts';
 import { createMigration } from './create-migration.ts';
+import { createResourceTransformation } from './create-resourcetransformation.ts';
 import { createRule } from './create-rule.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { getObjects } from './get-objects.ts';
@@ -37,12 +39,15 @@ export const allCommands: readonly Command[] = [
   createMigration,
   createClusterPair,
   createRule,
+  createResourceTransformation,
   getObjects(migrationView),
   getObjects(clusterPairView),
   getObjects(ruleView),
+  getObjects(resourceTransformationView),
   deleteObjects(migrationView),
   deleteObjects(clusterPairView),
   deleteObjects(ruleView),
+  deleteObjects(resourceTransformationView),
   status,
   version,
   completion,

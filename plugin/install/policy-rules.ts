@@ -19,8 +19,8 @@ export interface FeatureRole {
 
 const stork = 'stork.libopenstorage.org';
 const read = ['get', 'list', 'watch'];
-const own = ['actions', 'clusterpairs', 'migrations'];
-const declared = ['applicationregistrations', 'resourcetransformations', 'rules'];
+const own = ['actions', 'clusterpairs', 'migrations', 'resourcetransformations'];
+const declared = ['applicationregistrations', 'rules'];
 
 /** What applications consist of (reference/stork.md section 8): collected here, written there. */
 export const applicationKinds: readonly PolicyRule[] = [

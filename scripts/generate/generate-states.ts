@@ -1,6 +1,7 @@
 /** docs/states/NAME.md for each stage table of the agent. The machines are made over services that are never called. */
 import { activationMachine } from '../../agent/activation/activation-machine.ts';
 import { migrationMachine } from '../../agent/migration/source/migration-machine.ts';
+import { transformationMachine } from '../../agent/transformation/transformation-machine.ts';
 import type { MachineTable } from '../../kube/runtime/machine.ts';
 import { machineToMarkdown } from '../../kube/runtime/machine-docs.ts';
 import type { Generator } from '../generate.ts';
@@ -9,6 +10,7 @@ export function generateStates(): Generator {
   const machines: readonly MachineTable[] = [
     migrationMachine(assertNeverCalled()),
     activationMachine({ agentNamespace: 'stork-system' }),
+    transformationMachine(assertNeverCalled()),
   ];
   return {
     name: 'states',

@@ -1,9 +1,15 @@
 /** What a migration's spec selects, ready for the destination: collected, rewritten, in waves. Volumes' objects aside. */
 import { applicationRegistrations, type Migration } from '../../../crds/v1alpha1/index.ts';
-import type { KubeClient } from '../../../kube/client/client.ts';
+import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import { collectResources } from '../../resources/collect/collect-resources.ts';
 import { orderObjects } from '../../resources/order-objects.ts';
+import { type ResourceRef, refOf } from '../../resources/resource-ref.ts';
 import { transformObject } from '../../resources/transform/transform-object.ts';
+import {
+  getTransformer,
+  type TransformationRequest,
+  type Transformer,
+} from '../../resources/transformation/find-transformations.ts';
 import type { Collected } from './source-services.ts';
 
 export async function collectMigration(
@@ -15,6 +21,7 @@ export async function collectMigration(
   const { spec } = migration;
   const { namespaces, pairId } = context;
   const registrations = await listRegistrations(client, signal);
+  const transform = await getTransformer(client, transformationOf(migration, namespaces), signal);
   const collected = await collectResources(
     { client },
     {
@@ -33,9 +40,11 @@ export async function collectMigration(
   const rewritten = collected.objects.map((object) =>
     transformObject(object, { pairId, namespaces, serviceAddresses, registrations }),
   );
+  const { objects, misfits } = transformAll(rewritten, transform);
   return {
     unreadable: collected.unreadable,
-    waves: orderObjects(rewritten),
+    misfits,
+    waves: orderObjects(objects),
     skipped: [
       ...collected.skipped.map(({ ref, reason }) => ({
         kind: ref.kind,
@@ -45,6 +54,34 @@ export async function collectMigration(
       })),
     ],
   };
+}
+
+/** Which ResourceTransformation the migration of these namespaces asks for. */
+export function transformationOf({ metadata, spec }: Migration, namespaces: readonly string[]): TransformationRequest {
+  return { name: spec.transformSpecs?.[0], home: metadata.namespace ?? '', namespaces };
+}
+
+/** An object that its ResourceTransformation does not fit stays here, and is told. */
+function transformAll(rewritten: readonly AnyObject[], transform: Transformer) {
+  const objects: AnyObject[] = [];
+  const misfits: { readonly ref: ResourceRef; readonly reason: string }[] = [];
+  for (const object of rewritten) {
+    const outcome = transform(object);
+    switch (outcome.did) {
+      case 'Nothing':
+        objects.push(object);
+        break;
+      case 'Transform':
+        objects.push(outcome.object);
+        break;
+      case 'NotFit':
+        misfits.push({ ref: refOf(object), reason: outcome.reason });
+        break;
+      default:
+        outcome satisfies never;
+    }
+  }
+  return { objects, misfits };
 }
 
 async function listRegistrations(client: KubeClient, signal: AbortSignal | undefined) {

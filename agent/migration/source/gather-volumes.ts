@@ -6,9 +6,12 @@ import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
 import { storkNames } from '../../resources/names.ts';
+import { getTransformer, type Transformer } from '../../resources/transformation/find-transformations.ts';
 import type { IncomingVolume } from '../messages.ts';
+import { transformationOf } from './collect.ts';
 import { type Consumer, claimsOf, gatherConsumers, isRunning } from './gather-consumers.ts';
 import type { SourceServices } from './source-services.ts';
+import { withTransformed } from './transform-claim.ts';
 
 export interface SourceVolume {
   readonly incoming: IncomingVolume;
@@ -30,17 +33,19 @@ const skipAnnotations = [storkNames.skipResource, storkNames.skipResourceOld];
 
 export async function gatherVolumes(
   services: SourceServices,
-  spec: Migration['spec'],
+  migration: Migration,
   namespaces: readonly string[],
   signal?: AbortSignal,
 ): Promise<GatheredVolumes> {
+  const { spec } = migration;
+  const transform = await getTransformer(services.client, transformationOf(migration, namespaces), signal);
   const volumes: SourceVolume[] = [];
   const refused: { code: string; message: string; hint: string }[] = [];
   const consumers: Consumer[] = [];
   for (const namespace of namespaces) {
     for await (const claim of services.client.list(core.persistentVolumeClaims, { namespace, signal })) {
       if (!isSelected(claim, spec) || claim.status?.phase !== 'Bound') continue;
-      const found = await gatherVolume(services, spec, claim, signal);
+      const found = await gatherVolume(services, { spec, transform }, claim, signal);
       if ('code' in found) refused.push(found);
       else volumes.push(found);
     }
@@ -74,14 +79,22 @@ export async function findUnmoved(
 
 async function gatherVolume(
   services: SourceServices,
-  spec: Migration['spec'],
+  { spec, transform }: { readonly spec: Migration['spec']; readonly transform: Transformer },
   claim: PersistentVolumeClaim,
   signal: AbortSignal | undefined,
 ): Promise<SourceVolume | GatheredVolumes['refused'][number]> {
   const volume = claim.spec?.volumeName ?? '';
   const pv = await services.client.find(core.persistentVolumes, { name: volume }, { signal });
   const driver = pv === undefined ? undefined : services.driverFor({ pv: { ...pv } });
-  if (pv !== undefined && driver !== undefined) return { incoming: incomingVolume(claim, pv, spec), volume, driver };
+  const transformed = transform({ ...claim });
+  if (transformed.did === 'NotFit')
+    return {
+      code: 'TransformationNotFit',
+      message: `persistentvolumeclaim ${claim.metadata.namespace}/${claim.metadata.name}: ${transformed.reason}`,
+      hint: 'Correct the ResourceTransformation, or narrow its selectors.',
+    };
+  if (pv !== undefined && driver !== undefined)
+    return { incoming: withTransformed(incomingVolume(claim, pv, spec), claim, transformed), volume, driver };
   const about = `persistentvolumeclaim ${claim.metadata.namespace}/${claim.metadata.name}`;
   return {
     code: 'NoDriver',

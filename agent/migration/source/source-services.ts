@@ -5,6 +5,7 @@ import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { MoverReport } from '../../mover/contract.ts';
 import type { Peer, Peers } from '../../peer/peer.ts';
+import type { ResourceRef } from '../../resources/resource-ref.ts';
 import type { RuleRunner } from '../../rule/rule-runner.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { Records } from '../records.ts';
@@ -33,6 +34,8 @@ export interface Collected {
     readonly kind: string;
     readonly reason: string;
   }[];
+  /** Objects that their ResourceTransformation does not fit: they do not travel. */
+  readonly misfits: readonly { readonly ref: ResourceRef; readonly reason: string }[];
   /** Left behind on purpose, with the reason. */
   readonly skipped: readonly {
     readonly kind: string;

@@ -18,6 +18,7 @@ import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
 import type { PairFacts, Peer, PeerCall, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
+import { createWaveApplier } from '../destination/apply-wave.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
 import { receive } from '../destination/receive.ts';
 import { destinationRoutes } from '../destination/routes.ts';
@@ -227,16 +228,7 @@ export function agentServices(parts: AgentParts): {
     effects: parts.effects,
     runs: parts.destinationRuns,
     asPeer: () => client,
-    applyObjects: async ({ objects }) =>
-      objects.map(({ kind, metadata }) => ({
-        group: '',
-        version: 'v1',
-        kind,
-        namespace: String(metadata.namespace ?? ''),
-        name: metadata.name,
-        result: 'Created',
-        reason: '',
-      })),
+    applyObjects: createWaveApplier({ client, clock, agentNamespace }),
     activate: async () => ({ messages: [], failures: [] }),
     scaleDown: parts.scaleDown,
   };

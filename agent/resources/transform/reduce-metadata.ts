@@ -46,6 +46,7 @@ const controllersAnnotations: ReadonlySet<string> = new Set([
   storkNames.originUid,
   storkNames.resourceHash,
   storkNames.sourceUid,
+  storkNames.transformation,
 ]);
 
 const isOfThisCluster = (name: string): boolean =>

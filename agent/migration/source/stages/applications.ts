@@ -5,6 +5,8 @@ import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
+import { storkNames } from '../../../resources/names.ts';
+import { type ResourceRef, refOf } from '../../../resources/resource-ref.ts';
 import { activateAnswerSchema, maxWaveObjects, paths, type WaveAnswer, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
 import { namespacesOf } from '../find-namespaces.ts';
@@ -46,12 +48,13 @@ async function sendAll(
 ): Promise<readonly MigrationResource[]> {
   const { object: migration, signal } = context;
   const { peer, namespaces } = to;
-  const { waves, unreadable } = await services.collect(migration, { namespaces, pairId: peer.pairId }, signal);
+  const { waves, unreadable, misfits } = await services.collect(migration, { namespaces, pairId: peer.pairId }, signal);
   const results: MigrationResource[] = unreadable.map(({ group, version, kind, reason }) => ({
     ...{ group, version, kind, namespace: '', name: '*' },
     status: 'Failed',
     reason: `it could not be read on the source: ${reason}`,
   }));
+  results.push(...misfits.map(({ ref, reason }) => failedHere(ref, reason)));
   const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
   for (const wave of waves) {
     for (const objects of inMessages(wave)) {
@@ -59,7 +62,8 @@ async function sendAll(
       const path = paths.wave(migration.metadata.uid ?? '');
       const send = () => peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
       const answer = await context.effect(`apply ${objects.length} objects`, send);
-      results.push(...answer.results.map(toResource));
+      const transformed = transformationsOf(objects);
+      results.push(...answer.results.map((result) => toResource(result, transformed)));
     }
   }
   return results;
@@ -86,8 +90,12 @@ export function inMessages(wave: readonly AnyObject[]): readonly (readonly AnyOb
 /** `Skipped`: left out by design, as its reason says. Nothing was lost. */
 const wellEnded = new Set(['Created', 'Updated', 'Unchanged', 'Skipped']);
 
-function toResource(result: WaveAnswer['results'][number]): MigrationResource {
+function toResource(
+  result: WaveAnswer['results'][number],
+  transformed: ReadonlyMap<string, string>,
+): MigrationResource {
   const { group, version, kind, namespace, name, reason } = result;
+  const transformedBy = transformed.get(keyOf({ group, kind, namespace, name }));
   return {
     group,
     version,
@@ -96,7 +104,26 @@ function toResource(result: WaveAnswer['results'][number]): MigrationResource {
     namespace: namespace ?? '',
     status: wellEnded.has(result.result) ? 'Successful' : 'Failed',
     reason: reason ?? '',
+    ...(transformedBy === undefined ? {} : { transformedBy }),
   };
+}
+
+function failedHere(ref: ResourceRef, reason: string): MigrationResource {
+  const { group, version, kind, namespace = '', name } = ref;
+  return { group, version, kind, namespace, name, status: 'Failed', reason };
+}
+
+const keyOf = ({ group, kind, namespace, name }: Omit<ResourceRef, 'version'>) =>
+  `${group}/${kind} ${namespace ?? ''}/${name}`;
+
+/** By the object's key, the ResourceTransformation that changed it. */
+function transformationsOf(objects: readonly AnyObject[]): ReadonlyMap<string, string> {
+  return new Map(
+    objects.flatMap((object) => {
+      const name = object.metadata.annotations?.[storkNames.transformation];
+      return name === undefined ? [] : [[keyOf(refOf(object)), name] as const];
+    }),
+  );
 }
 
 /** Claims and their volumes count as resources, as in Stork: the volume flow has made them on the destination. */

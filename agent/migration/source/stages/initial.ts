@@ -3,7 +3,9 @@ import { type Migration, type MigrationStatus, type MigrationVolume, rules } fro
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
+import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
+import { transformationOf } from '../collect.ts';
 import { decidePlan, decideRequest, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
 import { findNamespaces } from '../find-namespaces.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
@@ -27,8 +29,11 @@ export async function runInitial(services: SourceServices, context: StageContext
     return wait(10, 'ClusterPairNotReady', `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`);
   const wanted = await findNamespaces(services, migration, signal);
   const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
+  const transformation = await findTransformations(services.client, transformationOf(migration, existing), signal);
+  if (transformation.ready === 'Soon') return wait(2, 'TransformationNotReady', transformation.message);
+  if (transformation.ready === 'No') return refused([transformation]);
   const found = spec.includeVolumes
-    ? await gatherVolumes(services, spec, existing, signal)
+    ? await gatherVolumes(services, migration, existing, signal)
     : { volumes: [], refused: [], consumers: [] };
   const decision = decideRequest(await requestFacts(services, context, { peer, wanted, found }));
   if (decision.do === 'refuse') return refused(decision.refusals);
@@ -121,6 +126,5 @@ function unavailableFields(spec: Migration['spec']): readonly string[] {
   const fields: string[] = [];
   if (spec.dryRun) fields.push('spec.dryRun');
   if (spec.purgeDeletedResources) fields.push('spec.purgeDeletedResources');
-  if ((spec.transformSpecs ?? []).length > 0) fields.push('spec.transformSpecs');
   return fields;
 }

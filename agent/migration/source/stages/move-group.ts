@@ -223,7 +223,7 @@ async function describeGroup(
   group: Group,
   signal: AbortSignal,
 ): Promise<ReceiveRequest> {
-  const gathered = await gatherVolumes(services, migration.spec, [group.namespace], signal);
+  const gathered = await gatherVolumes(services, migration, [group.namespace], signal);
   const claims = group.volumes.map((volume) => {
     const found = gathered.volumes.find(({ incoming }) => incoming.uid === volume.uid);
     if (found !== undefined) return found.incoming;
