@@ -10,6 +10,8 @@ export interface AgentOptions {
   readonly image: string;
   /** This cluster's name, for people on both sides. */
   readonly cluster: string;
+  /** Hosts, addresses and CIDRs that kubeconfigs in ClusterPairs may name although they look internal. */
+  readonly kubeconfigServers: readonly string[];
   readonly httpPort: number;
   readonly pairPort: number;
   readonly moverPort: number;
@@ -34,6 +36,7 @@ export function readAgentOptions(env: Readonly<Record<string, string | undefined
     pod: need('POD_NAME'),
     image: need('STORK_IMAGE'),
     cluster: printable(env.STORK_CLUSTER_NAME ?? 'cluster'),
+    kubeconfigServers: (env.STORK_KUBECONFIG_SERVERS ?? '').split(',').filter((one) => one !== ''),
     httpPort: 8080,
     pairPort: 8443,
     moverPort: 9443,

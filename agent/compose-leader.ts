@@ -23,6 +23,7 @@ import { createRecords } from './migration/records.ts';
 import { collectMigration } from './migration/source/collect.ts';
 import type { SourceServices } from './migration/source/source-services.ts';
 import { planMoverJob } from './mover/mover-job.ts';
+import { otherClusters } from './other-clusters.ts';
 import { createPairing } from './pairing/pairing.ts';
 import { ensureIdentity } from './peer/identity.ts';
 import { createMoverAuthentication } from './peer/mover-authentication.ts';
@@ -84,6 +85,8 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
     ...environment,
     service: peer,
     agentNamespace: options.namespace,
+    cluster: options.cluster,
+    others: otherClusters(parts),
     port: options.pairPort,
     randomBytes,
     metrics: parts.observe.metrics,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type ClusterPair, type ClusterPairStatus, type Condition, clusterPairs } from '../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../kube/client/client.ts';
 import { core } from '../kube/client/core.ts';
-import { endpointsOfNodes, endpointsOfService } from './pairing/find-endpoints.ts';
+import { endpointsOfNodes, endpointsOfService } from '../kube/find-pair-endpoints.ts';
 import { assertGolden, type TerminalWorld, terminalWorld } from './terminal-world.ts';
 
 const start = new Date('2026-11-21T06:30:00Z');

@@ -134,9 +134,21 @@ describe('tables', () => {
     world.servers.east.seed(clusterPairs, {
       apiVersion: v1,
       kind: 'ClusterPair',
-      metadata: { name: 'inline', namespace: 'default' },
+      metadata: {
+        name: 'inline',
+        namespace: 'default',
+        annotations: {
+          'kubectl.kubernetes.io/last-applied-configuration': '{"spec":{"options":{"token":"hunter5","ip":"a"}}}\n',
+        },
+      },
       spec: {
-        config: { users: { u: { token: 'hunter2', 'client-key-data': 'hunter3' } } },
+        config: {
+          users: {
+            u: { token: 'hunter2', 'client-key-data': 'hunter3' },
+            v: { exec: { command: 'login', args: ['hunter6'], env: [{ name: 'P', value: 'hunter7' }] } },
+            w: { 'auth-provider': { name: 'oidc', config: { 'client-secret': 'hunter8' } }, password: 'hunter9' },
+          },
+        },
         options: { token: 'hunter4' },
       },
     });

@@ -8,6 +8,7 @@ import { type Condition, removeCondition, rfc3339, setCondition } from '../../ku
 import { fingerprintOf } from '../peer/invitation.ts';
 import type { LinkState } from '../peer/peer.ts';
 import type { PairProgress } from './pair-progress.ts';
+import { describeStorkFields, type StorkNotices, storageStateOf } from './stork-notices.ts';
 import type { PairTrust } from './trust.ts';
 
 export interface PairFactsForStatus {
@@ -32,7 +33,7 @@ export function describePair(facts: PairFactsForStatus): ClusterPairStatus {
   const peer = peerOf(trust, link);
   return {
     schedulerStatus: state,
-    storageStatus: state,
+    storageStatus: storageStateOf(pair, state),
     ownFingerprint: fingerprintOf(facts.ownPin),
     ...(trust === undefined ? {} : { pairId: trust.pairId }),
     ...(peer === undefined ? {} : { peer }),
@@ -62,9 +63,8 @@ interface Verdict {
   readonly message: string;
 }
 
-type Verdicts = Readonly<Record<'Invited' | 'Joined' | 'Confirmed' | 'Connected', Verdict | undefined>> & {
-  readonly Ready: Verdict;
-};
+type Verdicts = Readonly<Record<'Invited' | 'Joined' | 'Confirmed' | 'Connected', Verdict | undefined>> &
+  StorkNotices & { readonly Ready: Verdict };
 
 const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
@@ -72,7 +72,7 @@ const no = (reason: string, message: string): Verdict => ({ status: 'False', rea
 function verdictsOf(facts: PairFactsForStatus, trust: PairTrust | undefined): Verdicts {
   const { pair, link } = facts;
   const joined = joinedOf(facts.progress, trust);
-  const confirmed = trust?.peerPin === undefined ? undefined : confirmedOf(pair, trust);
+  const confirmed = trust?.peerPin === undefined ? undefined : confirmedOf(facts, trust);
   const connected = link === undefined ? undefined : connectedOf(link);
   const unmet = [joined, confirmed, connected].find((verdict) => verdict !== undefined && verdict.status !== 'True');
   const ready =
@@ -85,6 +85,7 @@ function verdictsOf(facts: PairFactsForStatus, trust: PairTrust | undefined): Ve
     Joined: joined,
     Confirmed: confirmed,
     Connected: connected,
+    ...describeStorkFields(pair, trust?.peerPin === undefined ? 'No' : 'Yes'),
     Ready: ready.status === 'True' ? ready : { ...ready, status: 'False' },
   };
 }
@@ -126,7 +127,9 @@ function joinedOf(progress: PairProgress, trust: PairTrust | undefined): Verdict
   }
 }
 
-function confirmedOf(pair: ClusterPair, trust: PairTrust): Verdict {
+function confirmedOf({ pair, progress }: PairFactsForStatus, trust: PairTrust): Verdict {
+  if (progress.at === 'Joined' && progress.trouble !== undefined)
+    return no(progress.trouble.code, progress.trouble.message);
   if (trust.side === 'Join') return yes('PinnedByCode', "The peer's key is the one that the code named.");
   const fingerprint = fingerprintOf(trust.peerPin ?? '');
   const given = pair.spec.confirmedFingerprint;
@@ -147,7 +150,7 @@ function connectedOf(link: LinkState): Verdict {
 
 function stateOf({ pair, progress, link }: PairFactsForStatus, ready: Verdict): ClusterPairStatus['schedulerStatus'] {
   if (ready.status === 'True') return 'Ready';
-  if (progress.at === 'Failed') return 'Error';
+  if (progress.at === 'Failed' || (progress.at === 'Joined' && progress.trouble !== undefined)) return 'Error';
   if (link?.state === 'Revoked' || link?.state === 'Refused') return 'Error';
   if (ready.reason === 'FingerprintMismatch') return 'Error';
   // Once connected, a pair without its peer is worth an alert.

@@ -7,7 +7,7 @@ const aPair = (namespace: string, grant?: ClusterPair['spec']['grant']): Cluster
   apiVersion: 'stork.libopenstorage.org/v1alpha1',
   kind: 'ClusterPair',
   metadata: { name: 'west', namespace },
-  spec: { grant },
+  spec: { grant, join: { codeSecret: 'code' } },
 });
 const everything = {
   namespaces: ['*', 'kube-system'],
@@ -30,6 +30,13 @@ describe("a pair's grant", () => {
   it('elsewhere covers nothing when it names only others', () => {
     const grant = { ...everything, namespaces: ['blog'] };
     assert.deepEqual(grantOf(aPair('shop', grant), 'stork-system').namespaces, []);
+  });
+
+  it("of Stork's, which has no field for it, leads one way: for its namespace, for all in the agent's", () => {
+    const storks = (namespace: string) => grantOf({ ...aPair(namespace), spec: {} }, 'stork-system');
+    const { namespaces, directions, clusterScopedKinds } = storks('shop');
+    assert.deepEqual([namespaces, directions, clusterScopedKinds], [['shop'], ['Send'], []]);
+    assert.deepEqual(storks('stork-system').namespaces, ['*']);
   });
 
   it('is empty when none was given', () =>

@@ -7,16 +7,21 @@ import { peerAccount } from '../../crds/agent-names.ts';
 import type { ClusterPair } from '../../crds/v1alpha1/index.ts';
 import type { PeerGrant } from '../peer/peer.ts';
 
-/** A pair without a grant can talk, and do nothing. */
-export function grantOf({ metadata, spec: { grant } }: ClusterPair, agentNamespace: string): PeerGrant {
+/**
+ * A pair by invitation without a grant can talk, and do nothing. Stork's manifests know no grants: their pair leads one
+ * way, as far as its namespace reaches.
+ */
+export function grantOf({ metadata, spec }: ClusterPair, agentNamespace: string): PeerGrant {
   const { namespace = '' } = metadata;
+  const isStorks = spec.accept === undefined && spec.join === undefined && spec.grant === undefined;
+  const grant = isStorks ? { namespaces: ['*'], directions: ['Send'] as const } : spec.grant;
   const given = grant?.namespaces ?? [];
   const isOfAdmin = namespace === agentNamespace;
   const own = given.some((name) => name === '*' || name === namespace) ? [namespace] : [];
   return {
     namespaces: isOfAdmin ? given : own,
     directions: grant?.directions ?? [],
-    clusterScopedKinds: isOfAdmin ? (grant?.clusterScopedKinds ?? []) : [],
-    serviceAccount: grant?.serviceAccount ?? peerAccount,
+    clusterScopedKinds: isOfAdmin ? (spec.grant?.clusterScopedKinds ?? []) : [],
+    serviceAccount: spec.grant?.serviceAccount ?? peerAccount,
   };
 }

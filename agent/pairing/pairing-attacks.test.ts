@@ -126,7 +126,7 @@ describe('pairing under attack', () => {
         void stream.on('data', (piece: Buffer) => {
           received += piece.length;
         });
-      await using a = await startCluster('a', undefined, [streamRoute({ path: '/v1/sink', admit })]);
+      await using a = await startCluster('a', undefined, { routes: [streamRoute({ path: '/v1/sink', admit })] });
       await using b = await startCluster('b');
       await pairUp(a, b);
       const stream = await b.agent().service.declared()[0]?.openStream('/v1/sink');

@@ -13,6 +13,7 @@ import type { InformerDefinition } from '../../kube/runtime/informer.ts';
 import type { InformerSet } from '../../kube/runtime/informer-set.ts';
 import { keyOf } from '../../kube/runtime/key.ts';
 import type { PeerService } from '../peer/peer-service.ts';
+import type { OtherClusters } from './by-kubeconfig/reach-cluster.ts';
 import { createDesk } from './desk.ts';
 import { createKnownPairs } from './known-pairs.ts';
 import type { RefusedCode } from './present-code.ts';
@@ -24,6 +25,9 @@ export interface PairingOptions {
   readonly informers: InformerSet;
   readonly service: PeerService;
   readonly agentNamespace: string;
+  /** This cluster's name, as other clusters' admins see it. */
+  readonly cluster: string;
+  readonly others: OtherClusters;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly clock: Clock;
   readonly random: () => number;

@@ -62,7 +62,9 @@ export async function ensureJoined(
   const refused = refusedCodes.get(uid);
   if (refused?.digest === digest) return failed(refused.code, refused.message);
   try {
-    return await join(pair, parseCode(text), services, signal);
+    const progress = await joinInvitation(pair, parseCode(text), services, signal);
+    if (progress.at === 'Joined') await forgetCode(services, pair, signal);
+    return progress;
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof StorkError)) throw error;
@@ -78,10 +80,11 @@ export async function ensureJoined(
 /** Refusals after which nobody can use the code any more. */
 const worthless: ReadonlySet<string> = new Set(['CodeExpired', 'CodeUsed', 'UnknownCode']);
 
-async function join(
+/** Presents the code and keeps the acceptor's key. @throws StorkError the acceptor's refusal, or why it wasn't reached */
+export async function joinInvitation(
   pair: ClusterPair,
   invitation: Invitation,
-  services: JoinServices,
+  services: Omit<JoinServices, 'client' | 'refusedCodes'>,
   signal: AbortSignal,
 ): Promise<PairProgress> {
   const { trusts, service } = services;
@@ -93,9 +96,7 @@ async function join(
   const { pairId, pin: peerPin } = invitation;
   try {
     const trust = { side: 'Join', pairId, peerPin, endpoints: [endpoint, ...others], ...acceptor } as const;
-    const held = await trusts.write(uid, trust, undefined, signal);
-    await forgetCode(services, pair, signal);
-    return { at: 'Joined', held };
+    return { at: 'Joined', held: await trusts.write(uid, trust, undefined, signal) };
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     const message = `Another replica joined ${fingerprintOf(peerPin)} at the same time.`;
@@ -104,7 +105,7 @@ async function join(
 }
 
 /** The acceptor lets one key use a code again, for the answer may have been lost; that is no second pair. */
-function refuseUsedHere(pairId: string, uid: string, { known }: JoinServices): void {
+function refuseUsedHere(pairId: string, uid: string, { known }: Pick<JoinServices, 'known'>): void {
   const owner = known.uidOf(pairId);
   if (owner === undefined || owner === uid) return;
   throw new StorkError({

@@ -14,15 +14,17 @@ import { awaitChange, type ReconcileResult, requeueAfter } from '../../kube/runt
 import { writeStatus } from '../../kube/runtime/write-status.ts';
 import type { PairConfig } from '../peer/pair-link.ts';
 import type { PeerService } from '../peer/peer-service.ts';
+import { ensurePairedByKubeconfig, type KubeconfigServices } from './by-kubeconfig/ensure-paired.ts';
+import { retireInvited } from './by-kubeconfig/retire-invited.ts';
 import { decidePairAdmission, describePair } from './describe-pair.ts';
 import { grantOf } from './grant-of.ts';
 import { ensureInvitation } from './invite.ts';
 import type { KnownPairs } from './known-pairs.ts';
-import { failed, type PairProgress } from './pair-progress.ts';
+import type { PairProgress } from './pair-progress.ts';
 import { ensureJoined, type RefusedCode } from './present-code.ts';
 import type { PairTrust, TrustStore } from './trust.ts';
 
-export interface ReconcilePairServices {
+export interface ReconcilePairServices extends Pick<KubeconfigServices, 'cluster' | 'others'> {
   readonly client: KubeClient;
   readonly trusts: TrustStore;
   readonly service: PeerService;
@@ -51,6 +53,7 @@ export async function reconcilePair(
   const uid = alive.metadata.uid ?? '';
   known.see(key, uid);
   const progress = await advance(alive, services, signal).catch(whenForbidden);
+  if ((await retireInvited(client, alive, progress, signal)) === 'Retired') return awaitChange();
   if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
   const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust, services.agentNamespace) : undefined;
   if (config === undefined) await service.remove(uid);
@@ -105,22 +108,13 @@ function whenForbidden(error: unknown): PairProgress {
 }
 
 async function advance(pair: ClusterPair, services: ReconcilePairServices, signal: AbortSignal): Promise<PairProgress> {
-  const { accept, join, config } = pair.spec;
+  const { accept, join } = pair.spec;
   if (accept !== undefined) {
     const { pin } = services.service.identity;
     return ensureInvitation(pair, { ...services, pin, now: services.clock.now() }, signal);
   }
   if (join !== undefined) return ensureJoined(pair, services, signal);
-  if (config !== undefined) {
-    return failed(
-      'KubeconfigNotUsed',
-      'This agent pairs by invitation and does not use spec.config yet: run `kubectl stork pair create`.',
-    );
-  }
-  return failed(
-    'NoInvitation',
-    'Neither spec.accept nor spec.join says how to pair: run `kubectl stork pair accept` or `join`.',
-  );
+  return ensurePairedByKubeconfig(pair, services, signal);
 }
 
 function whenToLookAgain(progress: PairProgress, now: Date): ReconcileResult {
@@ -131,11 +125,19 @@ function whenToLookAgain(progress: PairProgress, now: Date): ReconcileResult {
       return requeueAfter(progress.retrySeconds);
     case 'Joined':
     case 'Failed':
-      return awaitChange();
+      return progress.retrySeconds === undefined ? awaitChange() : requeueAfter(progress.retrySeconds);
     default:
       return progress satisfies never;
   }
 }
+
+/** Not yet, and nothing is wrong. */
+const expectedReasons: ReadonlySet<string> = new Set([
+  'AwaitingConfirmation',
+  'WaitingForJoiner',
+  'CodeUsed',
+  'MakingInvitation',
+]);
 
 /** One event for each condition that turned. */
 function tellChanges(
@@ -146,7 +148,7 @@ function tellChanges(
   for (const { type, status: turned, reason, message } of status.conditions ?? []) {
     const before = findCondition(pair.status?.conditions, type);
     if (type === 'Ready' || (before?.status === turned && before.reason === reason)) continue;
-    const wanted = turned === 'True' || ['AwaitingConfirmation', 'WaitingForJoiner', 'CodeUsed'].includes(reason);
+    const wanted = (turned === 'True' && type !== 'InlineCredentials') || expectedReasons.has(reason);
     events.record({ regarding: pair, type: wanted ? 'Normal' : 'Warning', reason, message: message ?? '' });
   }
 }

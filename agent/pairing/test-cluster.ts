@@ -13,6 +13,7 @@ import { informerSet } from '../../kube/runtime/informer-set.ts';
 import { ensureIdentity } from '../peer/identity.ts';
 import type { PeerRoute } from '../peer/peer.ts';
 import { createPeerService } from '../peer/peer-service.ts';
+import type { OtherClusters } from './by-kubeconfig/reach-cluster.ts';
 import { createPairing } from './pairing.ts';
 
 export const agentNamespace = 'stork-system';
@@ -21,19 +22,31 @@ export const agentNamespace = 'stork-system';
 export async function startCluster(
   cluster: string,
   authorize: (access: Access) => 'Allow' | 'Deny' = () => 'Allow',
-  routes: readonly PeerRoute[] = [],
+  { routes = [], others = noOthers }: Partial<Pick<AgentSeat, 'routes' | 'others'>> = {},
 ) {
   const server = fakeApiServer({ clock: systemClock(), authorize });
   server.serve(clusterPairs);
-  return startClusterOn(cluster, server.client(), routes);
+  return startClusterOn(cluster, server.client(), { routes, others });
 }
 
+const noOthers: OtherClusters = {
+  allowed: [],
+  resolve: () => Promise.resolve([]),
+  connect: () => {
+    throw new TypeError('this test has no kubeconfigs');
+  },
+};
+
 /** The same on any API server that serves ClusterPairs. */
-export async function startClusterOn(cluster: string, client: KubeClient, routes: readonly PeerRoute[] = []) {
+export async function startClusterOn(
+  cluster: string,
+  client: KubeClient,
+  { routes = [], others = noOthers }: Partial<Pick<AgentSeat, 'routes' | 'others'>> = {},
+) {
   for (const name of [agentNamespace, 'shop']) {
     await client.create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  const agent = await startAgent({ cluster, client, routes });
+  const agent = await startAgent({ cluster, client, routes, others, port: 0 });
   let running = agent;
   const read = (name: string, namespace = agentNamespace) => client.get(clusterPairs, { namespace, name });
   const secret = async (name: string, namespace = agentNamespace) =>
@@ -46,7 +59,7 @@ export async function startClusterOn(cluster: string, client: KubeClient, routes
     /** Replaces the agent's process; the new one may have a client of its own. */
     async restart(own: KubeClient = client) {
       await running[Symbol.asyncDispose]();
-      running = await startAgent({ cluster, client: own, routes, port: running.port });
+      running = await startAgent({ cluster, client: own, routes, others, port: running.port });
     },
     create: (name: string, spec: ClusterPairSpecInput, namespace = agentNamespace) =>
       client.create(
@@ -90,13 +103,15 @@ export async function startClusterOn(cluster: string, client: KubeClient, routes
   };
 }
 
-async function startAgent(given: {
+interface AgentSeat {
   readonly cluster: string;
   readonly client: KubeClient;
   readonly routes: readonly PeerRoute[];
-  readonly port?: number;
-}) {
-  const { cluster, client, routes, port = 0 } = given;
+  readonly others: OtherClusters;
+  readonly port: number;
+}
+
+async function startAgent({ cluster, client, routes, others, port }: AgentSeat) {
   const clock = systemClock();
   const log = memoryLog();
   const random = () => 0.5;
@@ -118,6 +133,8 @@ async function startAgent(given: {
     informers,
     service,
     agentNamespace,
+    cluster,
+    others,
     events: { record: (event) => void events.push(event) },
     clock,
     random,

@@ -6,6 +6,8 @@ export interface ClusterConfig {
   readonly name: string;
   /** `https://host:port`, perhaps with a path; `http:` only for loopback. */
   readonly server: string;
+  /** The only addresses to connect to, where somebody has resolved the server's host already. */
+  readonly addresses?: readonly string[] | undefined;
   /** The context's namespace, `undefined` when it names none. */
   readonly namespace: string | undefined;
   readonly trust: Trust;

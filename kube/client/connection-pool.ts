@@ -4,6 +4,7 @@
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { isIPv6, type LookupFunction } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { StorkError } from '../errors.ts';
@@ -68,12 +69,13 @@ const keepAlive = (maxSockets: number) => ({
 const sameMaterial = (a: TlsMaterial, b: TlsMaterial) => a.ca === b.ca && a.cert === b.cert && a.key === b.key;
 
 function tlsAgent(config: ClusterConfig, { ca, cert, key }: TlsMaterial, maxSockets: number): HttpsAgent {
-  const { trust, proxyUrl } = config;
+  const { trust, proxyUrl, addresses } = config;
   const agent = new HttpsAgent({
     ...keepAlive(maxSockets),
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: trust.verify === 'VerifyServer',
     ...(trust.serverName === undefined ? {} : { servername: trust.serverName }),
+    ...(addresses === undefined ? {} : { lookup: answering(addresses) }),
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   });
@@ -89,4 +91,13 @@ function tlsAgent(config: ClusterConfig, { ca, cert, key }: TlsMaterial, maxSock
     return undefined;
   };
   return agent;
+}
+
+/** Answers with these addresses, whatever the name. */
+function answering(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+  return (_host, options, done) => {
+    if (options.all === true) done(null, all);
+    else done(null, all[0]?.address ?? '', all[0]?.family ?? 4);
+  };
 }

@@ -151,6 +151,15 @@ describe('calls', () => {
     assert.equal((await insecure.get(core.configMaps, key)).metadata.name, 'a');
   });
 
+  it('connects to the addresses it was given for a host, and still checks the certificate for its name', async () => {
+    await using server = await startLoopbackServer((_, response) => sendJson(response, 200, aConfigMap('a')));
+    const { port } = new URL(server.url);
+    const given = (host: string) => ({ config: { server: `https://${host}:${port}`, addresses: ['127.0.0.1'] } });
+    assert.equal((await server.client(given('api.stork.test')).get(core.configMaps, key)).metadata.name, 'a');
+    const other = server.client(given('other.stork.test'));
+    await assert.rejects(other.get(core.configMaps, key), isCode('ApiServerUntrusted'));
+  });
+
   it('says that nothing listens there', async () => {
     const server = await startLoopbackServer(() => {});
     const client = server.client();

@@ -38,7 +38,11 @@ const withGeneration: ReadonlySet<string> = new Set([
 ]);
 
 const selectable: Readonly<Record<string, readonly string[]>> = {
-  Pod: ['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName', 'status.phase'],
+  Pod: [
+    ...['spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName', 'spec.serviceAccountName'],
+    ...['status.phase', 'status.podIP'],
+  ],
+  Service: ['spec.clusterIP', 'spec.type'],
   Node: ['spec.unschedulable'],
   Namespace: ['status.phase'],
   Secret: ['type'],

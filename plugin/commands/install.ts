@@ -38,6 +38,10 @@ export const install = defineCommand({
       default: 'NodePort',
     }),
     'pair-node-port': wholeNumber({ describes: 'The port on every node.', default: pairNodePort }),
+    'kubeconfig-server': texts({
+      describes: 'API servers that ClusterPairs with a kubeconfig may name although their address looks internal.',
+      value: 'HOST|CIDR',
+    }),
     'peer-cluster-role': texts({ describes: 'ClusterRoles for peers besides their own, e.g. admin.', value: 'NAMES' }),
     'dry-run': choice(dryRuns, {
       describes: 'client: only print; server: ask the server without keeping anything.',
@@ -67,6 +71,7 @@ export const install = defineCommand({
       pairService: flags['pair-service'],
       pairNodePort: flags['pair-node-port'],
       pairEndpoints: flags['pair-endpoint'],
+      kubeconfigServers: flags['kubeconfig-server'],
       peerClusterRoles: flags['peer-cluster-role'],
     });
     if (printsOnly) {

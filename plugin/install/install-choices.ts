@@ -13,6 +13,8 @@ export interface InstallChoices {
   readonly pairNodePort: number;
   /** host:port that peers reach; empty: found from the Service or the nodes. */
   readonly pairEndpoints: readonly string[];
+  /** Hosts, addresses and CIDRs that kubeconfigs in ClusterPairs may name although they look internal. */
+  readonly kubeconfigServers: readonly string[];
   /** ClusterRoles that stork-peer gets besides its own, so that it may create Roles that grant as much. */
   readonly peerClusterRoles: readonly string[];
 }
@@ -27,5 +29,6 @@ export const defaultInstallChoices: InstallChoices = {
   pairService: 'NodePort',
   pairNodePort,
   pairEndpoints: [],
+  kubeconfigServers: [],
   peerClusterRoles: [],
 };

@@ -73,7 +73,7 @@ function deployment(choices: InstallChoices): AnyObject {
   };
 }
 
-function container({ image, imagePullPolicy, clusterName }: InstallChoices) {
+function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: InstallChoices) {
   const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   return {
     name: 'agent',
@@ -89,6 +89,9 @@ function container({ image, imagePullPolicy, clusterName }: InstallChoices) {
       { name: 'STORK_IMAGE', value: image },
       { name: 'STORK_IMAGE_PULL_POLICY', value: imagePullPolicy },
       { name: 'STORK_CLUSTER_NAME', value: clusterName },
+      ...(kubeconfigServers.length === 0
+        ? []
+        : [{ name: 'STORK_KUBECONFIG_SERVERS', value: kubeconfigServers.join(',') }]),
     ],
     ports: Object.entries(ports).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     livenessProbe: {

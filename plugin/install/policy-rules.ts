@@ -126,7 +126,7 @@ export const agentRoles: readonly FeatureRole[] = [
   {
     feature: 'own',
     scope: 'AgentNamespace',
-    why: 'Keeps its keys, records, lease and movers.',
+    why: 'Keeps its keys, records, lease and movers; removes pairs that a peer made here and gave up.',
     rules: [
       {
         apiGroups: [''],
@@ -136,6 +136,7 @@ export const agentRoles: readonly FeatureRole[] = [
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: [...read, 'create', 'patch', 'update'] },
       { apiGroups: [''], resources: ['pods'], verbs: [...read, 'patch'] },
       { apiGroups: [''], resources: ['services'], verbs: read },
+      { apiGroups: [stork], resources: ['clusterpairs'], verbs: ['delete'] },
     ],
   },
 ];

@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import type { Kind } from '../../crds/schema/index.ts';
 import type { KubeObject } from '../../kube/client/client.ts';
 import { evaluateJsonPath } from './evaluate-jsonpath.ts';
+import { maskCredentials } from './mask-credentials.ts';
 import { cellsOf, columnsOf, type ObjectView } from './object-view.ts';
 import type { OutputFormat } from './output-format.ts';
 import { renderTable } from './render-table.ts';
@@ -52,19 +53,4 @@ export function nameOf(kind: Kind<KubeObject, KubeObject>, object: KubeObject): 
 function forPrinting<T extends KubeObject>(object: T): KubeObject {
   const { managedFields: _, ...metadata } = object.metadata;
   return maskCredentials({ ...object, metadata });
-}
-
-const credentialKeys: ReadonlySet<string> = new Set([
-  'token',
-  'client-key-data',
-  'password',
-  'id-token',
-  'refresh-token',
-]);
-
-function maskCredentials<T>(value: T): T {
-  const text = JSON.stringify(value, (key, item: unknown) =>
-    credentialKeys.has(key) && typeof item === 'string' && item !== '' ? '(masked)' : item,
-  );
-  return JSON.parse(text);
 }
