@@ -329,3 +329,30 @@ describe('a migration that meets trouble', () => {
       assert.deepEqual(leftovers(world), []);
     });
 });
+
+describe('a pod with an old and a new claim', () => {
+  it('gets the new volume where the old one can be mounted', async () => {
+    const world = await synced();
+    await aDatabase(world.a, 'logs');
+    const volumes = ['data', 'logs'].map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } }));
+    world.a.server.seed(core.pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'db-0', namespace: 'db' },
+      spec: { containers: [{ name: 'db' }], nodeName: 'n1', volumes },
+      status: { phase: 'Running' },
+    });
+    const old = await world.b.client.get(core.persistentVolumeClaims, claim);
+    const nodeSelectorTerms = [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['b2'] }] }];
+    const body = { spec: { nodeAffinity: { required: { nodeSelectorTerms } } } };
+    await world.b.client.patch(core.persistentVolumes, { name: old.spec?.volumeName ?? '' }, { type: 'merge', body });
+    await world.migrate(world.a, 'second', {});
+    const fresh = () =>
+      [...world.b.world.jobs.running.values()].find(({ request }) => request.volumes[0]?.name === 'logs');
+    await turnUntil(world, 'second', () => fresh() !== undefined);
+    assert.deepEqual(fresh()?.request.placement?.affinity, {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+    });
+    assert.equal((await world.finish(world.a, 'second')).status, 'Successful');
+  });
+});

@@ -30,6 +30,8 @@ const namespaceName = () => string({ minLength: 1, maxLength: 63, pattern: '^[a-
 
 /** Claims that travel in one mover: what one result has room for. */
 export const maxGroupClaims = 16;
+/** Claims that a pod mounts besides a group's. */
+export const maxBeside = 256;
 /** Claims in one operation. */
 export const maxClaims = 5000;
 /** Objects in one wave message; more are sent in several. */
@@ -97,6 +99,8 @@ export const receiveRequestSchema = object({
   overwrite: required(boolean()),
   claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: maxGroupClaims })),
   placement: placementSchema,
+  /** Other claims of the namespace that the pod with that placement mounts. */
+  beside: list(string({ maxLength: 253 }), { maxItems: maxBeside }),
 });
 export type ReceiveRequest = Infer<typeof receiveRequestSchema>;
 
@@ -116,6 +120,12 @@ export const receiveAnswerSchema = object({
   hint: text(),
   /** What the destination mover last said that it does. */
   mover: string({ maxLength: 64 }),
+  /** How far it is with that. */
+  progress: object({
+    bytesDone: required(number()),
+    bytesTotal: required(number()),
+    bytesPerSecond: required(number()),
+  }),
   /** The point that became complete, with Complete. */
   point: integer(),
   volumes: list(volumeOutcomeSchema, { maxItems: 64 }),

@@ -11,7 +11,8 @@ import type { OpenRun, Peer, PodIdentity, RunEntry, Runs } from '../peer/peer.ts
 import type { DestinationRuns } from './destination/destination-services.ts';
 import { paths } from './messages.ts';
 import { agentLabels, moverJobName } from './names.ts';
-import type { RunWatch, SourceRuns } from './source/source-services.ts';
+import type { RunWatch } from './run-watch.ts';
+import type { SourceRuns } from './source/source-services.ts';
 
 export interface OpenRunsParts {
   readonly client: KubeClient;
@@ -88,7 +89,7 @@ export function createDestinationRuns(
         ),
       );
     },
-    phaseOf: (run) => open.get(run)?.report?.phase,
+    watch: (run) => open.get(run) satisfies RunWatch | undefined,
     close(run) {
       gates.delete(run);
       closeRun(open, run);
@@ -119,7 +120,8 @@ function register(
 function noteReport(state: OpenState, report: MoverReport, nowMs: number): void {
   const seconds = (nowMs - state.reportedAtMs) / 1000;
   const samePhase = state.report?.phase === report.phase;
-  const moved = report.bytesDone - (samePhase ? (state.report?.bytesDone ?? 0) : 0);
+  // Each phase counts from its own start, and some start with what needn't be done.
+  const moved = samePhase ? report.bytesDone - (state.report?.bytesDone ?? 0) : 0;
   if (seconds > 0) state.bytesPerSecond = (state.bytesPerSecond + Math.max(0, moved) / seconds) / 2;
   state.report = report;
   state.reportedAtMs = nowMs;

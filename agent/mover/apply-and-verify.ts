@@ -57,8 +57,11 @@ async function applyAll(
   const { run, staging, pool, signal, clock } = options;
   const everyMs = (options.writeLeaseMs ?? writeLeaseMs) / renewalsPerLease;
   using _marks = keepMarked(options.volumes, { run, clock, everyMs });
-  const total = sumSizes(volumes.map(({ planned }) => planned));
+  const total = sumSizes(volumes.map(({ tree }) => tree));
   const onProgress = beginPhase(options, 'Applying', { total, bytesSent: bytesSentOf(volumes) });
+  const planned = sumSizes(volumes.map((volume) => volume.planned));
+  // What stays as it is counts as done.
+  onProgress({ files: Math.max(0, total.files - planned.files), bytes: Math.max(0, total.bytes - planned.bytes) });
   const applied: StagedVolume[] = [];
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);

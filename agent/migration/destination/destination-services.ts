@@ -4,10 +4,11 @@ import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { Log } from '../../../kube/log.ts';
 import { type EffectRecorder, effectScope } from '../../../kube/runtime/effects.ts';
-import type { GateAnswer, MoverPhase } from '../../mover/contract.ts';
+import type { GateAnswer } from '../../mover/contract.ts';
 import type { WaveAnswer } from '../messages.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { ReceiveRecord, Records } from '../records.ts';
+import type { RunWatch } from '../run-watch.ts';
 
 /** The pair a request came over, as its ClusterPair on this cluster says now. */
 export interface Sender {
@@ -37,7 +38,7 @@ export interface DestinationRuns {
     gate: (signal?: AbortSignal) => Promise<GateAnswer>,
   ): void;
   /** What the mover said last that it does; `undefined` before it spoke to this agent. */
-  phaseOf(run: string): MoverPhase | undefined;
+  watch(run: string): RunWatch | undefined;
   close(run: string): void;
 }
 

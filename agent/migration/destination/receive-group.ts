@@ -8,6 +8,7 @@ import { parseMoverResult } from '../../mover/contract.ts';
 import { applyingReason, type GroupState, type ReceiveAnswer, type ReceiveRequest } from '../messages.ts';
 import { runId } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
+import type { RunWatch } from '../run-watch.ts';
 import { decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
@@ -112,7 +113,13 @@ export async function findGroup(
     stored.value.request.claims.map(({ namespace }) => namespace),
   );
   await noteAsked(services, stored, signal);
-  return { answer: { ...answer, mover: services.runs.phaseOf(call.run) } };
+  return { answer: { ...answer, ...describeMover(services.runs.watch(call.run)) } };
+}
+
+function describeMover(watch: RunWatch | undefined): Pick<ReceiveAnswer, 'mover' | 'progress'> {
+  if (watch?.report === undefined) return {};
+  const { phase, bytesDone, bytesTotal } = watch.report;
+  return { mover: phase, progress: { bytesDone, bytesTotal, bytesPerSecond: watch.bytesPerSecond } };
 }
 
 async function noteAsked(

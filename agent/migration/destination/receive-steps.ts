@@ -1,11 +1,11 @@
 /** Carries out one step of decideReceive. Each is idempotent: after a crash it is decided and done again. */
 import { agentName } from '../../../crds/agent-names.ts';
-import { core, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
+import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
 import { storkNames } from '../../resources/names.ts';
-import type { IncomingVolume } from '../messages.ts';
+import type { IncomingVolume, Placement } from '../messages.ts';
 import type { MoverRequest } from '../mover-jobs.ts';
 import { agentLabels, incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
@@ -14,6 +14,7 @@ import { type DestinationServices, destinationLimits } from './destination-servi
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { moverNamespace } from './gather-receive-facts.ts';
 import { handOver } from './hand-over.ts';
+import { placeMover } from './place-mover.ts';
 
 type Signal = AbortSignal | undefined;
 
@@ -143,11 +144,28 @@ export async function startMover(
       namespace: moverNamespace(services, record),
       volumes: await Promise.all(volumes),
       existing: existingFor(record),
-      placement: request.placement,
+      placement: await placementFor(services, record, signal),
       scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
     },
     signal,
   );
+}
+
+async function placementFor(
+  services: DestinationServices,
+  { request }: ReceiveRecord,
+  signal: Signal,
+): Promise<Placement> {
+  const neighbours: PersistentVolume[] = [];
+  for (const name of request.beside ?? []) {
+    const key = { namespace: request.claims[0]?.namespace ?? '', name };
+    const claim = await services.client.find(core.persistentVolumeClaims, key, { signal });
+    const volume = claim?.spec?.volumeName ?? '';
+    const found =
+      volume === '' ? undefined : await services.client.find(core.persistentVolumes, { name: volume }, { signal });
+    if (found !== undefined) neighbours.push(found);
+  }
+  return placeMover(request.placement, neighbours);
 }
 
 /** What an interrupted update has half changed is neither the old point nor the new one: the mover knows it as its own. */

@@ -3,20 +3,12 @@ import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
-import type { MoverReport } from '../../mover/contract.ts';
 import type { Peer, Peers } from '../../peer/peer.ts';
 import type { ResourceRef } from '../../resources/resource-ref.ts';
 import type { RuleRunner } from '../../rule/rule-runner.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { Records } from '../records.ts';
-
-/** A run as the relay sees it. */
-export interface RunWatch {
-  /** The source mover's newest one. */
-  readonly report: MoverReport | undefined;
-  /** `bytesDone` per second over the last reports; 0 while unknown. */
-  readonly bytesPerSecond: number;
-}
+import type { RunWatch } from '../run-watch.ts';
 
 export interface SourceRuns {
   /** Lets the run's source mover, which runs in `namespace`, in and connects it to the peer; repeating changes nothing and tells how far it is. */

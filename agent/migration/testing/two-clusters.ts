@@ -143,7 +143,7 @@ function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
     sourceRuns: { open: () => ({ report: undefined, bytesPerSecond: 0 }), close: () => {} },
     destinationRuns: {
       open: ({ run }, gate) => void gates.set(run, gate),
-      phaseOf: () => undefined,
+      watch: () => undefined,
       close: (run) => void gates.delete(run),
     },
     async scaleDown(_, namespace, pods) {

@@ -8,10 +8,10 @@ import { core } from '../../../../kube/client/core.ts';
 import { StorkError } from '../../../../kube/errors.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
-import type { MoverReport } from '../../../mover/contract.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import {
   groupStateSchema,
+  maxBeside,
   type Placement,
   paths,
   type ReceiveAnswer,
@@ -19,8 +19,11 @@ import {
   receiveAnswerSchema,
 } from '../../messages.ts';
 import { readableClaimName, runId } from '../../names.ts';
+import type { RunWatch } from '../../run-watch.ts';
 import { decideGroup, type GroupFacts } from '../decide-group.ts';
+import type { Consumer } from '../gather-consumers.ts';
 import { findNodeOf, gatherVolumes } from '../gather-volumes.ts';
+import { type GroupProgress, progressOf } from '../measure-progress.ts';
 import type { SourceServices } from '../source-services.ts';
 import { driverOf, nameOf, snapshotRequest } from './cut-volumes.ts';
 
@@ -33,7 +36,7 @@ export interface Group {
 }
 
 export type GroupResult =
-  | { readonly state: 'Working'; readonly message: string }
+  | { readonly state: 'Working'; readonly message: string; readonly progress?: GroupProgress | undefined }
   | { readonly state: 'Complete'; readonly volumes: readonly MigrationVolume[] }
   | { readonly state: 'Failed'; readonly code: string; readonly message: string };
 
@@ -60,7 +63,7 @@ export async function moveGroup(
   const destination = await context.effect(`receive ${group.id}`, () =>
     receive(services, migration, { peer, group }, signal),
   );
-  const { report } = services.runs.open(place, peer);
+  const watch = services.runs.open(place, peer);
   const mover = await services.moverJobs.look(place, signal);
   const begins = destination.phase === 'Working' && mover.job === 'Missing';
   const sources = begins ? await readSources(services, context, group) : [];
@@ -68,7 +71,11 @@ export async function moveGroup(
   const step = decideGroup({ readable: readability(sources), mover, destination, claims });
   switch (step.do) {
     case 'wait':
-      return { state: 'Working', message: describeWork(group, step.message, report) };
+      return {
+        state: 'Working',
+        message: describeWork(group, step.message, { watch, destination }),
+        progress: progressOf(watch, destination),
+      };
     case 'fail':
       return { state: 'Failed', code: step.code, message: step.message };
     case 'startMover': {
@@ -92,8 +99,14 @@ export async function moveGroup(
 }
 
 /** What happens now, in words: the mover's own once it speaks. Without figures, which change too often for a status reason. */
-function describeWork(group: Group, message: string, report: MoverReport | undefined): string {
-  switch (report?.phase) {
+function describeWork(
+  group: Group,
+  message: string,
+  { watch, destination }: { readonly watch: RunWatch; readonly destination: ReceiveAnswer },
+): string {
+  if (destination.mover === 'Scanning') return `the destination reads what it has of ${group.id}`;
+  if (destination.mover === 'Applying') return `the destination applies what arrived of ${group.id}: ${message}`;
+  switch (watch.report?.phase) {
     case undefined:
     case 'Connecting':
       return message;
@@ -234,12 +247,13 @@ async function describeGroup(
       hint: 'Migrate again.',
     });
   });
-  const consumer = gathered.consumers.find(({ name }) => name === group.volumes[0]?.consumer)?.spec;
+  const consumer = gathered.consumers.find(({ name }) => name === group.volumes[0]?.consumer);
+  const { nodeSelector, tolerations, affinity } = consumer?.spec ?? {};
+  const { nodeAffinity } = affinity ?? {};
   const placement: Placement = {
-    nodeSelector: consumer?.nodeSelector,
-    tolerations: consumer?.tolerations,
-    affinity:
-      consumer?.affinity?.nodeAffinity === undefined ? undefined : { nodeAffinity: consumer.affinity.nodeAffinity },
+    nodeSelector,
+    tolerations,
+    affinity: nodeAffinity === undefined ? undefined : { nodeAffinity },
   };
   return {
     operation: migration.metadata.uid ?? '',
@@ -250,7 +264,14 @@ async function describeGroup(
     overwrite: migration.spec.overwriteDestination === true,
     claims,
     placement,
+    beside: besideOf(group, consumer),
   };
+}
+
+/** What the pod whose constraints the movers take over mounts besides the group's claims. */
+function besideOf({ volumes }: Group, consumer: Consumer | undefined): readonly string[] {
+  const own = new Set(volumes.map((volume) => volume.persistentVolumeClaim));
+  return (consumer?.claims ?? []).filter((name) => !own.has(name)).slice(0, maxBeside);
 }
 
 /** This side's memory of the point, for the day the data comes back over the same pair. */
@@ -300,8 +321,9 @@ function completed(
   const changed = Object.entries(sent?.warnings ?? {}).map(([kind, count]) => `${count} files ${kind}`);
   return {
     ...volume,
-    status: degraded.length > 0 ? 'PartialSuccess' : 'Successful',
+    status: degraded.length + changed.length > 0 ? 'PartialSuccess' : 'Successful',
     reason: [
+      ...(isLive(volume) ? ['the live volume was read: its storage has no snapshots'] : []),
       ...(degraded.length > 0 ? [`could not be set on the destination: ${degraded.join(', ')}`] : []),
       ...(changed.length > 0 ? [`changed while being read live: ${changed.join(', ')}`] : []),
       ...step.kept.filter((sentence) => sentence.startsWith(`what ${volume.persistentVolumeClaim} held`)),

@@ -10,7 +10,7 @@ import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 import { cutVolumes } from './cut-volumes.ts';
-import { type GroupResult, groupsOf, moveGroup, moverNamespace } from './move-group.ts';
+import { type GroupResult, groupsOf, moveGroup } from './move-group.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
 
@@ -38,11 +38,8 @@ export async function runVolumes(services: SourceServices, context: StageContext
     migration.status?.volumes ?? [],
     underWay.flatMap(({ volumes: before }, index) => after(before, results[index])),
   );
-  const working = underWay.filter((_, index) => results[index]?.state === 'Working');
-  const watches = working.map((group) =>
-    services.runs.open({ run: group.run, namespace: moverNamespace(services, group) }, peer),
-  );
-  const progress = measureProgress({ volumes, watches, before: migration.status?.progress });
+  const groups = results.flatMap((result) => (result.state === 'Working' ? (result.progress ?? []) : []));
+  const progress = measureProgress({ volumes, groups, before: migration.status?.progress });
   const patch = { volumes, progress, ...summarize({ volumes, resources: migration.status?.resources ?? [] }) };
   if (failed?.state === 'Failed') return fail(failed.code, failed.message, patch);
   const messages = results.map((result) => (result.state === 'Working' ? result.message : ''));
