@@ -167,12 +167,28 @@ export const waveAnswerSchema = object({
         name: name(),
         result: required(string({ maxLength: 32 })),
         reason: text(),
+        /** Who keeps the destination's object in line with Git. */
+        managedBy: string({ maxLength: 1024 }),
       }),
       { maxItems: maxWaveObjects },
     ),
   ),
 });
 export type WaveAnswer = Infer<typeof waveAnswerSchema>;
+
+/** What the destination serves, so that each kind travels in a version that both sides know. */
+export const kindsAnswerSchema = object({
+  kinds: required(
+    list(
+      object({
+        group: required(string({ maxLength: 253 })),
+        version: required(string({ maxLength: 63 })),
+        kind: name(),
+      }),
+      { maxItems: 20_000 },
+    ),
+  ),
+});
 
 export const activateRequestSchema = object({
   migration: name(),
@@ -193,6 +209,7 @@ export const paths = {
   plan: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan`,
   group: (operation: string, run: string) =>
     `/v1/operations/${encodeURIComponent(operation)}/groups/${encodeURIComponent(run)}`,
+  kinds: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/kinds`,
   wave: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/wave`,
   activate: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/activate`,
   operation: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}`,

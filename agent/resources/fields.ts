@@ -86,6 +86,15 @@ export function sameJson(a: unknown, b: unknown): boolean {
   return names.length === others.length && names.every((name) => sameJson(a[name], b[name]));
 }
 
+/** Whether `live` has everything that `wanted` says, item by item in lists; it may say more. */
+export function covers(live: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return Array.isArray(live) && live.length === wanted.length && wanted.every((item, at) => covers(live[at], item));
+  }
+  if (!isFields(wanted)) return sameJson(live, wanted);
+  return Object.entries(wanted).every(([name, value]) => value === undefined || covers(at(live, [name]), value));
+}
+
 /** Rewriting never touches what makes an object an object: these come from the one it started as. */
 function objectOf(fields: Fields, object: AnyObject): AnyObject {
   const metadata = isMeta(fields.metadata) ? fields.metadata : object.metadata;

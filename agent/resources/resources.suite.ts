@@ -14,7 +14,7 @@ import type { ApplyGrant } from './apply/decide-apply.ts';
 import { describeCollecting } from './collect/collect.suite.ts';
 import { at } from './fields.ts';
 import { storkNames } from './names.ts';
-import { anyOf, configMap, cronJob, deployment, queueDefinition } from './testing/sample-objects.ts';
+import { anyOf, configMap, cronJob, deployment, fixedObjects, queueDefinition } from './testing/sample-objects.ts';
 import { transformObject } from './transform/transform-object.ts';
 
 export interface ResourcesWorld {
@@ -169,6 +169,19 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'edited' });
     });
 
+    it('leaves the finalizers of others where they are', async () => {
+      const namespace = await world().freshNamespace();
+      await apply([sent(configMap(namespace))]);
+      const patch = { type: 'merge', body: { metadata: { finalizers: ['example.com/hold'] } } } as const;
+      const key = { namespace, name: 'settings' };
+      await world().client.patch(configMaps, key, patch, { fieldManager: 'someone' });
+      assert.deepEqual(await resultsOf([sent(configMap(namespace, { key: 'newer' }))]), ['Updated']);
+      const live = await get(configMaps, namespace, 'settings');
+      assert.deepEqual([live.data, live.metadata.finalizers], [{ key: 'newer' }, ['example.com/hold']]);
+      const release = { type: 'merge', body: { metadata: { finalizers: null } } } as const;
+      await world().client.patch(configMaps, key, release);
+    });
+
     it('removes what the source removed, but nothing of others', async () => {
       const namespace = await world().freshNamespace();
       await apply([sent(configMap(namespace, { a: '1', b: '2' }))]);
@@ -297,8 +310,29 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       const { uid } = (await get(deployments, namespace, 'web')).metadata;
       const [applied] = await apply([sent(deployment(namespace, { app: 'renamed' }))]);
       assert.equal(applied?.result, 'Failed');
-      assert.match(applied?.reason ?? '', /spec\.selector.*immutable/);
+      assert.match(applied?.reason ?? '', /spec\.selector can't be changed.*delete deployment/);
       assert.equal((await get(deployments, namespace, 'web')).metadata.uid, uid);
+    });
+
+    it('takes what a server completed for what it was: only a real change of an immutable field is one', async (test) => {
+      const skip = full();
+      if (skip !== false) return test.skip(skip);
+      const namespace = await world().freshNamespace();
+      const made = fixedObjects(namespace);
+      assert.deepEqual(
+        await resultsOf(made.map(sent)),
+        made.map(() => 'Created'),
+      );
+      const resourceOf = ({ apiVersion, kind }: AnyObject): Resource => {
+        const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+        return { group, version, kind, plural: `${kind.toLowerCase()}s`, namespaced: true };
+      };
+      for (const object of made) {
+        const live = await get(resourceOf(object), namespace, object.metadata.name);
+        const changed = sent({ ...live, metadata: { ...live.metadata, labels: { later: 'yes' } } });
+        const [applied] = await apply([changed]);
+        assert.equal(applied?.result, 'Updated', `${object.kind}: ${applied?.reason}`);
+      }
     });
 
     it('names a node port that is taken', async (test) => {

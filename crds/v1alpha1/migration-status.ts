@@ -124,7 +124,14 @@ const plan = object(
 export const migrationStatus = object({
   stage: oneOf(migrationStages),
   status: oneOf(migrationStates),
-  resources: list(resource),
+  resources: list(resource, {
+    description:
+      'Failures first; when there are more than a status has room for, the rest is counted in omittedResources.',
+  }),
+  omittedResources: object(
+    { successful: count(), failed: count() },
+    { description: 'Resources that are counted in the summary and not listed.' },
+  ),
   volumes: list(volume),
   finishTimestamp: time(),
   volumeMigrationFinishTimestamp: time(),

@@ -75,12 +75,14 @@ export function sameOnWire(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(onWire(a), onWire(b));
 }
 
-function decideConditions<T extends MachineObject<MachineStatus>, Stage extends string, Status>(
+/** A stage's patch may bring conditions of its own; the runner's are set over them. */
+function decideConditions<T extends MachineObject<MachineStatus>, Stage extends string, Status extends MachineStatus>(
   step: Step<T, Stage, Status>,
 ): readonly Condition[] {
   const { object, outcome, next, now } = step;
   const stamp = { now, generation: object.metadata.generation };
-  let conditions = removeCondition(object.status?.conditions ?? [], machineConditions.stalled);
+  const before = outcome.patch?.conditions ?? object.status?.conditions ?? [];
+  let conditions = removeCondition(before, machineConditions.stalled);
   const set = (type: string, status: 'True' | 'False', reason: string, message?: string) => {
     conditions = setCondition(conditions, { type, status, reason, message }, stamp);
   };

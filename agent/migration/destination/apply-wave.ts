@@ -17,6 +17,6 @@ export function createWaveApplier({ client, clock, agentNamespace }: WaveParts):
     const [namespace = '', name = ''] = migration.split('/');
     const request = { objects, pairId: sender.pairId, migration: { namespace, name, time }, grant: sender.grant };
     const applied = await applyObjects({ client, clock, identity }, request, signal);
-    return applied.map(({ ref, result, reason }) => ({ ...ref, result, reason }));
+    return applied.map(({ ref, ...outcome }) => ({ ...ref, ...outcome }));
   };
 }

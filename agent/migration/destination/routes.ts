@@ -18,6 +18,7 @@ import {
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
+import { listServedKinds } from './list-served-kinds.ts';
 import { mustCover } from './must-cover.ts';
 import { findGroup, receiveGroup } from './receive-group.ts';
 
@@ -48,6 +49,14 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       path: '/v1/operations/:uid/groups/:run',
       answer: ({ pair, params, signal }) =>
         findGroup(services, { sender: senderOf(pair), operation: params.uid ?? '', run: params.run ?? '' }, signal),
+    }),
+    jsonRoute({
+      method: 'GET',
+      path: '/v1/operations/:uid/kinds',
+      async answer({ pair, signal }) {
+        mustCover(services, senderOf(pair), []);
+        return { kinds: await listServedKinds(services.client, signal) };
+      },
     }),
     jsonRoute({
       method: 'PUT',

@@ -2,6 +2,7 @@
 import { applicationRegistrations, type Migration } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import { collectResources } from '../../resources/collect/collect-resources.ts';
+import { findGitOpsOwner } from '../../resources/gitops.ts';
 import { orderObjects } from '../../resources/order-objects.ts';
 import { type ResourceRef, refOf } from '../../resources/resource-ref.ts';
 import { transformObject } from '../../resources/transform/transform-object.ts';
@@ -10,16 +11,16 @@ import {
   type TransformationRequest,
   type Transformer,
 } from '../../resources/transformation/find-transformations.ts';
-import type { Collected } from './source-services.ts';
+import type { CollectContext, Collected } from './source-services.ts';
 
 export async function collectMigration(
   client: KubeClient,
   migration: Migration,
-  context: { readonly namespaces: readonly string[]; readonly pairId: string },
+  context: CollectContext,
   signal?: AbortSignal,
 ): Promise<Collected> {
   const { spec } = migration;
-  const { namespaces, pairId } = context;
+  const { namespaces, pairId, peerVersions } = context;
   const registrations = await listRegistrations(client, signal);
   const transform = await getTransformer(client, transformationOf(migration, namespaces), signal);
   const collected = await collectResources(
@@ -33,6 +34,7 @@ export async function collectMigration(
       ignoreOwnerReferencesCheck: spec.ignoreOwnerReferencesCheck,
       includeNetworkPolicyWithCIDR: spec.includeNetworkPolicyWithCIDR,
       registrations,
+      peerVersions,
     },
     signal,
   );
@@ -44,6 +46,10 @@ export async function collectMigration(
   return {
     unreadable: collected.unreadable,
     misfits,
+    managed: collected.objects.flatMap((object) => {
+      const by = findGitOpsOwner(object);
+      return by === undefined ? [] : [{ ref: refOf(object), by }];
+    }),
     waves: orderObjects(objects),
     skipped: [
       ...collected.skipped.map(({ ref, reason }) => ({

@@ -136,6 +136,12 @@ function endedStatus(
 ): StatusPatch<MigrationStatus> {
   const { object, now } = step;
   const elapsed = renderElapsed(now.getTime() - Date.parse(object.metadata.creationTimestamp ?? now.toISOString()));
-  const lists = { volumes: object.status?.volumes ?? [], resources: object.status?.resources ?? [], elapsed };
-  return { stage: 'Final', status, reason, finishTimestamp: rfc3339(now), ...summarize(lists) };
+  const { volumes = [], resources = [], omittedResources: omitted } = object.status ?? {};
+  return {
+    stage: 'Final',
+    status,
+    reason,
+    finishTimestamp: rfc3339(now),
+    ...summarize({ volumes, resources, omitted, elapsed }),
+  };
 }

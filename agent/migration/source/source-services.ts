@@ -4,6 +4,7 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { Peer, Peers } from '../../peer/peer.ts';
+import type { PeerVersions } from '../../resources/collect/kinds.ts';
 import type { ResourceRef } from '../../resources/resource-ref.ts';
 import type { RuleRunner } from '../../rule/rule-runner.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
@@ -14,6 +15,13 @@ export interface SourceRuns {
   /** Lets the run's source mover, which runs in `namespace`, in and connects it to the peer; repeating changes nothing and tells how far it is. */
   open(of: { readonly run: string; readonly namespace: string }, peer: Peer): RunWatch;
   close(run: string): void;
+}
+
+export interface CollectContext {
+  readonly namespaces: readonly string[];
+  readonly pairId: string;
+  /** What the destination serves; absent: unknown. */
+  readonly peerVersions?: PeerVersions | undefined;
 }
 
 export interface Collected {
@@ -28,6 +36,8 @@ export interface Collected {
   }[];
   /** Objects that their ResourceTransformation does not fit: they do not travel. */
   readonly misfits: readonly { readonly ref: ResourceRef; readonly reason: string }[];
+  /** Objects that somebody keeps in line with Git here. */
+  readonly managed: readonly { readonly ref: ResourceRef; readonly by: string }[];
   /** Left behind on purpose, with the reason. */
   readonly skipped: readonly {
     readonly kind: string;
@@ -50,11 +60,7 @@ export interface SourceServices {
   readonly moverJobs: MoverJobs;
   driverFor(volume: { readonly pv: AnyObject }): Driver | undefined;
   /** Collects, transforms and orders what the migration's spec selects (volumes' own objects aside). */
-  collect(
-    migration: Migration,
-    context: { readonly namespaces: readonly string[]; readonly pairId: string },
-    signal?: AbortSignal,
-  ): Promise<Collected>;
+  collect(migration: Migration, context: CollectContext, signal?: AbortSignal): Promise<Collected>;
 }
 
 export const sourceLimits = {

@@ -6,20 +6,23 @@ const isDone = (item: { readonly status?: string | undefined }) => item.status =
 export function summarize(lists: {
   readonly volumes: readonly MigrationVolume[];
   readonly resources: readonly MigrationResource[];
+  /** Resources beyond those listed. */
+  readonly omitted?: MigrationStatus['omittedResources'];
   readonly elapsed?: string | undefined;
 }): Pick<MigrationStatus, 'summary'> {
-  const { volumes, resources } = lists;
+  const { volumes, resources, omitted } = lists;
   const movedVolumes = volumes.filter(isDone).length;
-  const movedResources = resources.filter(isDone).length;
+  const movedResources = resources.filter(isDone).length + (omitted?.successful ?? 0);
+  const allResources = resources.length + (omitted?.successful ?? 0) + (omitted?.failed ?? 0);
   return {
     summary: {
       totalNumberOfVolumes: volumes.length,
       numOfMigratedVolumes: movedVolumes,
-      totalNumberOfResources: resources.length,
+      totalNumberOfResources: allResources,
       numOfMigratedResources: movedResources,
       totalBytesMigrated: volumes.reduce((sum, volume) => sum + (volume.bytesSent ?? 0), 0),
       volumes: `${movedVolumes}/${volumes.length}`,
-      resources: `${movedResources}/${resources.length}`,
+      resources: `${movedResources}/${allResources}`,
       elapsed: lists.elapsed,
     },
   };

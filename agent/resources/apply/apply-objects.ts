@@ -15,7 +15,7 @@ import { setMeta, withField } from '../fields.ts';
 import { fieldManagers } from '../names.ts';
 import { type ResourceRef, refOf } from '../resource-ref.ts';
 import { type ApplyDecision, type ApplyFacts, decideApply, whyNotGranted } from './decide-apply.ts';
-import { describeRefusal } from './describe-refusal.ts';
+import { describeRefusal, isUnserved } from './describe-refusal.ts';
 import { createResourceFinder } from './find-resource.ts';
 
 export interface ApplyParts {
@@ -48,6 +48,8 @@ export interface AppliedObject {
   readonly result: ApplyResult;
   /** One sentence, for anything but a plain Created, Updated or Unchanged. */
   readonly reason: string | undefined;
+  /** Who keeps the destination's object in line with Git. */
+  readonly managedBy?: string | undefined;
 }
 
 /** Results come in the order of the objects. */
@@ -93,10 +95,7 @@ interface Write {
   readonly request: ApplyRequest;
 }
 
-interface WriteOutcome {
-  readonly result: ApplyResult;
-  readonly reason: string | undefined;
-}
+type WriteOutcome = Pick<AppliedObject, 'result' | 'reason' | 'managedBy'>;
 
 async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutcome> {
   const { writer, resource, object, limits } = write;
@@ -118,6 +117,7 @@ async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutc
       if (refusal === 'Repeat' && isConflict(error)) {
         return { result: 'Failed', reason: `it was changed by others ${limits.attempts} times while it was written` };
       }
+      if (isUnserved(error)) return { result: 'Failed', reason: 'the destination does not serve its kind yet' };
       throw error instanceof StorkError
         ? error
         : new StorkError({ code: 'ApplyFailed', message: 'Writing an object failed', cause: error });
@@ -133,7 +133,7 @@ async function carryOut(
   const { decision, live } = at;
   switch (decision.do) {
     case 'leave':
-      return { result: decision.result, reason: decision.reason };
+      return { result: decision.result, reason: decision.reason, managedBy: decision.managedBy };
     case 'create':
       await create(write, decision, signal);
       return { result: 'Created', reason: undefined };

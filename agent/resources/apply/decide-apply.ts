@@ -7,11 +7,13 @@
 import { createHash } from 'node:crypto';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { grantCovers } from '../../peer/grant-covers.ts';
-import { annotate, at, type Fields, fieldsOf, isFields, itemsOf, sameJson, textOf } from '../fields.ts';
+import { annotate, covers, type Fields, fieldsOf, isFields, itemsOf, textOf } from '../fields.ts';
+import { findGitOpsOwner } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf } from '../resource-ref.ts';
 import { isResting, onlySwitches, readSwitches, withoutSwitches } from '../switches.ts';
 import { findDuplicateKey } from './duplicate-keys.ts';
+import { whyImmutable } from './immutable-fields.ts';
 
 export interface ApplyFacts {
   readonly pairId: string;
@@ -44,7 +46,15 @@ export type ApplyDecision =
     }
   /** A JSON merge patch over the version that was read. */
   | { readonly do: 'merge'; readonly patch: Fields; readonly reason: string }
-  | { readonly do: 'leave'; readonly result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped'; readonly reason: string };
+  | Left;
+
+interface Left {
+  readonly do: 'leave';
+  readonly result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped';
+  readonly reason: string;
+  /** Who keeps the live object in line with Git. */
+  readonly managedBy?: string;
+}
 
 export function decideApply(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFacts): ApplyDecision {
   const stamped = stamp(incoming, live, facts);
@@ -57,9 +67,13 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
     return { do: 'create', object: stamped, by, base, switches: activation };
   }
   if (live.metadata.deletionTimestamp !== undefined) return leave('Failed', 'it is being deleted on the destination');
-  if (createOnly.has(groupKindOf(incoming))) return leave('Unchanged', 'it exists; only created, never changed');
+  if (createOnly.has(groupKindOf(incoming))) return decideCreateOnly(live);
+  const managed = decideManaged(incoming, live);
+  if (managed !== undefined) return managed;
   const ownership = ownershipOf(incoming, live, facts.pairId);
   if (ownership === 'Foreign') return decideForeign(incoming, live);
+  const immutable = whyImmutable(base, live);
+  if (immutable !== undefined) return leave('Failed', immutable);
   return {
     do: 'update',
     by: duplicate === undefined ? 'Apply' : 'Patch',
@@ -90,6 +104,12 @@ export function whyNotGranted(object: AnyObject, grant: ApplyGrant): string | un
 /** Stork creates these and never changes them: others share them. */
 const createOnly: ReadonlySet<GroupKind> = new Set(['/Namespace', 'apiextensions.k8s.io/CustomResourceDefinition']);
 
+function decideCreateOnly(live: AnyObject): ApplyDecision {
+  const owner = findGitOpsOwner(live);
+  const left = leave('Unchanged', 'it exists; only created, never changed');
+  return owner === undefined ? left : { ...left, reason: `${left.reason}; ${owner} manages it`, managedBy: owner };
+}
+
 type Ownership = 'Ours' | 'Foreign';
 
 function ownershipOf(incoming: AnyObject, live: AnyObject, pairId: string): Ownership {
@@ -97,6 +117,17 @@ function ownershipOf(incoming: AnyObject, live: AnyObject, pairId: string): Owne
   if (marks[storkNames.migrationPair] === pairId) return 'Ours';
   const origin = incoming.metadata.annotations?.[storkNames.originUid];
   return origin !== undefined && origin === live.metadata.uid ? 'Ours' : 'Foreign';
+}
+
+/** What Git says holds: we would be undone, or undo it. Whether it runs is not compared. */
+function decideManaged(incoming: AnyObject, live: AnyObject): ApplyDecision | undefined {
+  const owner = findGitOpsOwner(live);
+  if (owner === undefined) return undefined;
+  const { metadata: _metadata, ...content } = withoutSwitches(incoming, readSwitches(incoming));
+  const kept = covers(live, content)
+    ? leave('Unchanged', `${owner} manages it on the destination, and it has the same content`)
+    : leave('Conflict', `${owner} manages it on the destination: it is left as it is, change it in Git`);
+  return { ...kept, managedBy: owner };
 }
 
 function decideForeign(incoming: AnyObject, live: AnyObject): ApplyDecision {
@@ -172,13 +203,7 @@ function canonical(value: unknown): string {
   return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
 }
 
-/** Whether `live` has everything that `wanted` says; it may say more. */
-function covers(live: unknown, wanted: unknown): boolean {
-  if (!isFields(wanted)) return sameJson(live, wanted);
-  return Object.entries(wanted).every(([name, value]) => value === undefined || covers(at(live, [name]), value));
-}
-
-const leave = (result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped', reason: string): ApplyDecision => ({
+const leave = (result: Left['result'], reason: string): Left => ({
   do: 'leave',
   result,
   reason,

@@ -2,7 +2,7 @@
  * What a refused write means for the object: a result with a reason a person can act on, `Repeat` when trying again is
  * right, `Throw` when it says nothing about the object. Pure; reads the Status, never the message's words.
  */
-import { ApiError, StorkError } from '../../../kube/errors.ts';
+import { ApiError, isNotFound, StorkError } from '../../../kube/errors.ts';
 
 export type Refusal = { readonly result: 'Conflict' | 'Failed'; readonly reason: string } | 'Repeat' | 'Throw';
 
@@ -16,10 +16,13 @@ export function describeRefusal(error: unknown): Refusal {
     if (owned.length === 0) return 'Repeat';
     return { result: 'Conflict', reason: `fields that others own are left: ${listed(owned)}` };
   }
-  if (error.retryable) return 'Repeat';
+  if (error.retryable || isUnserved(error)) return 'Repeat';
   const details = causes.length === 0 ? error.message : listed(causes);
   return { result: 'Failed', reason: `${reasons[error.code] ?? `refused (${error.code})`}: ${details}` };
 }
+
+/** A path that the server does not know, yet: the CRD of its kind was made a moment ago. */
+export const isUnserved = (error: unknown): boolean => isNotFound(error) && error.status.details === undefined;
 
 const reasons: Readonly<Record<string, string>> = {
   Invalid: 'the destination does not accept it (an existing object is never deleted to change an immutable field)',

@@ -14,7 +14,7 @@ import { at } from '../fields.ts';
 import { type GroupKind, groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
 import { whySkipped } from './decide-collect.ts';
 import { isBindingOf, isRelated, readRelations } from './decide-related.ts';
-import { chooseKinds } from './kinds.ts';
+import { chooseKinds, type PeerVersions } from './kinds.ts';
 
 export interface CollectRequest {
   readonly namespaces: readonly string[];
@@ -25,6 +25,8 @@ export interface CollectRequest {
   readonly ignoreOwnerReferencesCheck?: boolean | undefined;
   readonly includeNetworkPolicyWithCIDR?: boolean | undefined;
   readonly registrations: readonly RegisteredResource[];
+  /** What the destination serves; absent: unknown. */
+  readonly peerVersions?: PeerVersions | undefined;
 }
 
 export interface Collected {
@@ -73,6 +75,7 @@ export async function collectResources(
   const crds = (await reader.listAll(core.customResourceDefinitions, undefined)).map(asAnyObject);
   const kinds = chooseKinds({
     served: await parts.client.discover({ signal }),
+    peerVersions: request.peerVersions,
     customKinds: new Set(crds.map((crd) => `${at(crd, ['spec', 'group'])}/${at(crd, ['spec', 'names', 'kind'])}`)),
     registeredKinds: new Set(request.registrations.map(({ group, kind }) => `${group}/${kind}`)),
     includeOptionalResourceTypes: request.includeOptionalResourceTypes ?? [],

@@ -43,8 +43,13 @@ export const relatedKinds: ReadonlySet<GroupKind> = new Set([
   'scheduling.k8s.io/PriorityClass',
 ]);
 
+/** Versions of each kind that the destination serves. */
+export type PeerVersions = ReadonlyMap<GroupKind, ReadonlySet<string>>;
+
 export interface KindChoice {
   readonly served: readonly ServedResource[];
+  /** Absent: unknown. */
+  readonly peerVersions?: PeerVersions | undefined;
   /** `group/Kind` of installed CRDs that are namespaced. */
   readonly customKinds: ReadonlySet<GroupKind>;
   readonly registeredKinds: ReadonlySet<GroupKind>;
@@ -52,7 +57,9 @@ export interface KindChoice {
   readonly excludeResourceTypes: readonly string[];
 }
 
-/** One served version of each kind to collect, the preferred one. An unknown name in excludeResourceTypes excludes nothing. */
+/**
+ * One served version of each kind to collect: the preferred one if the destination serves it too, else one that both
+ * serve, else the preferred one (its CRD may travel along; if not, the destination names each object). An unknown name in excludeResourceTypes excludes nothing. */
 export function chooseKinds(choice: KindChoice): {
   readonly namespaced: readonly ServedResource[];
   readonly related: readonly ServedResource[];
@@ -62,10 +69,9 @@ export function chooseKinds(choice: KindChoice): {
       !resource.plural.includes('/') && resource.verbs.includes('list') && resource.verbs.includes('create'),
   );
   const byKind = new Map<GroupKind, ServedResource>();
-  for (const resource of usable) {
-    const kind = `${resource.group}/${resource.kind}`;
-    const known = byKind.get(kind);
-    if (known === undefined || (!known.preferred && resource.preferred)) byKind.set(kind, resource);
+  for (const [kind, versions] of Map.groupBy(usable, (resource) => `${resource.group}/${resource.kind}`)) {
+    const chosen = chooseVersion(versions, choice.peerVersions?.get(kind));
+    if (chosen !== undefined) byKind.set(kind, chosen);
   }
   const isWanted = (kind: GroupKind, resource: ServedResource): boolean => {
     if (choice.excludeResourceTypes.some((name) => sameKind(name, resource.kind))) return false;
@@ -80,6 +86,11 @@ export function chooseKinds(choice: KindChoice): {
     namespaced: wanted.filter(([, resource]) => resource.namespaced).map(([, resource]) => resource),
     related: wanted.filter(([kind]) => relatedKinds.has(kind)).map(([, resource]) => resource),
   };
+}
+
+function chooseVersion(versions: readonly ServedResource[], theirs: ReadonlySet<string> | undefined) {
+  const ordered = versions.toSorted((a, b) => Number(b.preferred) - Number(a.preferred));
+  return ordered.find(({ version }) => theirs?.has(version) === true) ?? ordered[0];
 }
 
 const sameKind = (name: string, kind: string): boolean => name.toLowerCase() === kind.toLowerCase();

@@ -72,3 +72,39 @@ export function queueDefinition(group: string): AnyObject {
     },
   };
 }
+
+/** One of each kind that has fields which never change. */
+export function fixedObjects(namespace: string): readonly AnyObject[] {
+  const labels = { app: 'fixed' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'a', image: 'a:1' }] } };
+  const selector = { matchLabels: labels };
+  const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+  const metadata = { name: 'fixed', namespace };
+  const rbac = 'rbac.authorization.k8s.io';
+  return [
+    {
+      ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata },
+      spec: { serviceName: 's', selector, template, volumeClaimTemplates: [{ metadata: { name: 'd' }, spec: claim }] },
+    },
+    { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec: { selector, template } },
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec: { selector, template } },
+    { ...deployment(namespace, {}), metadata },
+    {
+      ...{ apiVersion: 'batch/v1', kind: 'Job', metadata },
+      spec: { template: { ...template, spec: { ...template.spec, restartPolicy: 'Never' } } },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { clusterIP: 'None', selector: labels, ports: [{ port: 80 }] },
+    },
+    { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data: { a: 'Yg==' }, immutable: true },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: 'b' }, immutable: true },
+    {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'a', namespace }],
+    },
+  ];
+}

@@ -5,6 +5,7 @@
  */
 import type { AnyObject, ObjectMeta } from '../../../kube/client/client.ts';
 import { setMeta } from '../fields.ts';
+import { gitOpsMarks } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 
 export function reduceMetadata(object: AnyObject): AnyObject {
@@ -50,7 +51,7 @@ const controllersAnnotations: ReadonlySet<string> = new Set([
 ]);
 
 const isOfThisCluster = (name: string): boolean =>
-  controllersAnnotations.has(name) || /^(?:[\w.-]+\.)?cattle\.io\//.test(name);
+  controllersAnnotations.has(name) || gitOpsMarks.has(name) || /^(?:[\w.-]+\.)?cattle\.io\//.test(name);
 
 function keepOf(
   entries: Readonly<Record<string, string>> | undefined,
