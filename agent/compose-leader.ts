@@ -23,8 +23,10 @@ import { createRecords } from './migration/records.ts';
 import { collectMigration } from './migration/source/collect.ts';
 import type { SourceServices } from './migration/source/source-services.ts';
 import { planMoverJob } from './mover/mover-job.ts';
+import type { Metrics } from './observe/metrics.ts';
 import { otherClusters } from './other-clusters.ts';
 import { createPairing } from './pairing/pairing.ts';
+import { capacityRoute, createCapacityMeter } from './peer/capacity.ts';
 import { ensureIdentity } from './peer/identity.ts';
 import { createMoverAuthentication } from './peer/mover-authentication.ts';
 import { startMoverEndpoint } from './peer/mover-endpoint.ts';
@@ -50,6 +52,7 @@ export interface LeaderParts {
   readonly client: KubeClient;
   readonly log: Log;
   readonly observe: Pick<MachineControllerOptions, 'metrics' | 'onEdge'>;
+  readonly metrics: Pick<Metrics, 'pairs'>;
 }
 
 /** Leads until the signal aborts. */
@@ -67,7 +70,7 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   await using peer = createPeerService({
     identity,
     self: { cluster: options.cluster, version: ambient.version },
-    routes: [...feature.routes, runStreamRoute(rendezvous)],
+    routes: [...feature.routes, capacityRoute(createCapacityMeter(client, clock)), runStreamRoute(rendezvous)],
     agentNamespace: options.namespace,
     clock,
     random,
@@ -75,6 +78,7 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
     log,
   });
   late.peers = peer.peers;
+  parts.metrics.pairs(() => peer.declared());
   const authentication = createMoverAuthentication(client, clock);
   await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
   const environment = machineEnvironment(parts, informers);

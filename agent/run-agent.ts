@@ -32,7 +32,7 @@ export async function runAgent(ambient: Ambient): Promise<number> {
   const leading = async (leaderSignal: AbortSignal): Promise<void> => {
     metrics.leading(1);
     await takeLeaderLabel(client, self, leaderSignal);
-    await lead({ options, ambient, client, log, observe: metrics.controllers }, leaderSignal);
+    await lead({ options, ambient, client, log, observe: metrics.controllers, metrics }, leaderSignal);
   };
   const election = {
     client,

@@ -1,14 +1,24 @@
 /** The agent's Prometheus metrics, in a registry of its own. Names carry the prefix stork_. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { MachineControllerOptions } from '../../kube/runtime/machine-controller.ts';
+import type { LinkState } from '../peer/peer.ts';
+import { registerPairMetrics } from './pair-metrics.ts';
 
 export interface Metrics {
   /** Plugged into every controller. */
   readonly controllers: Pick<MachineControllerOptions, 'metrics' | 'onEdge'>;
   /** 1 while this replica leads. */
   leading(value: 0 | 1): void;
+  /** Where the pairs are read from whenever somebody scrapes. */
+  pairs(read: () => readonly PairSample[]): void;
   readonly contentType: string;
   render(): Promise<string>;
+}
+
+export interface PairSample {
+  /** The ClusterPair, `namespace/name`. */
+  readonly pair: string;
+  readonly link: Pick<LinkState, 'state' | 'roundTripMs' | 'clockSkewMs' | 'lastSeen'>;
 }
 
 export function createMetrics(): Metrics {
@@ -35,6 +45,8 @@ export function createMetrics(): Metrics {
     registers,
   });
   const leader = new Gauge({ name: 'stork_leader', help: '1 while this replica leads.', registers });
+  const observed: { pairs: () => readonly PairSample[] } = { pairs: () => [] };
+  registerPairMetrics(registers, () => observed.pairs());
   return {
     controllers: {
       metrics: {
@@ -44,6 +56,9 @@ export function createMetrics(): Metrics {
       onEdge: (machine, edge) => edges.inc({ machine, from: edge.from, to: edge.to }),
     },
     leading: (value) => leader.set(value),
+    pairs(read) {
+      observed.pairs = read;
+    },
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

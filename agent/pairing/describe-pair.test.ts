@@ -14,6 +14,7 @@ import type { PairProgress } from './pair-progress.ts';
 import type { HeldTrust, PairTrust } from './trust.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
+const ownVersion = 'v1';
 const ownPin = 'o'.repeat(43);
 const peerPin = 'p'.repeat(43);
 
@@ -111,7 +112,7 @@ describe('the status of a pair', () => {
   ];
   for (const [what, facts, [state, reason]] of cases) {
     it(what, () => {
-      const status = describePair({ link: undefined, ...facts, ownPin, now });
+      const status = describePair({ link: undefined, ...facts, ownPin, ownVersion, now });
       assert.equal(status.schedulerStatus, state);
       assert.equal(status.storageStatus, state);
       assert.equal(status.conditions?.find(({ type }) => type === 'Ready')?.reason, reason);
@@ -120,7 +121,7 @@ describe('the status of a pair', () => {
   }
 
   it('does not move while an idle pair stays as it is', () => {
-    const facts = { pair: aPair(confirmed), progress: joined, link: aLink(), ownPin, now };
+    const facts = { pair: aPair(confirmed), progress: joined, link: aLink(), ownPin, ownVersion, now };
     const first = describePair(facts);
     const later = new Date(now.getTime() + 300_000);
     const link = aLink({ roundTripMs: 20, clockSkewMs: 100, lastSeen: later });
@@ -134,6 +135,7 @@ describe('the status of a pair', () => {
       progress: joined,
       link: { ...away, lastSeen },
       ownPin,
+      ownVersion,
       now,
     });
     assert.equal(status.lastSeenTime, '2026-11-21T11:59:30Z');

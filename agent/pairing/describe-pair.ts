@@ -7,6 +7,7 @@ import type { ClusterPair, ClusterPairStatus } from '../../crds/v1alpha1/index.t
 import { type Condition, removeCondition, rfc3339, setCondition } from '../../kube/runtime/conditions.ts';
 import { fingerprintOf } from '../peer/invitation.ts';
 import type { LinkState } from '../peer/peer.ts';
+import { describeCapacity, describeHealth } from './describe-health.ts';
 import type { PairProgress } from './pair-progress.ts';
 import { describeStorkFields, type StorkNotices, storageStateOf } from './stork-notices.ts';
 import type { PairTrust } from './trust.ts';
@@ -16,6 +17,7 @@ export interface PairFactsForStatus {
   readonly progress: PairProgress;
   readonly link: LinkState | undefined;
   readonly ownPin: string;
+  readonly ownVersion: string;
   readonly now: Date;
 }
 
@@ -30,7 +32,7 @@ export function describePair(facts: PairFactsForStatus): ClusterPairStatus {
     conditions =
       verdict === undefined ? removeCondition(conditions, type) : setCondition(conditions, { type, ...verdict }, stamp);
   }
-  const peer = peerOf(trust, link);
+  const peer = peerOf(pair, trust, link);
   return {
     schedulerStatus: state,
     storageStatus: storageStateOf(pair, state),
@@ -63,7 +65,7 @@ interface Verdict {
   readonly message: string;
 }
 
-type Verdicts = Readonly<Record<'Invited' | 'Joined' | 'Confirmed' | 'Connected', Verdict | undefined>> &
+type Verdicts = Readonly<Record<'Invited' | 'Joined' | 'Confirmed' | 'Connected' | 'Healthy', Verdict | undefined>> &
   StorkNotices & { readonly Ready: Verdict };
 
 const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
@@ -85,6 +87,7 @@ function verdictsOf(facts: PairFactsForStatus, trust: PairTrust | undefined): Ve
     Joined: joined,
     Confirmed: confirmed,
     Connected: connected,
+    Healthy: link?.state === 'Connected' ? healthOf(facts, link) : undefined,
     ...describeStorkFields(pair, trust?.peerPin === undefined ? 'No' : 'Yes'),
     Ready: ready.status === 'True' ? ready : { ...ready, status: 'False' },
   };
@@ -148,6 +151,11 @@ function connectedOf(link: LinkState): Verdict {
   return no(link.code, link.message);
 }
 
+function healthOf(facts: PairFactsForStatus, link: LinkState): Verdict {
+  const { clockSkewMs } = measurementsOf(facts);
+  return describeHealth({ ownVersion: facts.ownVersion, peerVersion: link.version ?? '', clockSkewMs });
+}
+
 function stateOf({ pair, progress, link }: PairFactsForStatus, ready: Verdict): ClusterPairStatus['schedulerStatus'] {
   if (ready.status === 'True') return 'Ready';
   if (progress.at === 'Failed' || (progress.at === 'Joined' && progress.trouble !== undefined)) return 'Error';
@@ -158,13 +166,18 @@ function stateOf({ pair, progress, link }: PairFactsForStatus, ready: Verdict): 
   return wasConnected ? 'Degraded' : 'Pending';
 }
 
-function peerOf(trust: PairTrust | undefined, link: LinkState | undefined): ClusterPairStatus['peer'] | undefined {
+function peerOf(
+  pair: ClusterPair,
+  trust: PairTrust | undefined,
+  link: LinkState | undefined,
+): ClusterPairStatus['peer'] | undefined {
   if (trust?.peerPin === undefined) return undefined;
   return {
     fingerprint: fingerprintOf(trust.peerPin),
     cluster: link?.cluster ?? trust.cluster ?? '',
     version: link?.version ?? trust.version ?? '',
     ...(trust.endpoints.length === 0 ? {} : { endpoints: [...trust.endpoints] }),
+    ...describeCapacity(pair.status?.peer, link?.capacity),
   };
 }
 

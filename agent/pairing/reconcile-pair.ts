@@ -59,7 +59,14 @@ export async function reconcilePair(
   if (config === undefined) await service.remove(uid);
   const link = config === undefined ? undefined : service.declare(config).link;
   const now = clock.now();
-  const status = describePair({ pair: alive, progress, link, ownPin: service.identity.pin, now });
+  const status = describePair({
+    pair: alive,
+    progress,
+    link,
+    ownPin: service.identity.pin,
+    ownVersion: service.self.version,
+    now,
+  });
   if (config === undefined) declareWaiting(alive, status, service);
   const written = await writeStatus({ client, resource: clusterPairs, object: alive, status, signal });
   if (written === 'Written') tellChanges(alive, status, services.events);
@@ -147,7 +154,7 @@ function tellChanges(
 ): void {
   for (const { type, status: turned, reason, message } of status.conditions ?? []) {
     const before = findCondition(pair.status?.conditions, type);
-    if (type === 'Ready' || (before?.status === turned && before.reason === reason)) continue;
+    if (type === 'Ready' || type === 'Healthy' || (before?.status === turned && before.reason === reason)) continue;
     const wanted = (turned === 'True' && type !== 'InlineCredentials') || expectedReasons.has(reason);
     events.record({ regarding: pair, type: wanted ? 'Normal' : 'Warning', reason, message: message ?? '' });
   }

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
+import { askCapacity, type ClassCapacity } from './capacity.ts';
 import { greet, helloIntervalMs } from './hello.ts';
 import type { Identity } from './identity.ts';
 import { type Bundle, openBundle } from './link/bundle.ts';
@@ -57,6 +58,7 @@ export class PairLink implements Peer {
   #peer: SelfDescription | undefined;
   #roundTripMs: number | undefined;
   #clockSkewMs: number | undefined;
+  #capacity: readonly ClassCapacity[] | undefined;
   #lastSeen: Date | undefined;
   /** What `onChange` was last called for. */
   #told: LinkHealth | undefined;
@@ -107,6 +109,7 @@ export class PairLink implements Peer {
       lastSeen: this.#lastSeen,
       cluster: this.#peer?.cluster,
       version: this.#peer?.version,
+      capacity: this.#capacity,
     };
   }
 
@@ -192,7 +195,7 @@ export class PairLink implements Peer {
     this.#dialLoop.poke();
   }
 
-  /** Asks the peer for its name, version and time, now and once in a while. */
+  /** Asks the peer for its name, version, time and free space, now and once in a while. */
   async #greetRepeatedly(bundle: Bundle): Promise<void> {
     const { clock, onChange } = this.#options;
     if (this.#bundle !== bundle) return;
@@ -201,7 +204,10 @@ export class PairLink implements Peer {
     try {
       const { peer, clockSkewMs } = await greet(this, clock, this.#closing.signal);
       [this.#peer, this.#clockSkewMs] = [peer, clockSkewMs];
-      const health = { ...peer, clockSkewMs, roundTripMs: this.#roundTripMs ?? 0 };
+      // A peer that can't look into its storage right now has told us all the same that it is there.
+      this.#capacity = await askCapacity(this, this.#closing.signal).catch(() => this.#capacity);
+      const capacity = JSON.stringify(this.#capacity);
+      const health = { ...peer, clockSkewMs, capacity, roundTripMs: this.#roundTripMs ?? 0 };
       if (this.#told !== undefined && !isNotable(this.#told, health)) return;
       this.#told = health;
       onChange();
@@ -254,6 +260,13 @@ export class PairLink implements Peer {
     return this.#refusal;
   }
 
+  /** The peer dialled and was turned away for a reason that its admin and ours should see. */
+  turnedAway(refusal: Refusal): void {
+    const former = this.link.code;
+    this.#failure = refusal;
+    if (this.link.code !== former) this.#options.onChange();
+  }
+
   #notConnected(): StorkError {
     const about = `ClusterPair ${this.pair}`;
     return new StorkError({
@@ -270,6 +283,7 @@ export class PairLink implements Peer {
 const isComplete = (bundle: Bundle) => bundle.clients.control !== undefined && bundle.clients.bulk !== undefined;
 
 interface LinkHealth extends SelfDescription {
+  readonly capacity: string | undefined;
   readonly clockSkewMs: number;
   readonly roundTripMs: number;
 }
@@ -278,7 +292,7 @@ interface LinkHealth extends SelfDescription {
 const notableMs = { clockSkew: 500, roundTrip: 20 } as const;
 
 function isNotable(told: LinkHealth, now: LinkHealth): boolean {
-  if (told.cluster !== now.cluster || told.version !== now.version) return true;
+  if (told.cluster !== now.cluster || told.version !== now.version || told.capacity !== now.capacity) return true;
   if (Math.abs(told.clockSkewMs - now.clockSkewMs) >= notableMs.clockSkew) return true;
   return Math.abs(told.roundTripMs - now.roundTripMs) >= notableMs.roundTrip;
 }

@@ -9,8 +9,10 @@ import { helloRoute } from './hello.ts';
 import type { Identity } from './identity.ts';
 import type { Invitation } from './invitation.ts';
 import { type Channel, listenForChannels } from './link/channel.ts';
+import { decideVersion, rangeOf } from './link/decide-version.ts';
 import { answerDial } from './link/dial.ts';
 import { answerJoin, type JoinDesk, type JoinResult, presentCode, type SelfDescription } from './link/join.ts';
+import { spoken } from './link/preamble.ts';
 import { decideAdmission } from './link/refusal.ts';
 import { createRefusalLog } from './link/refusal-log.ts';
 import { type PairConfig, PairLink } from './pair-link.ts';
@@ -25,6 +27,8 @@ export interface PairingDesk extends JoinDesk {
 
 export interface PeerService extends AsyncDisposable {
   readonly identity: Identity;
+  /** What peers are told of us. */
+  readonly self: SelfDescription;
   readonly peers: Peers;
   /** Makes a pair's link, or changes it. Idempotent. */
   declare(config: PairConfig): Peer;
@@ -87,6 +91,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
 
   const service: PeerService = {
     identity,
+    self,
     peers: {
       async find(namespace, name, signal) {
         await untilAborted(listening, signal);
@@ -175,7 +180,15 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
     options.find((config) => config.pairId === pairId && config.peerPin === channel.peerPin);
   const answered = await answerDial(channel, {
     ...options,
-    admit: (dial, peerPin) => decideAdmission(linkFor(dial.pairId)?.config, peerPin),
+    admit(dial, peerPin) {
+      const link = linkFor(dial.pairId);
+      const verdict = decideAdmission(link?.config, peerPin);
+      if (verdict !== 'Admit') return verdict;
+      const version = decideVersion(rangeOf(spoken), rangeOf(dial));
+      if (version === 'Speak') return verdict;
+      link?.turnedAway(version);
+      return version;
+    },
   });
   if ('refusal' in answered) {
     const { code, message } = answered.refusal;

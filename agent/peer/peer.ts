@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { Schema } from '../../crds/schema/index.ts';
 import type { GateAnswer, MoverReport, MoverRole } from '../mover/contract.ts';
+import type { ClassCapacity } from './capacity.ts';
 
 export const peerLimits = {
   /** One JSON message, either way. */
@@ -34,6 +35,8 @@ export interface LinkState {
   /** What the peer said of itself; cleaned and capped, still only a claim. */
   readonly cluster: string | undefined;
   readonly version: string | undefined;
+  /** Its storage classes and what is free there; unknown of an older peer. */
+  readonly capacity?: readonly ClassCapacity[] | undefined;
 }
 
 /** What a peer may do here: the ClusterPair's spec.grant with its defaults. Without a grant nothing is allowed. */

@@ -8,7 +8,7 @@ import type { Identity } from '../identity.ts';
 import { type Channel, type ChannelPurpose, dialChannel } from './channel.ts';
 import { readFrame, writeFrame } from './frames.ts';
 import { readRefusal, refusalAnswer, type SelfDescription } from './join.ts';
-import { answerSchema, type Dial, dialSchema, type Lane, preambleLimits, protocolVersion } from './preamble.ts';
+import { answerSchema, type Dial, dialSchema, type Lane, preambleLimits, spoken } from './preamble.ts';
 import { type Refusal, refusalError } from './refusal.ts';
 
 /** A connection whose preamble is done. */
@@ -47,7 +47,8 @@ export async function dialLine(options: {
   const channel = await dialChannel({ ...options, purpose: line.purpose });
   const { socket } = channel;
   try {
-    await writeFrame(socket, { protocol: protocolVersion, pairId, lane: line.lane, bundle, ...self } satisfies Dial);
+    const asked = { ...spoken, pairId, lane: line.lane, bundle, ...self } satisfies Dial;
+    await writeFrame(socket, asked);
     const answer = await readFrame(socket, answerSchema, { clock, deadlineMs: preambleLimits.deadlineMs, signal });
     if (answer.verdict === 'Refused') throw refusalError(readRefusal(answer), endpoint);
     const peer = { cluster: answer.cluster ?? '', version: answer.version ?? '' };

@@ -7,8 +7,9 @@ import { StorkError } from '../../../kube/errors.ts';
 import type { Identity } from '../identity.ts';
 import { decideJoin, type Invitation, type InvitationRecord, joinProof, proofKeyOf, sameProof } from '../invitation.ts';
 import { type Channel, dialChannel } from './channel.ts';
+import { decideVersion, rangeOf } from './decide-version.ts';
 import { readFrame, writeFrame } from './frames.ts';
-import { type Answer, answerSchema, type Join, joinSchema, preambleLimits, protocolVersion } from './preamble.ts';
+import { type Answer, answerSchema, type Join, joinSchema, preambleLimits, spoken } from './preamble.ts';
 import { type Refusal, refusalError } from './refusal.ts';
 
 /** What an agent says of itself. */
@@ -106,6 +107,11 @@ export async function answerJoin(
     await writeFrame(channel.socket, refusalAnswer(refusal));
     return refusal;
   }
+  const version = decideVersion(rangeOf(spoken), rangeOf(join));
+  if (version !== 'Speak') {
+    await writeFrame(channel.socket, refusalAnswer(version));
+    return version;
+  }
   await desk.bind(joiner, signal);
   const proof = joinProof(record.proofKey, {
     role: 'acceptor',
@@ -137,7 +143,7 @@ async function presentAt(endpoint: string, options: Parameters<typeof presentCod
     const proofKey = proofKeyOf(invitation.secret);
     const binding = bindingOf(pairId, channel, identity, 'joiner');
     const proof = joinProof(proofKey, { role: 'joiner', ...binding });
-    await writeFrame(channel.socket, { protocol: protocolVersion, pairId, proof, ...self } satisfies Join);
+    await writeFrame(channel.socket, { ...spoken, pairId, proof, ...self } satisfies Join);
     const answer = await readFrame(channel.socket, answerSchema, {
       clock,
       deadlineMs: preambleLimits.deadlineMs,

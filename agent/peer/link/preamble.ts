@@ -7,7 +7,7 @@ import { type Infer, integer, list, object, oneOf, required, string } from '../.
 import { endpointSchema, pairIdSchema } from '../invitation.ts';
 
 /** Grows with incompatible changes only; each side speaks this version and, once there is one, the version before. */
-export const protocolVersion = 1;
+export const spoken = { protocol: 1, oldestProtocol: 1 } as const;
 
 export const alpn = { join: 'stork-join/1', forward: 'stork-pair/1', reverse: 'stork-pair-reverse/1' } as const;
 
@@ -18,10 +18,12 @@ export type Lane = (typeof lanes)[number];
 /** Printable ASCII: no control characters reach a terminal through us. */
 const label = () => required(string({ maxLength: 253, pattern: '^[ -~]*$' }));
 const proof = () => required(string({ minLength: 43, maxLength: 43, pattern: '^[A-Za-z0-9_-]+$' }));
-const protocol = () => required(integer({ minimum: 1, maximum: 1_000_000 }));
+const version = { minimum: 1, maximum: 1_000_000 } as const;
+const protocol = () => required(integer(version));
 
 export const joinSchema = object({
   protocol: protocol(),
+  oldestProtocol: integer(version),
   pairId: pairIdSchema,
   proof: proof(),
   cluster: label(),
@@ -33,6 +35,7 @@ export type Join = Infer<typeof joinSchema>;
 
 export const dialSchema = object({
   protocol: protocol(),
+  oldestProtocol: integer(version),
   pairId: pairIdSchema,
   lane: required(oneOf(lanes)),
   /** The connections of one attempt carry one random name, so that the accepting side never mixes old and new. */
