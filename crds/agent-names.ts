@@ -8,6 +8,8 @@ export const pairNodePort = 30443;
 
 /** On the Service stork-pair: the host:port that peers reach, when it is not a node's address. */
 export const pairEndpointAnnotation = 'stork.libopenstorage.org/pair-endpoint';
+/** On a ClusterPair, by `kubectl stork pair doctor`: any new text asks the agent to look at each hop and tell it in `status.probe`. */
+export const probeAnnotation = 'stork.libopenstorage.org/probe';
 /** On the leader's pod, by the leader. */
 export const leaderLabel = 'stork.libopenstorage.org/leader';
 

@@ -16,6 +16,8 @@ export interface PairFactsForStatus {
   readonly pair: ClusterPair;
   readonly progress: PairProgress;
   readonly link: LinkState | undefined;
+  /** What was found when last asked. */
+  readonly probe?: ClusterPairStatus['probe'];
   readonly ownPin: string;
   readonly ownVersion: string;
   readonly now: Date;
@@ -40,6 +42,7 @@ export function describePair(facts: PairFactsForStatus): ClusterPairStatus {
     ...(trust === undefined ? {} : { pairId: trust.pairId }),
     ...(peer === undefined ? {} : { peer }),
     ...measurementsOf(facts),
+    ...(facts.probe === undefined ? {} : { probe: facts.probe }),
     conditions: [...conditions],
     ...(pair.metadata.generation === undefined ? {} : { observedGeneration: pair.metadata.generation }),
   };

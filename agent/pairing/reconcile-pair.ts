@@ -22,6 +22,7 @@ import { ensureInvitation } from './invite.ts';
 import type { KnownPairs } from './known-pairs.ts';
 import type { PairProgress } from './pair-progress.ts';
 import { ensureJoined, type RefusedCode } from './present-code.ts';
+import { probePair } from './probe-pair.ts';
 import type { PairTrust, TrustStore } from './trust.ts';
 
 export interface ReconcilePairServices extends Pick<KubeconfigServices, 'cluster' | 'others'> {
@@ -57,12 +58,15 @@ export async function reconcilePair(
   if (progress.at === 'Invited' || progress.at === 'Joined') known.name(uid, progress.held.trust.pairId);
   const config = progress.at === 'Joined' ? pairConfig(alive, progress.held.trust, services.agentNamespace) : undefined;
   if (config === undefined) await service.remove(uid);
-  const link = config === undefined ? undefined : service.declare(config).link;
+  const peer = config === undefined ? undefined : service.declare(config);
+  const probe = await probePair(alive, config, services, signal);
+  const { link } = peer ?? {};
   const now = clock.now();
   const status = describePair({
     pair: alive,
     progress,
     link,
+    probe,
     ownPin: service.identity.pin,
     ownVersion: service.self.version,
     now,

@@ -60,6 +60,8 @@ export class PairLink implements Peer {
   #clockSkewMs: number | undefined;
   #capacity: readonly ClassCapacity[] | undefined;
   #lastSeen: Date | undefined;
+  /** Ends with the next attempt to dial. */
+  #attempt = Promise.withResolvers<void>();
   /** What `onChange` was last called for. */
   #told: LinkHealth | undefined;
 
@@ -144,6 +146,14 @@ export class PairLink implements Peer {
     this.#peer = line.peer;
     this.#lastSeen = this.#options.clock.now();
     await this.#bundleNamed(line.bundle).attach(line);
+  }
+
+  /** Dials without waiting for the next turn; resolves when an attempt has ended, or there is nothing to dial. */
+  async dialNow(signal: AbortSignal): Promise<void> {
+    if (this.#dialTargets().length === 0) return;
+    const ended = this.#attempt.promise;
+    this.#dialLoop.encourage();
+    await Promise.race([ended, this.#options.clock.sleep(attemptMs, signal).catch(() => {})]);
   }
 
   /** Ends the connections; dialling goes on. */
@@ -237,6 +247,9 @@ export class PairLink implements Peer {
     } catch (error) {
       if (this.#bundle?.name === bundle) this.drop('not all of its connections could be made');
       return { do: 'retry', refusal: this.#note(error) };
+    } finally {
+      this.#attempt.resolve();
+      this.#attempt = Promise.withResolvers();
     }
   }
 
@@ -281,6 +294,9 @@ export class PairLink implements Peer {
 
 /** Both lanes on which we can ask the peer are up. */
 const isComplete = (bundle: Bundle) => bundle.clients.control !== undefined && bundle.clients.bulk !== undefined;
+
+/** An attempt is a connection and four short exchanges, each with a deadline of its own. */
+const attemptMs = 15_000;
 
 interface LinkHealth extends SelfDescription {
   readonly capacity: string | undefined;

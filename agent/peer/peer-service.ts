@@ -13,6 +13,7 @@ import { decideVersion, rangeOf } from './link/decide-version.ts';
 import { answerDial } from './link/dial.ts';
 import { answerJoin, type JoinDesk, type JoinResult, presentCode, type SelfDescription } from './link/join.ts';
 import { spoken } from './link/preamble.ts';
+import { type EndpointProbe, probeEndpoint } from './link/probe.ts';
 import { decideAdmission } from './link/refusal.ts';
 import { createRefusalLog } from './link/refusal-log.ts';
 import { type PairConfig, PairLink } from './pair-link.ts';
@@ -36,6 +37,10 @@ export interface PeerService extends AsyncDisposable {
   declareWaiting(waiting: WaitingPair): void;
   /** All pairs with a peer. */
   declared(): readonly Peer[];
+  /** How far one gets towards an address, where a key should answer. */
+  probe(endpoint: string, peerPin: string, signal: AbortSignal): Promise<EndpointProbe>;
+  /** Dials a pair's peer once, now, if it is not connected and we know an address. */
+  dialNow(uid: string, signal: AbortSignal): Promise<void>;
   /** Ends a pair's link at once, telling the peer first if it is connected (bounded, best effort). */
   revoke(uid: string): Promise<void>;
   /** Ends a pair's link at once; the peer may come back. */
@@ -114,6 +119,8 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
       return link;
     },
     declared: () => [...links.values()],
+    probe: (endpoint, peerPin, signal) => probeEndpoint({ endpoint, peerPin, identity, clock, signal }),
+    dialNow: async (uid, signal) => links.get(uid)?.dialNow(signal),
     async revoke(uid) {
       const link = links.get(uid);
       if (link === undefined) return remove(uid);

@@ -180,6 +180,29 @@ const status = object({
     ),
     capacity: string({ description: 'What is free there by storage class, for people.' }),
   }),
+  probe: object(
+    {
+      token: required(string({ maxLength: 128, description: 'The annotation this is the answer to.' })),
+      time: required(time()),
+      endpoints: required(
+        list(
+          object({
+            endpoint: required(string({ maxLength: 261 })),
+            whose: required(oneOf(['Peer', 'Own'])),
+            hop: required(oneOf(['Name', 'Connect', 'Handshake', 'Key'])),
+            result: required(oneOf(['Passed', 'Failed'])),
+            code: required(string({ maxLength: 64 })),
+            message: required(string({ maxLength: 1024 })),
+            hint: string({ maxLength: 1024 }),
+          }),
+          { maxItems: 32 },
+        ),
+      ),
+    },
+    {
+      description: 'What the agent found when `kubectl stork pair doctor` asked: for each address, the hop it came to.',
+    },
+  ),
   roundTripMs: number({ minimum: 0 }),
   clockSkewMs: number(),
   lastSeenTime: time(),

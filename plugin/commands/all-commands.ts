@@ -17,6 +17,7 @@ import { migrate } from './migrate.ts';
 import { pairAccept } from './pair-accept.ts';
 import { pairConfirm } from './pair-confirm.ts';
 import { pairCreate } from './pair-create.ts';
+import { pairDoctor } from './pair-doctor.ts';
 import { pairJoin } from './pair-join.ts';
 import { pairList } from './pair-list.ts';
 import { pairRevoke } from './pair-revoke.ts';
@@ -32,6 +33,7 @@ export const allCommands: readonly Command[] = [
   pairJoin,
   pairConfirm,
   pairList,
+  pairDoctor,
   pairRevoke,
   migrate,
   activateMigration('activate'),

@@ -167,7 +167,7 @@ function inspect(socket: TLSSocket, remote: string): Channel | { readonly proble
 const purposes = ['join', 'forward', 'reverse'] as const satisfies readonly ChannelPurpose[];
 
 /** host:port; an IPv6 address stands in brackets. */
-function splitEndpoint(endpoint: string): { readonly host: string; readonly port: number } {
+export function splitEndpoint(endpoint: string): { readonly host: string; readonly port: number } {
   const colon = endpoint.lastIndexOf(':');
   return { host: endpoint.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(endpoint.slice(colon + 1)) };
 }
@@ -180,7 +180,7 @@ function portOf(server: Server): number {
 }
 
 /** The code of a system or TLS error; OpenSSL's long texts help nobody. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const coded = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return coded ?? (error instanceof Error ? error.message : 'unknown');
 }

@@ -9,6 +9,8 @@ import { passingRefusals, type Refusal } from './refusal.ts';
 export interface DialLoop {
   /** Something changed: look again now. */
   poke(): void;
+  /** The peer is worth an attempt at once: former failures no longer count. */
+  encourage(): void;
   /** Resolves when the loop has ended, which the signal asks for. */
   readonly done: Promise<void>;
 }
@@ -37,8 +39,8 @@ export function startDialLoop(options: {
     poked = Promise.withResolvers();
     if (signal.aborted) poke();
   };
+  let failures = 0;
   const run = async () => {
-    let failures = 0;
     let connectedMs: number | undefined;
     while (!signal.aborted) {
       const addresses = endpoints();
@@ -62,7 +64,11 @@ export function startDialLoop(options: {
       }
     }
   };
-  return { poke, done: run() };
+  const encourage = () => {
+    failures = 0;
+    poke();
+  };
+  return { poke, encourage, done: run() };
 }
 
 /** A connection that lived this long was a good one. */
