@@ -26,7 +26,7 @@ export function createDesk({ trusts, clock, uidOf, onChange }: DeskOptions): Pai
       const held = uid === undefined ? undefined : await trusts.find(uid, signal);
       return held === undefined ? undefined : invitationOf(held.trust, pairId);
     },
-    async bind({ pairId, pin, cluster, version }, signal) {
+    async bind({ pairId, pin, cluster, version, endpoints }, signal) {
       const uid = uidOf(pairId);
       if (uid === undefined) throw gone();
       await change(
@@ -34,7 +34,7 @@ export function createDesk({ trusts, clock, uidOf, onChange }: DeskOptions): Pai
         (trust) => {
           if (trust.pairId !== pairId) throw gone();
           if (trust.peerPin !== undefined && trust.peerPin !== pin) throw raced();
-          return { ...trust, peerPin: pin, cluster, version };
+          return { ...trust, peerPin: pin, cluster, version, endpoints };
         },
         signal,
       );

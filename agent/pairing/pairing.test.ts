@@ -58,6 +58,22 @@ describe('pairing', () => {
     );
   });
 
+  it('is dialled by the accepting side when the joiner named an address, and comes back by either', async () => {
+    await using a = await startCluster('a');
+    await using b = await startCluster('b');
+    const code = await a.accept('to-b');
+    await b.join('to-a', code, [`127.0.0.1:${b.agent().port}`]);
+    const accepted = await a.until('to-b', (pair) => pair.status?.peer !== undefined, 'somebody joined');
+    assert.deepEqual(accepted.status?.peer?.endpoints, [`127.0.0.1:${b.agent().port}`]);
+    await a.confirm('to-b', accepted.status?.peer?.fingerprint ?? '');
+    await b.until('to-a', isReady, 'ready on b');
+    await a.restart();
+    await b.restart();
+    const connected = () =>
+      [a, b].every((side) => side.agent().service.peers.findById(idOf(side))?.state.ready === 'Yes');
+    await eventually(connected, 'connected again');
+  });
+
   it('refuses a used code for a second pair of the same cluster, naming the first', async () => {
     await using a = await startCluster('a');
     await using b = await startCluster('b');

@@ -91,7 +91,7 @@ export async function joinInvitation(
   const { uid = '' } = pair.metadata;
   // A code of our own is refused by `join`, with a better reason.
   if (invitation.pin !== service.identity.pin) refuseUsedHere(invitation.pairId, uid, services);
-  const { acceptor, endpoint } = await service.join(invitation, signal);
+  const { acceptor, endpoint } = await service.join(invitation, signal, pair.spec.join?.endpoints);
   const others = invitation.endpoints.filter((other) => other !== endpoint);
   const { pairId, pin: peerPin } = invitation;
   try {

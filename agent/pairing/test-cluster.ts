@@ -82,14 +82,15 @@ export async function startClusterOn(
       );
       return Buffer.from(found?.code ?? '', 'base64').toString();
     },
-    async join(name: string, code: string) {
+    async join(name: string, code: string, endpoints?: readonly string[]) {
       await client.create(core.secrets, {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: { name: `stork-join-${name}`, namespace: agentNamespace },
         data: { code: Buffer.from(code).toString('base64') },
       });
-      await this.create(name, { join: { codeSecret: `stork-join-${name}` }, grant: { namespaces: ['*'] } });
+      const join = { codeSecret: `stork-join-${name}`, ...(endpoints === undefined ? {} : { endpoints }) };
+      await this.create(name, { join, grant: { namespaces: ['*'] } });
     },
     confirm: (name: string, confirmedFingerprint: string) =>
       client.patch(

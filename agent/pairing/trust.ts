@@ -26,7 +26,7 @@ const trustSchema = object({
   /** What the peer said of itself when it joined. */
   cluster: text(),
   version: text(),
-  /** Where to dial; empty on the accepting side. */
+  /** Where to dial; empty while the peer names no address. */
   endpoints: required(list(endpointSchema, { maxItems: 16 })),
   /** The invitation, on the accepting side: enough to check a joiner, not to make the code again. */
   invitation: object({ proofKey: required(text()), expires: required(integer()) }),

@@ -60,6 +60,13 @@ export class PairLink implements Peer {
   #clockSkewMs: number | undefined;
   #capacity: readonly ClassCapacity[] | undefined;
   #lastSeen: Date | undefined;
+  /** The bundle that last had all its lines, and when it had them, whoever dialled. */
+  #complete: Bundle | undefined;
+  #connectedAtMs: number | undefined;
+  /** Names of bundles that ended: a line of theirs that comes late must not open them again. */
+  readonly #retired: string[] = [];
+  /** Whether we have just asked the peer to be admitted and await its answer. */
+  #asking: 'Yes' | 'No' = 'No';
   /** Ends with the next attempt to dial. */
   #attempt = Promise.withResolvers<void>();
   /** What `onChange` was last called for. */
@@ -73,6 +80,8 @@ export class PairLink implements Peer {
       ...options,
       endpoints: () => this.#dialTargets(),
       dial: (endpoint) => this.#dialBundle(endpoint),
+      sinceConnectedMs: () =>
+        this.#connectedAtMs === undefined ? undefined : options.clock.monotonicMs() - this.#connectedAtMs,
       signal: this.#closing.signal,
     });
   }
@@ -103,7 +112,7 @@ export class PairLink implements Peer {
   }
 
   get link(): LinkState {
-    const connected = this.#bundle !== undefined && isComplete(this.#bundle) ? 'Yes' : 'No';
+    const connected = this.#isConnected() ? 'Yes' : 'No';
     return {
       ...describeLink({ ...this.#config, connected, refusal: this.#refusal, failure: this.#failure }),
       roundTripMs: this.#roundTripMs,
@@ -141,8 +150,25 @@ export class PairLink implements Peer {
     this.#dialLoop.poke();
   }
 
+  /**
+   * Both sides may dial. When each is about to be admitted by the other, the one with the smaller key goes first and the
+   * other is told to wait; else each would end the other's connections.
+   */
+  yieldOrRefuse(): Refusal | undefined {
+    const { identity } = this.#options;
+    if (this.#asking === 'No' || identity.pin > this.#config.peerPin) return undefined;
+    return { code: 'NotReady', message: 'Both clusters dial each other; the other connection goes first.' };
+  }
+
+  /** Takes a line that the peer dialled. That it can reach us means it is up, and worth dialling when this one breaks. */
+  async accept(line: Line): Promise<void> {
+    await this.attach(line);
+    this.#dialLoop.encourage();
+  }
+
   /** Takes a line that was admitted for this pair. */
   async attach(line: Line): Promise<void> {
+    if (this.#retired.includes(line.bundle)) return void line.socket.destroy();
     this.#peer = line.peer;
     this.#lastSeen = this.#options.clock.now();
     await this.#bundleNamed(line.bundle).attach(line);
@@ -191,6 +217,7 @@ export class PairLink implements Peer {
 
   #connected(bundle: Bundle): void {
     [this.#refusal, this.#failure] = [undefined, undefined];
+    [this.#complete, this.#connectedAtMs] = [bundle, this.#options.clock.monotonicMs()];
     this.#log.info('peer connected', { cluster: this.cluster });
     this.#options.onChange();
     this.#greetRepeatedly(bundle);
@@ -198,8 +225,11 @@ export class PairLink implements Peer {
 
   async #watchEnd(bundle: Bundle): Promise<void> {
     const reason = await bundle.ended;
+    this.#retired.push(bundle.name);
+    if (this.#retired.length > maxRetired) this.#retired.shift();
     if (this.#bundle !== bundle) return;
     this.#bundle = undefined;
+    if (this.#complete === bundle) this.#connectedAtMs = this.#options.clock.monotonicMs();
     this.#log.info('peer disconnected', { reason });
     this.#options.onChange();
     this.#dialLoop.poke();
@@ -237,25 +267,34 @@ export class PairLink implements Peer {
     const bundle = Buffer.from(this.#options.randomBytes(12)).toString('base64url');
     const { pairId, peerPin } = this.#config;
     const { signal } = this.#closing;
-    const dial = async (line: (typeof bundleLines)[number]) =>
-      this.attach(await dialLine({ ...this.#options, endpoint, line, bundle, pairId, peerPin, signal }));
+    const dial = async (line: (typeof bundleLines)[number], beforeAsking?: () => void) =>
+      this.attach(await dialLine({ ...this.#options, endpoint, line, bundle, pairId, peerPin, signal, beforeAsking }));
     const [head, ...others] = bundleLines;
     try {
-      await dial(head);
-      await Promise.all(others.map(dial));
+      await dial(head, () => this.#ask());
+      this.#asking = 'No';
+      await Promise.all(others.map((line) => dial(line)));
       return { do: 'connected' };
     } catch (error) {
       if (this.#bundle?.name === bundle) this.drop('not all of its connections could be made');
       return { do: 'retry', refusal: this.#note(error) };
     } finally {
+      this.#asking = 'No';
       this.#attempt.resolve();
       this.#attempt = Promise.withResolvers();
     }
   }
 
+  /** @throws StorkError when the peer's own dial has connected us meanwhile */
+  #ask(): void {
+    if (this.#bundle !== undefined)
+      throw new StorkError({ code: 'NotReady', message: 'The peer has connected already', retryable: true });
+    this.#asking = 'Yes';
+  }
+
   /** Remembers why dialling failed, and tells it once. @returns the refusal, if it was one */
   #note(error: unknown): Refusal | undefined {
-    if (this.#closing.signal.aborted) return undefined;
+    if (this.#closing.signal.aborted || this.#isConnected()) return undefined;
     const told = error instanceof StorkError ? error : undefined;
     const { code, message } = told ?? { code: 'PeerUnreachable', message: 'Connecting failed unexpectedly' };
     const refused = told !== undefined && (!told.retryable || passingRefusals.has(code));
@@ -280,6 +319,10 @@ export class PairLink implements Peer {
     if (this.link.code !== former) this.#options.onChange();
   }
 
+  #isConnected(): boolean {
+    return this.#bundle !== undefined && isComplete(this.#bundle);
+  }
+
   #notConnected(): StorkError {
     const about = `ClusterPair ${this.pair}`;
     return new StorkError({
@@ -294,6 +337,9 @@ export class PairLink implements Peer {
 
 /** Both lanes on which we can ask the peer are up. */
 const isComplete = (bundle: Bundle) => bundle.clients.control !== undefined && bundle.clients.bulk !== undefined;
+
+/** A late line comes within one attempt's time. */
+const maxRetired = 16;
 
 /** An attempt is a connection and four short exchanges, each with a deadline of its own. */
 const attemptMs = 15_000;

@@ -45,7 +45,8 @@ export interface PeerService extends AsyncDisposable {
   revoke(uid: string): Promise<void>;
   /** Ends a pair's link at once; the peer may come back. */
   remove(uid: string): Promise<void>;
-  join(invitation: Invitation, signal?: AbortSignal): Promise<JoinResult>;
+  /** @param endpoints where the other side can dial us, if anywhere */
+  join(invitation: Invitation, signal?: AbortSignal, endpoints?: readonly string[]): Promise<JoinResult>;
   /**
    * Starts answering peers, and `peers.find`, which waits for this: declare all known pairs first, else peers are told that
    * they are unknown, and features that pairs don't exist.
@@ -130,7 +131,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
       await link.close();
     },
     remove,
-    join: (invitation, signal) => presentCode({ invitation, identity, self, clock, signal }),
+    join: (invitation, signal, endpoints) => presentCode({ invitation, endpoints, identity, self, clock, signal }),
     async listen({ desk, port, host }) {
       opened.desk = desk;
       listens();
@@ -192,9 +193,8 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
       const verdict = decideAdmission(link?.config, peerPin);
       if (verdict !== 'Admit') return verdict;
       const version = decideVersion(rangeOf(spoken), rangeOf(dial));
-      if (version === 'Speak') return verdict;
-      link?.turnedAway(version);
-      return version;
+      if (version !== 'Speak') link?.turnedAway(version);
+      return version === 'Speak' ? (link?.yieldOrRefuse() ?? verdict) : version;
     },
   });
   if ('refusal' in answered) {
@@ -206,7 +206,7 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
   const link = linkFor(answered.pairId);
   // Revoked while the answer was under way.
   if (link?.config.admission !== 'Admitted') return void channel.socket.destroy();
-  await link.attach(answered.line);
+  await link.accept(answered.line);
 }
 
 /** The promise, unless the caller gives up first. */

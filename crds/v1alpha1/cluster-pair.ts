@@ -124,6 +124,10 @@ const specFields = object({
           description: 'The Secret, beside this object, whose key `code` holds the code.',
         }),
       ),
+      endpoints: list(endpoint, {
+        maxItems: 16,
+        description: "Addresses of this cluster's agent that the peer can reach, if any: then either side may dial.",
+      }),
     },
     { description: 'Uses an invitation of another cluster.' },
   ),

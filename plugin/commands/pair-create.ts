@@ -1,9 +1,9 @@
 /** `pair create A B`: both ends from one terminal, confirmation included, since this terminal sees both fingerprints. */
 import { StorkError } from '../../kube/errors.ts';
-import { defineCommand } from '../command.ts';
+import { type CommandContext, defineCommand } from '../command.ts';
 import { text, texts } from '../flag.ts';
 import { findEndpoints } from '../pairing/find-endpoints.ts';
-import { describeGrant, grantFlags, grantOf, placeOf, waitFlags } from '../pairing/pair-place.ts';
+import { describeGrant, grantFlags, grantOf, type PairPlace, placeOf, waitFlags } from '../pairing/pair-place.ts';
 import { confirm, invite, join, waitForJoiner, waitUntilReady } from '../pairing/pair-steps.ts';
 
 /** The code is used at once; this covers a slow agent. */
@@ -22,6 +22,10 @@ export const pairCreate = defineCommand({
       describes: "HOST:PORT at which CONTEXT-A reaches CONTEXT-B's agent (default: found).",
       value: 'HOST:PORT',
     }),
+    'back-endpoint': texts({
+      describes: "HOST:PORT at which CONTEXT-B reaches CONTEXT-A's agent, so that either may dial (default: found).",
+      value: 'HOST:PORT',
+    }),
     name: text({ describes: "The pair's name on CONTEXT-A (default: CONTEXT-B's).", value: 'NAME' }),
     'peer-name': text({ describes: "The pair's name on CONTEXT-B (default: CONTEXT-A's).", value: 'NAME' }),
   },
@@ -37,13 +41,15 @@ export const pairCreate = defineCommand({
     const joining = placeOf(context, clusterA, flags.name ?? nameOf(b));
     const accepting = placeOf(context, clusterB, flags['peer-name'] ?? nameOf(a));
     const endpoints = flags.endpoint.length > 0 ? flags.endpoint : await findEndpoints(context, accepting);
+    const back = flags['back-endpoint'].length > 0 ? flags['back-endpoint'] : await findBack(context, joining);
     const grant = grantOf(flags);
     const timeoutMs = flags.timeout;
 
     const code = await invite(context, accepting, { endpoints, ttlSeconds, grant, timeoutMs });
     context.print(`${b}: invitation made, reachable at ${endpoints.join(', ')}`);
-    const fingerprint = await join(context, joining, { code, grant, timeoutMs });
-    context.print(`${a}: joined as ${fingerprint}`);
+    const fingerprint = await join(context, joining, { code, endpoints: back, grant, timeoutMs });
+    const reachable = back.length === 0 ? '' : `, reachable at ${back.join(', ')}`;
+    context.print(`${a}: joined as ${fingerprint}${reachable}`);
     const pair = await waitForJoiner(context, accepting, timeoutMs);
     const seen = pair.status?.peer?.fingerprint ?? '';
     if (seen !== fingerprint) throw otherFingerprint({ seen, fingerprint, accepting: b });
@@ -56,6 +62,16 @@ export const pairCreate = defineCommand({
     return 0;
   },
 });
+
+/** One side that can be dialled is enough, so knowing no address of the joining one stops nothing. */
+async function findBack(context: CommandContext, joining: PairPlace): Promise<readonly string[]> {
+  try {
+    return await findEndpoints(context, joining);
+  } catch (error) {
+    if (error instanceof StorkError && error.code === 'NoEndpoint') return [];
+    throw error;
+  }
+}
 
 /** A context's name as an object's name: `admin@east` becomes `admin-east`. */
 function nameOf(context: string): string {

@@ -1,6 +1,6 @@
 /** `pair join NAME`: uses the code of another cluster. */
 import { defineCommand } from '../command.ts';
-import { text, toggle } from '../flag.ts';
+import { text, texts, toggle } from '../flag.ts';
 import { describeGrant, grantFlags, grantOf, placeOf, waitFlags } from '../pairing/pair-place.ts';
 import { join, waitUntilReady } from '../pairing/pair-steps.ts';
 import { readCode } from '../pairing/read-code.ts';
@@ -15,6 +15,10 @@ export const pairJoin = defineCommand({
     ...grantFlags,
     ...waitFlags,
     'code-file': text({ describes: 'The file with the code; - is standard input.', value: 'FILE' }),
+    endpoint: texts({
+      describes: "HOST:PORT at which the other cluster reaches this one's agent, if it can: then either side may dial.",
+      value: 'HOST:PORT',
+    }),
     wait: toggle({ describes: 'Wait until the other side has confirmed.' }),
   },
   examples: ['kubectl stork pair join east', 'kubectl stork pair join east --code-file code.txt'],
@@ -22,7 +26,12 @@ export const pairJoin = defineCommand({
     const place = placeOf(context, await context.cluster(), name);
     const code = await readCode(context.ambient, flags['code-file']);
     const grant = grantOf(flags);
-    const fingerprint = await join(context, place, { code, grant, timeoutMs: flags.timeout });
+    const fingerprint = await join(context, place, {
+      code,
+      endpoints: flags.endpoint,
+      grant,
+      timeoutMs: flags.timeout,
+    });
     context.print(`Joined as ${fingerprint}`);
     context.say(`${describeGrant(grant)}.`);
     if (flags.wait) {

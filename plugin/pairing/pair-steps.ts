@@ -50,19 +50,24 @@ export async function invite(context: CommandContext, place: PairPlace, request:
 
 export interface JoinRequest {
   readonly code: string;
+  /** Where the other cluster can dial this one, if anywhere. */
+  readonly endpoints: readonly string[];
   readonly grant: ClusterPairGrant;
   readonly timeoutMs: number;
 }
 
 /** Resolves to this cluster's fingerprint, once the other side knows it. A refusal leaves nothing behind. */
 export async function join(context: CommandContext, place: PairPlace, request: JoinRequest): Promise<string> {
-  const { code, grant, timeoutMs } = request;
+  const { code, endpoints, grant, timeoutMs } = request;
   const codeSecret = `stork-join-${place.name}`;
   await refuseExisting(context, place);
   await putCode(context, place, codeSecret, code);
   let uid: string | undefined;
   try {
-    uid = await createPair(context, place, { join: { codeSecret }, grant });
+    uid = await createPair(context, place, {
+      join: { codeSecret, ...(endpoints.length === 0 ? {} : { endpoints }) },
+      grant,
+    });
     return await waitForPair(context, place, {
       waitsFor: 'the answer of the other cluster',
       condition: 'Joined',

@@ -17,6 +17,7 @@ function aLoop(endpoints: readonly string[], outcomes: readonly DialOutcome[]) {
       up = outcome.do === 'connected';
       return outcome;
     },
+    sinceConnectedMs: () => undefined,
     clock,
     random: () => 0,
     signal: stop.signal,
@@ -40,6 +41,27 @@ const lost: DialOutcome = { do: 'retry', refusal: undefined };
 const atMs = (given: { readonly atMs: number }) => given.atMs;
 
 describe('dialling', () => {
+  it('asks a peer that was here a moment ago often, and one that is long gone seldom', () => {
+    const given = { refusal: undefined, failures: 9, random: () => 0 };
+    assert.equal(retryDelayMs({ ...given, sinceConnectedMs: 60_000 }), 1500);
+    assert.equal(retryDelayMs({ ...given, failures: 1, sinceConnectedMs: 60_000 }), 500);
+    assert.equal(retryDelayMs({ ...given, sinceConnectedMs: 600_000 }), 30_000);
+    assert.equal(retryDelayMs(given), 30_000);
+  });
+
+  it('begins anew without waiting when it is encouraged', async () => {
+    const { clock, dialled, loop, stop } = aLoop(['a', 'b'], [lost, lost, lost, lost]);
+    await clock.advance(4000);
+    loop.encourage();
+    await clock.advance(0);
+    assert.deepEqual(
+      dialled.map(({ endpoint }) => endpoint),
+      ['a', 'b', 'a', 'b', 'a'],
+    );
+    assert.deepEqual(dialled.map(atMs), [0, 500, 1500, 3500, 4000]);
+    await stop();
+  });
+
   it('backs off after failures, trying the addresses in turn', async () => {
     const { clock, dialled, stop } = aLoop(['a', 'b'], [lost, lost, lost]);
     await clock.advance(10_000);

@@ -24,11 +24,13 @@ export function startDialLoop(options: {
   readonly endpoints: () => readonly string[];
   /** One attempt; it doesn't throw. */
   readonly dial: (endpoint: string) => Promise<DialOutcome>;
+  /** How long ago the peer was connected, whoever dialled; `undefined`: never. */
+  readonly sinceConnectedMs: () => number | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly signal: AbortSignal;
 }): DialLoop {
-  const { endpoints, dial, clock, random, signal } = options;
+  const { endpoints, dial, sinceConnectedMs, clock, random, signal } = options;
   let poked = Promise.withResolvers<void>();
   const poke = () => poked.resolve();
   signal.addEventListener('abort', poke);
@@ -60,7 +62,7 @@ export function startDialLoop(options: {
       if (outcome.do === 'connected') connectedMs = clock.monotonicMs();
       else failures++;
       if (outcome.do === 'retry' && !signal.aborted) {
-        await rest(retryDelayMs({ refusal: outcome.refusal, failures, random }));
+        await rest(retryDelayMs({ refusal: outcome.refusal, failures, random, sinceConnectedMs: sinceConnectedMs() }));
       }
     }
   };
@@ -78,12 +80,21 @@ const refusedRetryMs = 30_000;
 /** After one that passes when the other admin confirms. */
 const passingRetryMs = 2_000;
 
+/** A peer that was here a moment ago is probably restarting: it is asked often, for a while. */
+const recentMs = 120_000;
+const recentRetryMs = 1_500;
+
 /** Pure: how long to wait before dialling again. */
 export function retryDelayMs(given: {
   readonly refusal: Refusal | undefined;
   readonly failures: number;
   readonly random: () => number;
+  readonly sinceConnectedMs?: number | undefined;
 }): number {
-  if (given.refusal === undefined) return backoffMs(connectionBackoff, given.failures, given.random);
+  if (given.refusal === undefined) {
+    const delayMs = backoffMs(connectionBackoff, given.failures, given.random);
+    const recent = given.sinceConnectedMs !== undefined && given.sinceConnectedMs < recentMs;
+    return recent ? Math.min(delayMs, recentRetryMs) : delayMs;
+  }
   return passingRefusals.has(given.refusal.code) ? passingRetryMs : refusedRetryMs;
 }

@@ -42,11 +42,14 @@ export async function dialLine(options: {
   readonly self: SelfDescription;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** The channel stands and the peer is about to be asked. What it throws ends the attempt. */
+  readonly beforeAsking?: (() => void) | undefined;
 }): Promise<Line> {
   const { endpoint, line, bundle, pairId, self, clock, signal } = options;
   const channel = await dialChannel({ ...options, purpose: line.purpose });
   const { socket } = channel;
   try {
+    options.beforeAsking?.();
     const asked = { ...spoken, pairId, lane: line.lane, bundle, ...self } satisfies Dial;
     await writeFrame(socket, asked);
     const answer = await readFrame(socket, answerSchema, { clock, deadlineMs: preambleLimits.deadlineMs, signal });

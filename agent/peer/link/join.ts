@@ -19,6 +19,8 @@ export interface SelfDescription {
 }
 
 export interface Joiner extends SelfDescription {
+  /** Where it can be dialled, if anywhere. */
+  readonly endpoints: readonly string[];
   readonly pairId: string;
   readonly pin: string;
   readonly remote: string;
@@ -48,6 +50,8 @@ export interface JoinResult {
  */
 export async function presentCode(options: {
   readonly invitation: Invitation;
+  /** Where the acceptor can dial us, if anywhere. */
+  readonly endpoints?: readonly string[] | undefined;
   readonly identity: Identity;
   readonly self: SelfDescription;
   readonly clock: Clock;
@@ -94,6 +98,7 @@ export async function answerJoin(
     remote: channel.remote,
     cluster: join.cluster,
     version: join.version,
+    endpoints: join.endpoints ?? [],
   };
   const record = await desk.find(join.pairId, signal);
   const decision = decideJoin(record, {
@@ -136,14 +141,14 @@ const tryElsewhere: ReadonlySet<string> = new Set([
 ]);
 
 async function presentAt(endpoint: string, options: Parameters<typeof presentCode>[0]): Promise<JoinResult> {
-  const { invitation, identity, self, clock, signal } = options;
+  const { invitation, identity, self, endpoints = [], clock, signal } = options;
   const { pairId, pin: peerPin } = invitation;
   const channel = await dialChannel({ endpoint, purpose: 'join', identity, peerPin, clock, signal });
   try {
     const proofKey = proofKeyOf(invitation.secret);
     const binding = bindingOf(pairId, channel, identity, 'joiner');
     const proof = joinProof(proofKey, { role: 'joiner', ...binding });
-    await writeFrame(channel.socket, { ...spoken, pairId, proof, ...self } satisfies Join);
+    await writeFrame(channel.socket, { ...spoken, pairId, proof, ...self, endpoints } satisfies Join);
     const answer = await readFrame(channel.socket, answerSchema, {
       clock,
       deadlineMs: preambleLimits.deadlineMs,

@@ -1,0 +1,115 @@
+/** Issue 4: a pair's health is shown, `pair doctor` names the hop that blocks on either side, and a cut link heals by itself. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Cluster } from '../demo/commands.ts';
+import { cutLink, restoreLink } from '../testbed/link.ts';
+import { agentNamespace, type Bed, bed, eventually } from './bed.ts';
+
+interface PairView {
+  readonly status: {
+    readonly schedulerStatus: string;
+    readonly roundTripMs?: number;
+    readonly clockSkewMs?: number;
+    readonly lastSeenTime?: string;
+    readonly peer: { readonly version: string; readonly capacity?: string };
+    readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  };
+}
+
+describe('the health of a pair', () => {
+  let clusters: Bed;
+  before(async () => {
+    clusters = await bed();
+    await restoreLink();
+  });
+  after(restoreLink);
+
+  const pairOf = (side: Cluster) =>
+    side.get<PairView>(['clusterpairs.stork.libopenstorage.org', peerName(side), '-n', agentNamespace]);
+  const peerName = (side: Cluster) => (side.context === 'a' ? 'b' : 'a');
+  const doctor = async (side: Cluster) => {
+    const { exitCode, stdout, stderr } = await side.stork(['pair', 'doctor', peerName(side)], { timeoutMs: 90_000 });
+    console.log(`${stdout}${stderr}`);
+    return { exitCode, said: `${stdout}${stderr}` };
+  };
+  const whenReady = (side: Cluster, timeoutMs?: number) =>
+    eventually(
+      `${side.context} is Ready`,
+      async () => ((await pairOf(side)).status.schedulerStatus === 'Ready' ? true : undefined),
+      timeoutMs,
+    );
+
+  it('shows round trip, clock skew, version and free space on both sides', async () => {
+    for (const side of [clusters.a, clusters.b]) {
+      const { status } = await eventually('measured', async () => {
+        const pair = await pairOf(side);
+        return pair.status.peer.capacity === undefined ? undefined : pair;
+      });
+      assert.ok(status.roundTripMs !== undefined && status.roundTripMs < 1000);
+      assert.ok(Math.abs(status.clockSkewMs ?? Number.NaN) < 5000);
+      assert.notEqual(status.peer.version, '');
+      assert.equal(status.conditions.find(({ type }) => type === 'Healthy')?.status, 'True');
+    }
+  });
+
+  it('is in the metrics of the agent', async () => {
+    const leader = 'stork.libopenstorage.org/leader=true';
+    const name = (
+      await clusters.a.kubectl([
+        '-n',
+        agentNamespace,
+        'get',
+        'pods',
+        '-l',
+        leader,
+        '-o',
+        'jsonpath={.items[0].metadata.name}',
+      ])
+    ).trim();
+    const path = `/api/v1/namespaces/${agentNamespace}/pods/${name}:8080/proxy/metrics`;
+    const metrics = await clusters.a.kubectl(['get', '--raw', path]);
+    assert.match(metrics, /stork_pair_state\{pair="stork-system\/b",state="Connected"\} 1/);
+    assert.match(metrics, /stork_pair_round_trip_seconds\{pair="stork-system\/b"\} 0\./);
+  });
+
+  it('blocks nothing while all is well, seen from either side', async () => {
+    for (const side of [clusters.a, clusters.b]) {
+      const { exitCode, said } = await doctor(side);
+      assert.equal(exitCode, 0);
+      assert.match(said, /nothing blocks it/);
+    }
+  });
+
+  for (const kind of ['Reject', 'Drop'] as const)
+    it(`is found blocked at TCP when the link is cut (${kind}), on either side, and heals by itself`, async () => {
+      {
+        await using _cut = await cutLink(kind);
+        await eventually('both notice', async () => {
+          const pairs = await Promise.all([clusters.a, clusters.b].map(pairOf));
+          return pairs.every(({ status }) => status.schedulerStatus === 'Degraded') ? true : undefined;
+        });
+        const dialling = await doctor(clusters.a);
+        assert.equal(dialling.exitCode, 1);
+        assert.match(dialling.said, /blocked at TCP/);
+        const accepting = await doctor(clusters.b);
+        assert.equal(accepting.exitCode, 1);
+        assert.match(accepting.said, /blocked at (link|TCP)/);
+      }
+      for (const side of [clusters.a, clusters.b]) await whenReady(side, 15_000);
+      assert.match((await doctor(clusters.a)).said, /nothing blocks it/);
+    });
+
+  it('is Ready again soon after the agent of the accepting side was killed', async () => {
+    const pod = ['pods', '-l', 'app.kubernetes.io/name=stork-agent'];
+    await clusters.b.kubectl(['-n', agentNamespace, 'delete', ...pod, '--grace-period=0', '--force', '--wait=false']);
+    const killedMs = Date.now();
+    await eventually('noticed', async () =>
+      (await pairOf(clusters.a)).status.schedulerStatus === 'Ready' ? undefined : true,
+    );
+    await clusters.b.kubectl(['-n', agentNamespace, 'rollout', 'status', 'deployment/stork-agent', '--timeout=120s']);
+    const upMs = Date.now();
+    await whenReady(clusters.a);
+    console.log(`agent up after ${upMs - killedMs} ms, pair Ready ${Date.now() - upMs} ms later`);
+    await whenReady(clusters.b);
+  });
+});
