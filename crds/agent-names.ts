@@ -10,6 +10,8 @@ export const pairNodePort = 30443;
 export const pairEndpointAnnotation = 'stork.libopenstorage.org/pair-endpoint';
 /** On a ClusterPair, by `kubectl stork pair doctor`: any new text asks the agent to look at each hop and tell it in `status.probe`. */
 export const probeAnnotation = 'stork.libopenstorage.org/probe';
+/** On a ClusterPair, by `kubectl stork pair rotate`: asks the agent to replace its key, once for each new text; the agent takes it away. */
+export const rotateAnnotation = 'stork.libopenstorage.org/rotate-key';
 /** On the leader's pod, by the leader. */
 export const leaderLabel = 'stork.libopenstorage.org/leader';
 

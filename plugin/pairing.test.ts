@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { rotateAnnotation } from '../crds/agent-names.ts';
 import { type ClusterPair, type ClusterPairStatus, type Condition, clusterPairs } from '../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../kube/client/client.ts';
 import { core } from '../kube/client/core.ts';
@@ -105,6 +106,30 @@ describe('pair', () => {
     await world.run('pair revoke remotecluster');
     assert.ok(!world.transcript().includes(code));
     await assertGolden('pair-create.txt', world.transcript());
+  });
+
+  it('rotate asks by one pair, and shows the key that the agent then has', async () => {
+    const world = await pairWorld();
+    await world.run('pair rotate');
+    const client = world.servers.east.client();
+    const spec = { join: { codeSecret: 's' } };
+    const metadata = { name: 'west', namespace };
+    const { apiVersion, kind } = clusterPairs;
+    await client.create(clusterPairs, { apiVersion, kind, metadata, spec });
+    const other = fingerprint.replace('q83v', 'aaaa');
+    const exit = await play(world, 'pair rotate', [
+      [
+        'east',
+        async (_, pair) => {
+          assert.notEqual(pair.metadata.annotations?.[rotateAnnotation], undefined);
+          await write(client, pair, { ownFingerprint: other });
+          const body = { metadata: { annotations: { [rotateAnnotation]: null } } };
+          await client.patch(clusterPairs, { namespace, name: 'west' }, { type: 'merge', body });
+        },
+      ],
+    ]);
+    assert.equal(exit, 0);
+    await assertGolden('pair-rotate.txt', world.transcript());
   });
 
   it('create does not confirm a key that its other end does not show', async () => {

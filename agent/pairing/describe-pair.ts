@@ -55,9 +55,12 @@ export function decidePairAdmission(
 ): 'Admitted' | 'AwaitingConfirmation' | 'Revoked' {
   if (trust.revoked !== undefined) return 'Revoked';
   if (trust.side === 'Join') return 'Admitted';
-  const confirmed = trust.peerPin !== undefined && confirmedFingerprint === fingerprintOf(trust.peerPin);
-  return confirmed ? 'Admitted' : 'AwaitingConfirmation';
+  return keysOf(trust).some((pin) => fingerprintOf(pin) === confirmedFingerprint) ? 'Admitted' : 'AwaitingConfirmation';
 }
+
+/** The peer's key, and those that it succeeded by signature. */
+const keysOf = ({ peerPin, formerPins = [] }: PairTrust): readonly string[] =>
+  peerPin === undefined ? [] : [peerPin, ...formerPins];
 
 export const trustOf = (progress: PairProgress): PairTrust | undefined =>
   progress.at === 'Waiting' ? undefined : progress.held?.trust;
@@ -136,10 +139,17 @@ function joinedOf(progress: PairProgress, trust: PairTrust | undefined): Verdict
 function confirmedOf({ pair, progress }: PairFactsForStatus, trust: PairTrust): Verdict {
   if (progress.at === 'Joined' && progress.trouble !== undefined)
     return no(progress.trouble.code, progress.trouble.message);
-  if (trust.side === 'Join') return yes('PinnedByCode', "The peer's key is the one that the code named.");
   const fingerprint = fingerprintOf(trust.peerPin ?? '');
+  const replaced = (first: string) =>
+    yes('KeyReplaced', `${first} was replaced by ${fingerprint}; each key was signed by the one before it.`);
+  if (trust.side === 'Join') {
+    const [last] = trust.formerPins?.slice(-1) ?? [];
+    if (last !== undefined) return replaced(fingerprintOf(last));
+    return yes('PinnedByCode', "The peer's key is the one that the code named.");
+  }
   const given = pair.spec.confirmedFingerprint;
   if (given === fingerprint) return yes('Confirmed', `An admin confirmed ${fingerprint}.`);
+  if (given !== undefined && keysOf(trust).some((pin) => fingerprintOf(pin) === given)) return replaced(given);
   if (given === undefined) {
     return no(
       'AwaitingConfirmation',

@@ -3,7 +3,7 @@ import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import type { InvitationRecord } from '../peer/invitation.ts';
 import type { PairingDesk } from '../peer/peer-service.ts';
-import type { PairTrust, TrustStore } from './trust.ts';
+import { maxFormerPins, type PairTrust, type TrustStore } from './trust.ts';
 
 export interface DeskOptions {
   readonly trusts: TrustStore;
@@ -45,6 +45,16 @@ export function createDesk({ trusts, clock, uidOf, onChange }: DeskOptions): Pai
       if (uid === undefined || refusal.code !== 'CodeUsed') return;
       const held = await trusts.find(uid, signal);
       if (held?.trust.rivalPin !== pin) await change(uid, (trust) => ({ ...trust, rivalPin: pin }), signal);
+    },
+    async succeeded(pair, { from, to }, signal) {
+      await change(
+        pair.uid,
+        (trust) =>
+          trust.peerPin === from
+            ? { ...trust, peerPin: to, formerPins: [from, ...(trust.formerPins ?? [])].slice(0, maxFormerPins) }
+            : trust,
+        signal,
+      );
     },
     async revokedByPeer(pair, signal) {
       const revoked = clock.now().toISOString();

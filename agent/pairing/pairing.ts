@@ -2,22 +2,23 @@
  * The pairing feature: ClusterPairs become links. At start every known pair is declared before the port opens, and what we
  * still hold of deleted ClusterPairs is forgotten, so that no peer meets a half-informed agent. Runs on the leader only.
  */
-import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
+import { clusterPairs } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { renderError } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
 import { type ControllerMetrics, createController } from '../../kube/runtime/controller.ts';
 import type { EventRecorder } from '../../kube/runtime/events.ts';
-import type { InformerDefinition } from '../../kube/runtime/informer.ts';
 import type { InformerSet } from '../../kube/runtime/informer-set.ts';
 import { keyOf } from '../../kube/runtime/key.ts';
 import type { PeerService } from '../peer/peer-service.ts';
 import type { OtherClusters } from './by-kubeconfig/reach-cluster.ts';
 import { createDesk } from './desk.ts';
 import { createKnownPairs } from './known-pairs.ts';
+import { pairInformer } from './pair-informer.ts';
 import type { RefusedCode } from './present-code.ts';
 import { declareWaiting, pairConfig, reconcilePair, revokePair } from './reconcile-pair.ts';
+import { createKeyRotation } from './rotate-key.ts';
 import { createTrustStore } from './trust.ts';
 
 export interface PairingOptions {
@@ -45,11 +46,6 @@ export interface Pairing {
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
-
-const pairInformer: InformerDefinition<ClusterPair, { readonly uid: string }> = {
-  resource: clusterPairs,
-  project: (pair) => ({ uid: pair.metadata.uid ?? '' }),
-};
 
 export function createPairing(options: PairingOptions): Pairing {
   const { client, service, clock, random, log, informers, metrics } = options;
@@ -103,7 +99,8 @@ export function createPairing(options: PairingOptions): Pairing {
       listens(port);
       log.info('waiting for peers', { port, fingerprint: service.identity.fingerprint });
       controller.watch(informers.informer(pairInformer), (change) => [change.key]);
-      await controller.run(signal);
+      const rotation = createKeyRotation(options);
+      await Promise.all([controller.run(signal), rotation.run(signal)]);
     },
   };
 }

@@ -91,9 +91,9 @@ export async function joinInvitation(
   const { uid = '' } = pair.metadata;
   // A code of our own is refused by `join`, with a better reason.
   if (invitation.pin !== service.identity.pin) refuseUsedHere(invitation.pairId, uid, services);
-  const { acceptor, endpoint } = await service.join(invitation, signal, pair.spec.join?.endpoints);
+  const { acceptor, endpoint, pin: peerPin } = await service.join(invitation, signal, pair.spec.join?.endpoints);
   const others = invitation.endpoints.filter((other) => other !== endpoint);
-  const { pairId, pin: peerPin } = invitation;
+  const { pairId } = invitation;
   try {
     const trust = { side: 'Join', pairId, peerPin, endpoints: [endpoint, ...others], ...acceptor } as const;
     return { at: 'Joined', held: await trusts.write(uid, trust, undefined, signal) };

@@ -16,13 +16,18 @@ import {
   type StoredSecret,
 } from '../peer/secret-store.ts';
 
+export const maxFormerPins = 16;
+
+const pin = () => string({ pattern: '^[A-Za-z0-9_-]{43}$' });
 const text = () => string({ maxLength: 4096 });
 
 const trustSchema = object({
   side: required(oneOf(['Accept', 'Join'])),
   pairId: pairIdSchema,
   /** The peer's key; absent until somebody joined. */
-  peerPin: string({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+  peerPin: pin(),
+  /** Keys the peer had before and replaced by signature, newest first: a confirmation of one holds for its successors. */
+  formerPins: list(pin(), { maxItems: maxFormerPins }),
   /** What the peer said of itself when it joined. */
   cluster: text(),
   version: text(),

@@ -41,6 +41,8 @@ export interface PairLinkOptions {
   readonly random: () => number;
   readonly randomBytes: (sizeBytes: number) => Uint8Array;
   readonly log: Log;
+  /** The peer has replaced its key: `to` is signed by the one we trusted. Durable when it resolves. */
+  onSuccession(pair: PairFacts, pins: { readonly from: string; readonly to: string }): Promise<void>;
   /** The state changed in a way worth telling (not each ping). */
   onChange(): void;
 }
@@ -65,6 +67,9 @@ export class PairLink implements Peer {
   #connectedAtMs: number | undefined;
   /** Names of bundles that ended: a line of theirs that comes late must not open them again. */
   readonly #retired: string[] = [];
+  /** The peer's key on the lines we have. */
+  #linePin: string | undefined;
+  #succession: { readonly to: string; readonly done: Promise<void> } | undefined;
   /** Whether we have just asked the peer to be admitted and await its answer. */
   #asking: 'Yes' | 'No' = 'No';
   /** Ends with the next attempt to dial. */
@@ -144,7 +149,9 @@ export class PairLink implements Peer {
   update(next: PairConfig): void {
     const former = this.#config;
     this.#config = next;
-    const moved = next.peerPin !== former.peerPin || next.pairId !== former.pairId;
+    // The connections of a peer that replaced its key carry the new one already.
+    const rekeyed = next.peerPin !== former.peerPin && next.peerPin !== this.#linePin;
+    const moved = rekeyed || next.pairId !== former.pairId;
     if (moved || next.admission !== 'Admitted') this.drop('the pair is not admitted');
     else if (narrowsGrant(former.grant, next.grant) === 'Yes') this.drop('its grant was narrowed');
     this.#dialLoop.poke();
@@ -169,6 +176,8 @@ export class PairLink implements Peer {
   /** Takes a line that was admitted for this pair. */
   async attach(line: Line): Promise<void> {
     if (this.#retired.includes(line.bundle)) return void line.socket.destroy();
+    this.#linePin = line.peerPin;
+    await this.#follow(line.peerPin);
     this.#peer = line.peer;
     this.#lastSeen = this.#options.clock.now();
     await this.#bundleNamed(line.bundle).attach(line);
@@ -180,6 +189,20 @@ export class PairLink implements Peer {
     const ended = this.#attempt.promise;
     this.#dialLoop.encourage();
     await Promise.race([ended, this.#options.clock.sleep(attemptMs, signal).catch(() => {})]);
+  }
+
+  /** Has a successor of the peer's key written down, once for all lines. */
+  async #follow(to: string): Promise<void> {
+    const { peerPin: from } = this.#config;
+    if (to === from) return;
+    if (this.#succession?.to !== to)
+      this.#succession = { to, done: this.#options.onSuccession(this.facts, { from, to }) };
+    try {
+      await this.#succession.done;
+    } catch (error) {
+      this.#succession = undefined;
+      throw error;
+    }
   }
 
   /** Ends the connections; dialling goes on. */

@@ -6,9 +6,9 @@ import type { Clock } from '../../kube/clock.ts';
 import { renderError, StorkError } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
 import { helloRoute } from './hello.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, liveIdentity } from './identity.ts';
 import type { Invitation } from './invitation.ts';
-import { type Channel, listenForChannels } from './link/channel.ts';
+import { type Channel, type ChannelServer, isKnownAs, listenForChannels } from './link/channel.ts';
 import { decideVersion, rangeOf } from './link/decide-version.ts';
 import { answerDial } from './link/dial.ts';
 import { answerJoin, type JoinDesk, type JoinResult, presentCode, type SelfDescription } from './link/join.ts';
@@ -24,6 +24,8 @@ import { type WaitingPair, waitingPeer } from './waiting-peer.ts';
 export interface PairingDesk extends JoinDesk {
   /** The peer's ClusterPair is gone. Durable when it resolves; may come again. */
   revokedByPeer(pair: PairFacts, signal: AbortSignal): Promise<void>;
+  /** The peer has replaced its key by one that the former key signed. Durable when it resolves; may come again. */
+  succeeded(pair: PairFacts, pins: { readonly from: string; readonly to: string }, signal: AbortSignal): Promise<void>;
 }
 
 export interface PeerService extends AsyncDisposable {
@@ -56,6 +58,8 @@ export interface PeerService extends AsyncDisposable {
     readonly port: number;
     readonly host?: string | undefined;
   }): Promise<{ readonly port: number }>;
+  /** Shows peers a new key from now on; connections under the old one end and come back. */
+  rekey(next: Identity): void;
   /** Hears of each change of a link's state, by the ClusterPair's uid. */
   subscribe(listener: (uid: string) => void): Disposable;
 }
@@ -73,12 +77,13 @@ export interface PeerServiceOptions {
 }
 
 export function createPeerService(options: PeerServiceOptions): PeerService {
-  const { identity, self, clock, log, agentNamespace } = options;
+  const { self, clock, log, agentNamespace } = options;
+  const identity = liveIdentity(options.identity);
   const links = new Map<string, PairLink>();
   const listeners = new Set<(uid: string) => void>();
   const closing = new AbortController();
   const servers = new AsyncDisposableStack();
-  const opened: { desk?: PairingDesk } = {};
+  const opened: { desk?: PairingDesk; server?: ChannelServer } = {};
 
   const waiting = new Map<string, Peer>();
   const { promise: listening, resolve: listens } = Promise.withResolvers<void>();
@@ -88,6 +93,8 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
     revocationRoute(async (pair, signal) => opened.desk?.revokedByPeer(pair, signal)),
     ...options.routes,
   ];
+  const onSuccession = async (pair: PairFacts, pins: { readonly from: string; readonly to: string }) =>
+    opened.desk?.succeeded(pair, pins, closing.signal);
   const remove = async (uid: string) => {
     const link = links.get(uid);
     links.delete(uid);
@@ -115,7 +122,7 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
       const onChange = () => {
         for (const listener of listeners) listener(config.uid);
       };
-      const link = present ?? new PairLink(config, { ...options, routes, onChange });
+      const link = present ?? new PairLink(config, { ...options, identity, routes, onChange, onSuccession });
       links.set(config.uid, link);
       return link;
     },
@@ -136,8 +143,8 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
       opened.desk = desk;
       listens();
       const refused = createRefusalLog(log, clock);
-      const answering = { ...options, desk, find, refused, signal: closing.signal };
-      return servers.use(
+      const answering = { ...options, identity, desk, find, refused, signal: closing.signal };
+      opened.server = servers.use(
         await listenForChannels({
           identity,
           port,
@@ -154,6 +161,15 @@ export function createPeerService(options: PeerServiceOptions): PeerService {
           },
         }),
       );
+      return opened.server;
+    },
+    rekey(next) {
+      identity.replace(next);
+      opened.server?.renew();
+      for (const [uid, link] of links) {
+        link.drop('this agent has replaced its key');
+        for (const listener of listeners) listener(uid);
+      }
     },
     subscribe(listener) {
       listeners.add(listener);
@@ -185,12 +201,12 @@ async function answerChannel(channel: Channel, options: Answering): Promise<void
     return;
   }
   const linkFor = (pairId: string) =>
-    options.find((config) => config.pairId === pairId && config.peerPin === channel.peerPin);
+    options.find((config) => config.pairId === pairId && isKnownAs(channel, config.peerPin));
   const answered = await answerDial(channel, {
     ...options,
     admit(dial, peerPin) {
       const link = linkFor(dial.pairId);
-      const verdict = decideAdmission(link?.config, peerPin);
+      const verdict = decideAdmission(link?.config, link?.config.peerPin ?? peerPin);
       if (verdict !== 'Admit') return verdict;
       const version = decideVersion(rangeOf(spoken), rangeOf(dial));
       if (version !== 'Speak') link?.turnedAway(version);

@@ -19,6 +19,8 @@ export interface SecretPlace {
 export interface StoredSecret {
   readonly fields: SecretFields;
   readonly resourceVersion: string;
+  /** When it was made, as the API server has it. */
+  readonly created?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -99,6 +101,7 @@ function read(secret: Secret): StoredSecret {
   return {
     fields: Object.fromEntries(decoded),
     resourceVersion: secret.metadata.resourceVersion ?? '',
+    created: secret.metadata.creationTimestamp,
     labels: secret.metadata.labels ?? {},
   };
 }

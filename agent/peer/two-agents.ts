@@ -11,12 +11,17 @@ import { createPeerService, type PairingDesk } from './peer-service.ts';
 export type TestAgent = Awaited<ReturnType<typeof startAgent>>;
 
 /** An agent that listens on loopback and keeps invitations as pairing would. */
-export async function startAgent(cluster: string, routes: readonly PeerRoute[] = [], clock: Clock = systemClock()) {
+export async function startAgent(
+  cluster: string,
+  routes: readonly PeerRoute[] = [],
+  clock: Clock = systemClock(),
+  identity = createIdentity({ randomBytes, now: clock.now() }),
+) {
   const log = memoryLog();
   const invitations = new Map<string, InvitationRecord>();
   const revoked: string[] = [];
   const refusals: string[] = [];
-  const identity = createIdentity({ randomBytes, now: clock.now() });
+  const successions: string[] = [];
   const service = createPeerService({
     identity,
     self: { cluster, version: 'v0' },
@@ -35,6 +40,7 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
     },
     refused: async ({ pin }, { code }) => void refusals.push(`${code} ${pin}`),
     revokedByPeer: async (pair) => void revoked.push(pair.uid),
+    succeeded: async ({ uid }, { from, to }) => void successions.push(`${uid} ${from} ${to}`),
   };
   const { port } = await service.listen({ desk, port: 0, host: '127.0.0.1' });
   const endpoint = `127.0.0.1:${port}`;
@@ -44,6 +50,7 @@ export async function startAgent(cluster: string, routes: readonly PeerRoute[] =
     invitations,
     revoked,
     refusals,
+    successions,
     log,
     endpoint,
     mint(ttlSeconds = 3600, now = clock.now()) {

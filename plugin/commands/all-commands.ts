@@ -21,6 +21,7 @@ import { pairDoctor } from './pair-doctor.ts';
 import { pairJoin } from './pair-join.ts';
 import { pairList } from './pair-list.ts';
 import { pairRevoke } from './pair-revoke.ts';
+import { pairRotate } from './pair-rotate.ts';
 import { status } from './status.ts';
 import { uninstall } from './uninstall.ts';
 import { version } from './version.ts';
@@ -34,6 +35,7 @@ export const allCommands: readonly Command[] = [
   pairConfirm,
   pairList,
   pairDoctor,
+  pairRotate,
   pairRevoke,
   migrate,
   activateMigration('activate'),

@@ -53,8 +53,11 @@ function joinedFinding(pair: ClusterPair): Finding {
   return { hop: 'code', result: 'FAIL', message, hint: joinHints[reason] ?? anewHint(pair) };
 }
 
-const anewHint = ({ metadata: { name } }: ClusterPair) =>
-  `Begin anew: kubectl stork pair revoke ${name}, then pair accept there where it was accepted, and pair join.`;
+/** A pair by kubeconfig begins anew by itself; its message says what is in the way. */
+const anewHint = ({ metadata: { name }, spec }: ClusterPair) =>
+  spec.config === undefined
+    ? `Begin anew: kubectl stork pair revoke ${name}, then pair accept there where it was accepted, and pair join.`
+    : undefined;
 
 const joinHints: Readonly<Record<string, string>> = {
   WaitingForJoiner: 'On the other cluster: kubectl stork pair join NAME, with the code that pair accept printed here.',

@@ -11,6 +11,7 @@ import { StorkError } from '../../../kube/errors.ts';
 import type { Identity } from '../identity.ts';
 import { fingerprintOf } from '../invitation.ts';
 import { pinOf } from '../x509.ts';
+import { formerPinsOf } from './lineage.ts';
 import { alpn, preambleLimits } from './preamble.ts';
 
 export type ChannelPurpose = keyof typeof alpn;
@@ -19,6 +20,8 @@ export interface Channel {
   readonly socket: TLSSocket;
   readonly purpose: ChannelPurpose;
   readonly peerPin: string;
+  /** Keys it had before, each proven to have signed its successor; newest first. */
+  readonly formerPins: readonly string[];
   /** host:port of the other end. */
   readonly remote: string;
   /** Keying material that only the two ends of this very channel have. */
@@ -73,16 +76,23 @@ export async function dialChannel(options: {
     socket.destroy();
     throw new StorkError({ code: 'UnsupportedProtocol', message: `${endpoint} ${channel.problem}`, about: endpoint });
   }
-  if (channel.peerPin !== options.peerPin) {
+  if (!isKnownAs(channel, options.peerPin)) {
     socket.destroy();
     throw wrongPin(endpoint, channel.peerPin, options.peerPin);
   }
   return channel;
 }
 
+/** Whether the other end has that key, or had it and replaced it by signature. */
+export function isKnownAs(channel: Pick<Channel, 'peerPin' | 'formerPins'>, pin: string): boolean {
+  return channel.peerPin === pin || channel.formerPins.includes(pin);
+}
+
 export interface ChannelServer extends AsyncDisposable {
   /** The port it listens on. */
   readonly port: number;
+  /** The identity has a new key: connections from now on are shown it. */
+  renew(): void;
 }
 
 /** Listens for peers. `onChannel` owns each channel; `onRefused` hears why one didn't come to be. */
@@ -94,10 +104,9 @@ export async function listenForChannels(options: {
   onRefused(remote: string, code: string, message: string): void;
 }): Promise<ChannelServer> {
   const { identity, onChannel, onRefused } = options;
+  const secrets = () => ({ key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3' }) as const;
   const server = createServer({
-    key: identity.key,
-    cert: identity.certificate,
-    minVersion: 'TLSv1.3',
+    ...secrets(),
     requestCert: true,
     rejectUnauthorized: false,
     ALPNProtocols: Object.values(alpn),
@@ -139,6 +148,7 @@ export async function listenForChannels(options: {
   await once(server, 'listening');
   return {
     port: portOf(server),
+    renew: () => server.setSecureContext(secrets()),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       for (const socket of open) socket.destroy();
@@ -160,6 +170,7 @@ function inspect(socket: TLSSocket, remote: string): Channel | { readonly proble
     purpose,
     remote,
     peerPin: pinOf(certificate.publicKey),
+    formerPins: formerPinsOf(certificate),
     exporter: (context) => socket.exportKeyingMaterial(32, `EXPORTER-${alpn.join}`, Buffer.from(context)),
   };
 }

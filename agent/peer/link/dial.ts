@@ -18,6 +18,8 @@ export interface Line {
   /** Our HTTP/2 role on it. */
   readonly role: 'client' | 'server';
   readonly bundle: string;
+  /** The key of the other side. */
+  readonly peerPin: string;
   /** What the other side said of itself. */
   readonly peer: SelfDescription;
   readonly remote: string;
@@ -56,7 +58,7 @@ export async function dialLine(options: {
     if (answer.verdict === 'Refused') throw refusalError(readRefusal(answer), endpoint);
     const peer = { cluster: answer.cluster ?? '', version: answer.version ?? '' };
     const role = line.purpose === 'forward' ? 'client' : 'server';
-    return { socket, lane: line.lane, role, bundle, peer, remote: channel.remote };
+    return { socket, lane: line.lane, role, bundle, peer, peerPin: channel.peerPin, remote: channel.remote };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -89,6 +91,7 @@ export async function answerDial(
     lane: dial.lane,
     role: channel.purpose === 'forward' ? 'server' : 'client',
     bundle: dial.bundle,
+    peerPin: channel.peerPin,
     peer: { cluster: dial.cluster, version: dial.version },
     remote: channel.remote,
   };

@@ -40,6 +40,8 @@ export interface JoinDesk {
 
 export interface JoinResult {
   readonly acceptor: SelfDescription;
+  /** The acceptor's key: the code's, or one that the code's key has signed since. */
+  readonly pin: string;
   /** The endpoint that answered; the others may work later. */
   readonly endpoint: string;
 }
@@ -158,7 +160,11 @@ async function presentAt(endpoint: string, options: Parameters<typeof presentCod
     if (!sameProof(answer.proof ?? '', joinProof(proofKey, { role: 'acceptor', ...binding }))) {
       throw new StorkError({ code: 'WrongProof', message: `${endpoint} does not know the code`, about: endpoint });
     }
-    return { acceptor: { cluster: answer.cluster ?? '', version: answer.version ?? '' }, endpoint };
+    return {
+      acceptor: { cluster: answer.cluster ?? '', version: answer.version ?? '' },
+      pin: channel.peerPin,
+      endpoint,
+    };
   } finally {
     channel.socket.destroy();
   }
