@@ -22,7 +22,7 @@ import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
 import { Verdict } from './verdict.ts';
-import { verifyVolumes } from './verify-volume.ts';
+import { resultOf, verifyVolumes } from './verify-volume.ts';
 import { freshSink, type VolumeSink } from './volume-sink.ts';
 import { volumeWriter } from './volume-writer.ts';
 
@@ -134,6 +134,7 @@ function createRun(options: DestinationOptions) {
       root: spec.path,
       kind: spec.kind,
       sizeBytes,
+      fromStorage: options.mode === 'update',
       file,
       pool,
       syscalls,
@@ -279,8 +280,20 @@ function concludeStaged(
     const needed = Math.ceil((staged + missing) * 1.1) + scratchReserveBytes;
     throw new Verdict('NeedsScratch', `Staging needs ${needed} bytes`, needed);
   }
+  if (ended.every((volume) => isEqualAlready(volume, volumes))) {
+    const results = volumes.map((volume) => resultOf(volume, volume.tree));
+    const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
+    unmark(options);
+    return state;
+  }
   for (const { staging } of ended) staging?.sync();
   return writeRunState(options.staging.directory, { stage: 'Staged', run: options.run, volumes });
+}
+
+/** Nothing is to be written: the scan, which read all of it from storage, has proven that it is what the source has. */
+function isEqualAlready({ spec, own, staging }: CurrentVolume, volumes: readonly StagedVolume[]): boolean {
+  const tree = volumes.find(({ name }) => name === spec.name)?.tree;
+  return staging?.plansChanges === false && own.tree.digest === tree?.digest;
 }
 
 const scratchReserveBytes = 16 * 1024 * 1024;

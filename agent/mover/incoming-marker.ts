@@ -62,7 +62,7 @@ function renewMark(root: ByteString, run: string): void {
 
 /** Takes the marker away and leaves the root's times as they were. */
 export function endIncoming(spec: DestinationSpec, syscalls: Syscalls): void {
-  if (spec.kind === 'block') return;
+  if (spec.kind === 'block' || findMark(spec.path) === undefined) return;
   const { mtimeNs } = lstatSync(Buffer.from(spec.path, 'latin1'), { bigint: true });
   rmSync(markerOf(spec.path), { force: true });
   syscalls.setMtime(spec.path, mtimeNs);

@@ -28,6 +28,8 @@ export interface StagingSink extends VolumeSink {
   /** What staging would have to hold when it can't; 0 when all fits. */
   readonly missingBytes: number;
   readonly stagedBytes: number;
+  /** Whether the volume is to be changed at all. */
+  readonly plansChanges: boolean;
   /** Everything is on storage. */
   sync(): void;
   close(): void;
@@ -106,6 +108,9 @@ export function stagingSink({ directory, limitBytes, pool }: StagingOptions): St
     },
     get stagedBytes() {
       return blobs.bytes + plan.bytes;
+    },
+    get plansChanges() {
+      return plan.bytes > 0;
     },
     sync() {
       blobs.flush('Durable');

@@ -16,10 +16,11 @@ import { copiedOnce } from './testing/copied-once.ts';
 import { chanceBytes, copyVolume, digestOf, scratch, seededChance } from './testing/test-volumes.ts';
 
 describe('updating a destination', () => {
-  it('sends only hashes when nothing changed', async () => {
+  it('sends only hashes when nothing changed, and asks for no permission to write', async () => {
     using space = scratch();
     const { expectDigest, update } = await copiedOnce(space);
-    const { destination } = await update();
+    const awaitGate = () => assert.fail('asked for nothing');
+    const { destination } = await update({ awaitGate });
     assert.equal(destination.digest, expectDigest);
     assert.ok(destination.bytesSent < 100_000, `sent ${destination.bytesSent}`);
     assert.equal(destination.blocksSent, 0);

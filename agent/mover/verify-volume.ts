@@ -9,7 +9,7 @@ import type { StagedVolume } from './run-state.ts';
 import { digestVolume } from './scan-volume.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
-import { type DigestPart, differingParts } from './tree-digest.ts';
+import { type DigestPart, differingParts, type TreeDigest } from './tree-digest.ts';
 
 interface VerifyOptions {
   readonly pool: WorkerPool;
@@ -50,10 +50,12 @@ async function verifyVolume(
       `Volume ${spec.name} reads back different from the source in ${unexplained.join(', ')}`,
     );
   }
-  const { bytesSent, blocksSent, warnings, degraded } = volume;
-  const bytesRead = volume.bytesRead + found.bytesRead;
-  const { digest, files, bytes } = found;
-  return { name: spec.name, digest, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
+  return resultOf({ ...volume, bytesRead: volume.bytesRead + found.bytesRead }, found);
+}
+
+export function resultOf(volume: StagedVolume, { digest, files, bytes }: TreeDigest): MoverVolumeResult {
+  const { name, bytesRead, bytesSent, blocksSent, warnings, degraded } = volume;
+  return { name, digest, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
 }
 
 /** A special file that could not be made lacks all its metadata too. */

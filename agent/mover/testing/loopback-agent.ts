@@ -10,6 +10,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { type Duplex, PassThrough } from 'node:stream';
 import { systemClock } from '../../../kube/clock.ts';
 import { issueMoverTls } from '../../peer/mover-tls.ts';
 import { type GateAnswer, type MoverReport, type MoverRole, parseMoverReport } from '../contract.ts';
@@ -26,7 +27,8 @@ export interface LoopbackAgent extends AsyncDisposable {
   cut(): void;
 }
 
-export async function startLoopbackAgent(): Promise<LoopbackAgent> {
+/** @param link what bytes of one direction pass through on their way */
+export async function startLoopbackAgent(link: () => Duplex = () => new PassThrough()): Promise<LoopbackAgent> {
   const tls = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: systemClock().now(), randomBytes });
   const server = createSecureServer({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' });
   const sessions = new Set<ServerHttp2Session>();
@@ -49,8 +51,8 @@ export async function startLoopbackAgent(): Promise<LoopbackAgent> {
       relayed += chunk.length;
       agent.onBytes(relayed);
     });
-    source.pipe(destination);
-    destination.pipe(source);
+    source.pipe(link()).pipe(destination);
+    destination.pipe(link()).pipe(source);
   };
   server.on('session', (session) => {
     sessions.add(session);
