@@ -15,6 +15,7 @@ import type { AgentOptions } from './agent-options.ts';
 import { createWaveApplier } from './migration/destination/apply-wave.ts';
 import type { DestinationServices } from './migration/destination/destination-services.ts';
 import { mustCover } from './migration/destination/must-cover.ts';
+import { createStarter } from './migration/destination/start-namespaces.ts';
 import { createMigrationFeature, type MigrationFeature } from './migration/migration-controllers.ts';
 import { createMoverJobs, type MoverRequest } from './migration/mover-jobs.ts';
 import { agentLabels, moverJobName, operationLabels } from './migration/names.ts';
@@ -40,8 +41,8 @@ import {
   runStreamRoute,
   type StreamRendezvous,
 } from './peer/stream-rendezvous.ts';
-import { activateNamespace } from './resources/activation.ts';
 import { identityOfServiceAccount } from './resources/apply/apply-objects.ts';
+import { stashKeyOf } from './resources/stash/seal-stash.ts';
 import { stopOwners } from './resources/stop-owners.ts';
 import { createRuleRunner } from './rule/rule-runner.ts';
 import { transformationMachine } from './transformation/transformation-machine.ts';
@@ -66,7 +67,8 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   const rendezvous = createStreamRendezvous(clock);
   const late: { peers?: Peers } = {};
   await using informers = informerSet({ client, clock, random, log });
-  const feature = migrationFeature(parts, { tls, runs, rendezvous, peers: lazyPeers(late), informers });
+  const stashKey = stashKeyOf(identity.key);
+  const feature = migrationFeature(parts, { tls, stashKey, runs, rendezvous, peers: lazyPeers(late), informers });
   await using peer = createPeerService({
     identity,
     self: { cluster: options.cluster, version: ambient.version },
@@ -82,7 +84,10 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   const authentication = createMoverAuthentication(client, clock);
   await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
   const environment = machineEnvironment(parts, informers);
-  const activation = createMachineController(activationMachine({ agentNamespace: options.namespace }), environment);
+  const activation = createMachineController(
+    activationMachine({ agentNamespace: options.namespace, stashKey }),
+    environment,
+  );
   const trying = client.as(identityOfServiceAccount(`${options.namespace}/${peerAccount}`));
   const transformation = createMachineController(transformationMachine({ trying }), environment);
   const pairing = createPairing({
@@ -123,6 +128,7 @@ function machineEnvironment(parts: LeaderParts, informers: MachineControllerOpti
 
 interface Shared {
   readonly tls: MoverTls;
+  readonly stashKey: string;
   readonly runs: RunRegistry;
   readonly rendezvous: StreamRendezvous;
   readonly peers: Peers;
@@ -160,28 +166,19 @@ function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature 
       return shared.rendezvous.take(rendezvousKey(of.pairId, of.run), signal);
     }),
     asPeer: (serviceAccount) => client.as(identityOfServiceAccount(`${agentNamespace}/${serviceAccount}`)),
-    ...destinationResources(parts),
+    ...destinationResources(parts, shared.stashKey),
   };
   return createMigrationFeature({ source, destination, environment: machineEnvironment(parts, shared.informers) });
 }
 
-function destinationResources({
-  options,
-  ambient,
-  client,
-}: LeaderParts): Pick<DestinationServices, 'applyObjects' | 'activate' | 'scaleDown'> {
+function destinationResources(
+  { options, ambient, client }: LeaderParts,
+  stashKey: string,
+): Pick<DestinationServices, 'applyObjects' | 'activate' | 'scaleDown'> {
+  const { clock } = ambient;
   return {
-    applyObjects: createWaveApplier({ client, clock: ambient.clock, agentNamespace: options.namespace }),
-    async activate(peerClient, namespaces, signal) {
-      const messages: string[] = [];
-      const failures: string[] = [];
-      for (const namespace of namespaces) {
-        const result = await activateNamespace({ client: peerClient }, namespace, signal);
-        messages.push(...result.messages);
-        failures.push(...result.failures);
-      }
-      return { messages, failures };
-    },
+    applyObjects: createWaveApplier({ client, clock, agentNamespace: options.namespace, stashKey }),
+    activate: createStarter({ clock, stashKey }),
     async scaleDown(peerClient, namespace, names, signal) {
       await stopOwners(peerClient, { namespace, names }, signal);
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyDefaults } from '../crds/schema/index.ts';
 import {
+  applicationRegistrations,
   clusterPairs,
   type MigrationStatus,
   migrations,
@@ -75,6 +76,13 @@ function seedDemo(world: TerminalWorld) {
     specs,
     status: { status: 'Ready' },
   });
+  const suspendOptions = { path: 'spec.members', type: 'int', value: '0' } as const;
+  world.servers.east.seed(applicationRegistrations, {
+    apiVersion: v1,
+    kind: 'ApplicationRegistration',
+    metadata: { name: 'queues' },
+    resources: [{ group: 'example.com', version: 'v1', kind: 'Queue', keepStatus: false, suspendOptions }],
+  });
 }
 
 describe('tables', () => {
@@ -87,6 +95,7 @@ describe('tables', () => {
     await world.run('get cp -n mysql -o wide --no-headers');
     await world.run('get rules -n mysql');
     await world.run('get resourcetransformations -n mysql');
+    await world.run('get appreg');
     await world.run('get migration');
     await world.run('get migration -A -l app=none');
     await world.run('get migration -n mysql -o name');

@@ -15,7 +15,7 @@ import { storkNames } from '../resources/names.ts';
 import { activationMachine } from './activation-machine.ts';
 
 const edges = recordEdges();
-const machine = activationMachine({ agentNamespace: 'stork-system' });
+const machine = activationMachine({ agentNamespace: 'stork-system', stashKey: 'key' });
 after(() => assert.deepEqual(edges.uncrossed(machine), []));
 
 // Untyped, as renderCrd's result is.

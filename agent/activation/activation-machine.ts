@@ -10,7 +10,12 @@ import { StorkError } from '../../kube/errors.ts';
 import { rfc3339 } from '../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type StageContext, type Step } from '../../kube/runtime/machine.ts';
 import { advance, fail, finish, type Outcome, type StatusPatch, wait } from '../../kube/runtime/outcome.ts';
-import { type ActivationResult, activateNamespace, deactivateNamespace } from '../resources/activation.ts';
+import {
+  type ActivationParts,
+  type ActivationResult,
+  activateNamespace,
+  deactivateNamespace,
+} from '../resources/activation.ts';
 import { storkNames } from '../resources/names.ts';
 import {
   type ActivationOrder,
@@ -26,6 +31,8 @@ export type ActivationStage = 'Initial' | 'Switching';
 export interface ActivationServices {
   /** The agent's; an Action here reaches any namespace. */
   readonly agentNamespace: string;
+  /** Opens what was stashed for activation. */
+  readonly stashKey: string;
 }
 
 export function activationMachine(services: ActivationServices): Machine<Action, ActivationStage, ActionStatus> {
@@ -85,8 +92,9 @@ async function runSwitching(
   const all = await namespacesOf(client, order, signal);
   const [namespace, ...later] = remainingNamespaces(all, object.status);
   if (namespace === undefined) return end(order, object.status);
+  const stash = { key: services.stashKey, clock: context.clock, mode: 'Make' } as const;
   const outcome = await context.effect(`${order.type} namespace ${namespace}`, () =>
-    switchNamespace(client, { type: order.type, namespace }, signal),
+    switchNamespace({ client, stash }, { type: order.type, namespace }, signal),
   );
   const patch = withOutcome(object.status, outcome);
   if (later.length === 0) return end(order, { ...object.status, ...patch }, patch);
@@ -105,17 +113,17 @@ function end(
 }
 
 async function switchNamespace(
-  client: KubeClient,
+  parts: ActivationParts,
   order: { readonly type: 'activate' | 'deactivate'; readonly namespace: string },
   signal: AbortSignal,
 ): Promise<NamespaceOutcome> {
   const { namespace, type } = order;
-  const found = await client.find(core.namespaces, { name: namespace }, { signal });
+  const found = await parts.client.find(core.namespaces, { name: namespace }, { signal });
   if (found === undefined) {
     return { namespace, messages: [], failures: [`namespace ${namespace} does not exist`], unchanged: 0 };
   }
   const run = type === 'activate' ? activateNamespace : deactivateNamespace;
-  const result: ActivationResult = await run({ client }, namespace, signal);
+  const result: ActivationResult = await run(parts, namespace, signal);
   return { namespace, ...result };
 }
 

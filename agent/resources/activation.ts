@@ -4,19 +4,26 @@
  * others go on. Starting touches what carries Stork's annotations; stopping touches every workload without an owner,
  * except those annotated skip-resource, and records what it was, so that it can be started again.
  */
+import type { RegisteredResource } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient, Resource, ServedResource } from '../../kube/client/client.ts';
 import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
 import { listDefinedKinds } from './defined-kinds.ts';
+import { endPods } from './end-pods.ts';
 import { withField } from './fields.ts';
 import { fieldManagers, storkNames } from './names.ts';
+import { listRegistrations } from './registrations/list-registrations.ts';
+import { findRegistration, stoppingFields } from './registrations/suspend-options.ts';
 import { type GroupKind, isTrue, refOf, textOfRef } from './resource-ref.ts';
+import { type StashParts, unstash } from './stash/unstash.ts';
 import { planStart, planStop, type SwitchChange } from './switches.ts';
 
 export interface ActivationParts {
   /** The agent's, or one that impersonates the grant's ServiceAccount. */
   readonly client: KubeClient;
   readonly parallelWrites?: number | undefined;
+  /** Custom resources that travelled in ConfigMaps are made on activation; without it they stay there. */
+  readonly stash?: StashParts | undefined;
 }
 
 export interface ActivationResult {
@@ -28,33 +35,68 @@ export interface ActivationResult {
   readonly unchanged: number;
 }
 
-export const activateNamespace = (parts: ActivationParts, namespace: string, signal?: AbortSignal) =>
-  switchNamespace(parts, { namespace, plan: planStart }, signal);
+export async function activateNamespace(
+  parts: ActivationParts,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<ActivationResult> {
+  const { stash } = parts;
+  const made = stash === undefined ? nothing : await unstash(parts.client, namespace, stash, signal);
+  const started = await switchNamespace(parts, { namespace, plan: planStart, registrations: [] }, signal);
+  return {
+    messages: [...made.messages, ...started.messages],
+    failures: [...made.failures, ...started.failures],
+    unchanged: started.unchanged,
+  };
+}
 
-export const deactivateNamespace = (parts: ActivationParts, namespace: string, signal?: AbortSignal) =>
-  switchNamespace(parts, { namespace, plan: planStop }, signal);
+/** Registered kinds are stopped by what their registration names, also those that never migrated, and then their pods. */
+export async function deactivateNamespace(
+  parts: ActivationParts,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<ActivationResult> {
+  const registrations = await listRegistrations(parts.client, signal);
+  const plan: Plan = (object) => planStop(object, stoppingFields(findRegistration(object, registrations)));
+  return switchNamespace(parts, { namespace, plan, registrations }, signal);
+}
+
+const nothing = { messages: [], failures: [] } as const;
 
 type Plan = (object: AnyObject) => SwitchChange | undefined;
+
+interface SwitchOrder {
+  readonly namespace: string;
+  readonly plan: Plan;
+  /** Kinds whose objects are switched whether they came by a migration or not. */
+  readonly registrations: readonly RegisteredResource[];
+}
 
 const parallelWrites = 8;
 const writeAttempts = 4;
 
 async function switchNamespace(
   parts: ActivationParts,
-  order: { readonly namespace: string; readonly plan: Plan },
+  order: SwitchOrder,
   signal?: AbortSignal,
 ): Promise<ActivationResult> {
-  const found = await listApplications(parts.client, order.namespace, signal);
+  const { client } = parts;
+  const found = await listApplications(client, order, signal);
   const outcomes = await mapLimit(
     found.objects,
     parts.parallelWrites ?? parallelWrites,
-    ({ resource, object }, stop) => switchObject(parts.client, { resource, object, plan: order.plan }, stop),
+    async ({ resource, object }, stop) => {
+      const outcome = await switchObject(client, { resource, object, plan: order.plan }, stop);
+      if (outcome.failure !== undefined) return outcome;
+      const ended = await endPods(client, object, findRegistration(object, order.registrations), stop);
+      return { messages: [...(outcome.messages ?? []), ...ended.messages], failure: ended.failure };
+    },
     signal,
   );
   return {
     messages: outcomes.flatMap((outcome) => outcome.messages ?? []),
     failures: [...found.failures, ...outcomes.flatMap((outcome) => outcome.failure ?? [])],
-    unchanged: outcomes.filter((outcome) => outcome.messages === undefined && outcome.failure === undefined).length,
+    unchanged: outcomes.filter(({ messages = [], failure }) => messages.length === 0 && failure === undefined).length,
   };
 }
 
@@ -63,13 +105,18 @@ interface Application {
   readonly object: AnyObject;
 }
 
-async function listApplications(client: KubeClient, namespace: string, signal?: AbortSignal) {
+async function listApplications(client: KubeClient, order: SwitchOrder, signal?: AbortSignal) {
+  const { namespace } = order;
+  const registered = new Set(
+    order.registrations.filter((one) => stoppingFields(one).length > 0).map(({ group, kind }) => `${group}/${kind}`),
+  );
   const objects: Application[] = [];
   const failures: string[] = [];
   for (const resource of await listSwitchableKinds(client, signal)) {
-    const isWorkload = workloadKinds.has(`${resource.group}/${resource.kind}`);
-    // Custom resources that came by a migration carry the label; others are none of our business.
-    const labelSelector = isWorkload ? undefined : `${storkNames.migrated}=true`;
+    const kind = `${resource.group}/${resource.kind}`;
+    const isWorkload = workloadKinds.has(kind);
+    // Custom resources that came by a migration carry the label; others without a registration are none of our business.
+    const labelSelector = isWorkload || registered.has(kind) ? undefined : `${storkNames.migrated}=true`;
     try {
       for await (const object of client.list<AnyObject>(resource, { namespace, labelSelector, signal })) {
         const isOwned = object.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;

@@ -24,6 +24,13 @@ export const storkNames = {
   resourceHash: `${prefix}resource-hash`,
   /** Stork's: the ResourceTransformation that changed the object on its way. */
   transformation: `${prefix}resourcetransformation-name`,
+  /** Stork's label: a ConfigMap that holds a custom resource until it is activated. */
+  stash: `${prefix}stash-cr`,
+  /** Ours, on such a ConfigMap: which object it holds, as whom it is written, the seal, and the seal that was made last. */
+  stashOf: `${prefix}stash-of`,
+  stashAccount: `${prefix}stash-account`,
+  stashSeal: `${prefix}stash-seal`,
+  stashMade: `${prefix}stash-made`,
   currentStorageClass: `${prefix}current-storage-class-name`,
   reclaimPolicy: `${prefix}reclaimPolicy`,
   /** Ours: the pair over which the object came. */

@@ -4,7 +4,7 @@
  */
 import type { AnyObject } from '../../kube/client/client.ts';
 import { at, type Fields, numberOf, removeField, setField, withField } from './fields.ts';
-import { storkNames, storkPrefix } from './names.ts';
+import { storkNames, storkPrefix, suspendAnnotation } from './names.ts';
 
 export type SwitchValue = number | boolean | string;
 
@@ -78,10 +78,14 @@ export function planStart(object: AnyObject): SwitchChange | undefined {
   return changeOf(changed.map(({ path, running }) => ({ path, value: running })));
 }
 
-/** The patch that stops the object and records what it was; `undefined` when it rests. */
-export function planStop(object: AnyObject): SwitchChange | undefined {
+/**
+ * The patch that stops the object and records what it was; `undefined` when it rests. `registered`: the fields that stop its
+ * kind, for an object that carries no annotation of ours.
+ */
+export function planStop(object: AnyObject, registered: readonly StoppingField[] = []): SwitchChange | undefined {
   const known = readSwitches(object);
-  const all = known.length > 0 ? known : defaultSwitches(object);
+  const byKind = registered.length > 0 ? registered.map(switchOf) : defaultSwitches(object);
+  const all = known.length > 0 ? known : byKind;
   const changed = all.filter(({ path, stopping }) => at(object, path) !== stopping);
   const annotations = changed.map(({ path, annotation, stopping }) => {
     const live = at(object, path);
@@ -93,6 +97,18 @@ export function planStop(object: AnyObject): SwitchChange | undefined {
   if (change === undefined) return undefined;
   return { ...change, patch: withField(change.patch, ['metadata', 'annotations'], Object.fromEntries(annotations)) };
 }
+
+/** A field that stops objects of a kind, and what it stops them with. */
+export interface StoppingField {
+  readonly path: readonly string[];
+  readonly stopping: SwitchValue;
+}
+
+const switchOf = ({ path, stopping }: StoppingField): Switch => ({
+  ...{ path, stopping },
+  annotation: suspendAnnotation(path),
+  running: undefined,
+});
 
 /** How kinds without annotations of ours are stopped. */
 function defaultSwitches(object: AnyObject): readonly Switch[] {

@@ -1,5 +1,6 @@
 /** Every command, in the order that help lists them. */
 import type { Command } from '../command.ts';
+import { applicationRegistrationView } from '../output/views/application-registration-view.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { resourceTransformationView } from '../output/views/resource-transformation-view.ts';
@@ -48,6 +49,7 @@ export const allCommands: readonly Command[] = [
   getObjects(clusterPairView),
   getObjects(ruleView),
   getObjects(resourceTransformationView),
+  getObjects(applicationRegistrationView),
   deleteObjects(migrationView),
   deleteObjects(clusterPairView),
   deleteObjects(ruleView),

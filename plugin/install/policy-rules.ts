@@ -120,8 +120,11 @@ export const agentRoles: readonly FeatureRole[] = [
   {
     feature: 'activation',
     scope: 'Cluster',
-    why: 'Scales migrated workloads up and down.',
-    rules: [...workloads.map((kinds) => ({ ...kinds, verbs: [...read, 'patch'] }))],
+    why: 'Scales migrated workloads up and down; ends the pods that a suspended operator leaves running (podsPath).',
+    rules: [
+      ...workloads.map((kinds) => ({ ...kinds, verbs: [...read, 'patch'] })),
+      { apiGroups: [''], resources: ['pods'], verbs: ['delete', 'get'] },
+    ],
   },
   {
     feature: 'own',

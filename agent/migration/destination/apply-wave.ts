@@ -2,6 +2,8 @@
 import type { KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import { applyObjects, identityOfServiceAccount } from '../../resources/apply/apply-objects.ts';
+import { sealStash } from '../../resources/stash/seal-stash.ts';
+import { isStash } from '../../resources/stash/stash-object.ts';
 import type { DestinationServices } from './destination-services.ts';
 
 export interface WaveParts {
@@ -9,13 +11,29 @@ export interface WaveParts {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly agentNamespace: string;
+  /** Seals what is kept for activation. */
+  readonly stashKey: string;
 }
 
-export function createWaveApplier({ client, clock, agentNamespace }: WaveParts): DestinationServices['applyObjects'] {
+export function createWaveApplier({
+  client,
+  clock,
+  agentNamespace,
+  stashKey,
+}: WaveParts): DestinationServices['applyObjects'] {
   return async ({ sender, migration, time, objects }, signal) => {
-    const identity = identityOfServiceAccount(`${agentNamespace}/${sender.grant.serviceAccount}`);
+    const account = `${agentNamespace}/${sender.grant.serviceAccount}`;
+    const identity = identityOfServiceAccount(account);
+    const sealed = objects.map((object) =>
+      isStash(object) ? sealStash(object, { pairId: sender.pairId, account }, stashKey) : object,
+    );
     const [namespace = '', name = ''] = migration.split('/');
-    const request = { objects, pairId: sender.pairId, migration: { namespace, name, time }, grant: sender.grant };
+    const request = {
+      objects: sealed,
+      pairId: sender.pairId,
+      migration: { namespace, name, time },
+      grant: sender.grant,
+    };
     const applied = await applyObjects({ client, clock, identity }, request, signal);
     return applied.map(({ ref, ...outcome }) => ({ ...ref, ...outcome }));
   };

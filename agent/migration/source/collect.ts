@@ -1,10 +1,13 @@
 /** What a migration's spec selects, ready for the destination: collected, rewritten, in waves. Volumes' objects aside. */
-import { applicationRegistrations, type Migration } from '../../../crds/v1alpha1/index.ts';
+import type { Migration, RegisteredResource } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import { collectResources } from '../../resources/collect/collect-resources.ts';
 import { findGitOpsOwner } from '../../resources/gitops.ts';
 import { orderObjects } from '../../resources/order-objects.ts';
+import { listRegistrations } from '../../resources/registrations/list-registrations.ts';
+import { findRegistration } from '../../resources/registrations/suspend-options.ts';
 import { type ResourceRef, refOf } from '../../resources/resource-ref.ts';
+import { stashObject } from '../../resources/stash/stash-object.ts';
 import { transformObject } from '../../resources/transform/transform-object.ts';
 import {
   getTransformer,
@@ -50,7 +53,7 @@ export async function collectMigration(
       const by = findGitOpsOwner(object);
       return by === undefined ? [] : [{ ref: refOf(object), by }];
     }),
-    waves: orderObjects(objects),
+    waves: orderObjects(spec.startApplications ? objects : objects.map((object) => stashedAs(object, registrations))),
     skipped: [
       ...collected.skipped.map(({ ref, reason }) => ({
         kind: ref.kind,
@@ -90,9 +93,8 @@ function transformAll(rewritten: readonly AnyObject[], transform: Transformer) {
   return { objects, misfits };
 }
 
-async function listRegistrations(client: KubeClient, signal: AbortSignal | undefined) {
-  const registered = [];
-  for await (const registration of client.list(applicationRegistrations, { signal }))
-    registered.push(...(registration.resources ?? []));
-  return registered;
+/** The object, or what holds it until it is activated, if its registration says so. */
+function stashedAs(object: AnyObject, registrations: readonly RegisteredResource[]): AnyObject {
+  const strategy = findRegistration(object, registrations)?.stashStrategy;
+  return strategy?.stashCR === true && object.metadata.namespace !== undefined ? stashObject(object) : object;
 }

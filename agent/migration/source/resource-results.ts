@@ -41,16 +41,21 @@ export function resultsOf(
   const transformed = new Map(
     objects.map((object) => [keyOf(refOf(object)), object.metadata.annotations?.[storkNames.transformation]]),
   );
+  const stashed = new Map(
+    objects.map((object) => [keyOf(refOf(object)), object.metadata.annotations?.[storkNames.stashOf]]),
+  );
   const owners = new Map(managed.map(({ ref, by }) => [keyOf(ref), by]));
   return answer.results.map(({ group, version, kind, namespace, name, result, reason = '', managedBy }) => {
     const key = keyOf({ group, kind, namespace, name });
     const owner = owners.get(key);
     const told =
       owner === undefined ? '' : `${owner} manages it on the source; nothing keeps the copy in line with Git`;
+    const held = stashed.get(key);
+    const kept = held === undefined ? '' : `${held} is kept until it is activated`;
     return {
       ...{ group, version, kind, name, namespace: namespace ?? '' },
       status: wellEnded.has(result) ? 'Successful' : 'Failed',
-      reason: [reason, told].filter((text) => text !== '').join('; '),
+      reason: [reason, kept, told].filter((text) => text !== '').join('; '),
       transformedBy: transformed.get(key),
       managedHere: owner,
       managedThere: managedBy,

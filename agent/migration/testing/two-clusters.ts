@@ -22,6 +22,7 @@ import { createWaveApplier } from '../destination/apply-wave.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
 import { receive } from '../destination/receive.ts';
 import { destinationRoutes } from '../destination/routes.ts';
+import { createStarter } from '../destination/start-namespaces.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import { createRecords } from '../records.ts';
 import { collectMigration } from '../source/collect.ts';
@@ -30,6 +31,8 @@ import type { SourceServices } from '../source/source-services.ts';
 import { type StorageWorld, storageWorld } from './fake-storage-world.ts';
 
 export const agentNamespace = 'stork-system';
+/** What stashes are sealed with on both sides. */
+export const stashKey = 'key';
 const pairId = 'pair-1';
 
 export interface Side {
@@ -228,8 +231,8 @@ export function agentServices(parts: AgentParts): {
     effects: parts.effects,
     runs: parts.destinationRuns,
     asPeer: () => client,
-    applyObjects: createWaveApplier({ client, clock, agentNamespace }),
-    activate: async () => ({ messages: [], failures: [] }),
+    applyObjects: createWaveApplier({ client, clock, agentNamespace, stashKey }),
+    activate: createStarter({ clock, stashKey }),
     scaleDown: parts.scaleDown,
   };
   return { source, destination };

@@ -8,13 +8,14 @@
  * Only an unreachable API server and the caller's abort are thrown.
  */
 import type { AnyObject, Impersonation, KubeClient, Resource } from '../../../kube/client/client.ts';
+import { core } from '../../../kube/client/core.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import { isAlreadyExists, isConflict, StorkError } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { setMeta, withField } from '../fields.ts';
 import { fieldManagers } from '../names.ts';
-import { type ResourceRef, refOf } from '../resource-ref.ts';
-import { type ApplyDecision, type ApplyFacts, decideApply, whyNotGranted } from './decide-apply.ts';
+import { groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
+import { type ApplyDecision, type ApplyFacts, decideApply, leftAsIs, whyNotGranted } from './decide-apply.ts';
 import { describeRefusal, isUnserved } from './describe-refusal.ts';
 import { createResourceFinder } from './find-resource.ts';
 
@@ -64,7 +65,11 @@ export async function applyObjects(
   const applyOne = async (object: AnyObject, stop: AbortSignal): Promise<AppliedObject> => {
     const ref = refOf(object);
     const refused = whyNotGranted(object, request.grant);
-    if (refused !== undefined) return { ref, result: 'Failed', reason: refused };
+    if (refused !== undefined) {
+      // A definition that is there needs no grant: it would not be changed with one.
+      const isThere = groupKindOf(object) === definitionKind && (await hasDefinition(parts.client, object, stop));
+      return isThere ? { ref, result: 'Unchanged', reason: leftAsIs } : { ref, result: 'Failed', reason: refused };
+    }
     const found = await finder.find(object, stop);
     if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason };
     // A namespace on a cluster-scoped object would pass for one of the granted namespaces.
@@ -78,6 +83,12 @@ export async function applyObjects(
     return { ref, ...outcome };
   };
   return mapLimit(request.objects, limits.parallelObjects, applyOne, signal);
+}
+
+const definitionKind = 'apiextensions.k8s.io/CustomResourceDefinition';
+
+async function hasDefinition(client: KubeClient, { metadata }: AnyObject, signal: AbortSignal): Promise<boolean> {
+  return (await client.find(core.customResourceDefinitions, { name: metadata.name }, { signal })) !== undefined;
 }
 
 /** `agent-namespace/name` as the user that its token would be; its groups are added by the API server. */

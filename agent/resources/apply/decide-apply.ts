@@ -104,9 +104,11 @@ export function whyNotGranted(object: AnyObject, grant: ApplyGrant): string | un
 /** Stork creates these and never changes them: others share them. */
 const createOnly: ReadonlySet<GroupKind> = new Set(['/Namespace', 'apiextensions.k8s.io/CustomResourceDefinition']);
 
+export const leftAsIs = 'it exists; only created, never changed';
+
 function decideCreateOnly(live: AnyObject): ApplyDecision {
   const owner = findGitOpsOwner(live);
-  const left = leave('Unchanged', 'it exists; only created, never changed');
+  const left = leave('Unchanged', leftAsIs);
   return owner === undefined ? left : { ...left, reason: `${left.reason}; ${owner} manages it`, managedBy: owner };
 }
 

@@ -7,6 +7,7 @@ import type { AnyObject } from '../../../kube/client/client.ts';
 import { at, fieldsOf, has, itemsOf, textOf } from '../fields.ts';
 import { storkNames } from '../names.ts';
 import { groupKindOf, isTrue } from '../resource-ref.ts';
+import { isStash } from '../stash/stash-object.ts';
 
 export interface CollectFacts {
   /** All must match; empty takes all. */
@@ -42,6 +43,9 @@ const annotated: SkipRule = (object) =>
 
 const ours: SkipRule = (object) =>
   isManagedByAgent(object.metadata) ? 'it is a temporary object of Stork' : undefined;
+
+const stashed: SkipRule = (object) =>
+  isStash(object) ? 'it holds a custom resource until that is activated here' : undefined;
 
 const selected: SkipRule = (object, facts) => {
   const labels = object.metadata.labels ?? {};
@@ -94,6 +98,7 @@ const rules: readonly SkipRule[] = [
   deleting,
   annotated,
   ours,
+  stashed,
   selected,
   madeByTheCluster,
   owned,

@@ -6,8 +6,7 @@
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { annotate, at, label, setField } from '../fields.ts';
 import { storkNames, suspendAnnotation } from '../names.ts';
-
-export type SwitchValue = number | boolean | string;
+import type { SwitchValue } from '../switches.ts';
 
 export function suspendField(object: AnyObject, path: readonly string[], stopping: SwitchValue): AnyObject {
   const name = suspendAnnotation(path);
