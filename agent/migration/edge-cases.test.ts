@@ -9,7 +9,7 @@ import { handOverLabel } from './destination/hand-over.ts';
 import { incomingClaimName } from './names.ts';
 import { migrationMachine } from './source/migration-machine.ts';
 import { aDatabase, anApplication, aPod, leftovers } from './testing/an-application.ts';
-import { digestOf, type TwoClusters, unfinishedContent } from './testing/two-clusters.ts';
+import { digestOf, type TwoClusters, testPair, unfinishedContent } from './testing/two-clusters.ts';
 
 const claim = { namespace: 'db', name: 'data' };
 
@@ -31,6 +31,20 @@ async function turnUntil(world: TwoClusters, name: string, holds: () => boolean 
 }
 
 describe('a migration that meets trouble', () => {
+  for (const [what, narrowed, message] of [
+    ['namespaces', { namespaces: ['web'] }, /does not cover namespace db/],
+    ['directions', { directions: ['Receive'] as const }, /no direction Send/],
+  ] as const)
+    it(`fails by name, before it sends more, when the grant of its own side loses ${what} meanwhile`, async () => {
+      const world = await anApplication();
+      await world.migrate(world.a, 'm', {});
+      for (let turns = 0; turns < 4; turns++) await world.turn(world.a, 'm');
+      world.link.grant = { ...testPair.grant, ...narrowed };
+      const status = await world.finish(world.a, 'm');
+      assert.equal(status.status, 'Failed');
+      assert.match(status.reason ?? '', message);
+    });
+
   it('is no success when no namespace has the label it selects by', async () => {
     const world = await anApplication();
     await world.migrate(world.a, 'first', { namespaces: [], namespaceSelectors: { team: 'nobody' } });

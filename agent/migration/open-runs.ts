@@ -12,6 +12,7 @@ import type { DestinationRuns } from './destination/destination-services.ts';
 import { paths } from './messages.ts';
 import { agentLabels, moverJobName } from './names.ts';
 import type { RunWatch } from './run-watch.ts';
+import { mustLetLeave } from './source/decide-leaving.ts';
 import type { SourceRuns } from './source/source-services.ts';
 
 export interface OpenRunsParts {
@@ -60,8 +61,11 @@ export function createSourceRuns(parts: OpenRunsParts): SourceRuns {
   };
 }
 
-function openSource(parts: OpenRunsParts, of: OpenedRun, peer: Peer): OpenState {
-  const connect = (signal: AbortSignal) => peer.openStream(paths.stream(of.run), signal);
+function openSource(parts: OpenRunsParts, of: Parameters<SourceRuns['open']>[0], peer: Peer): OpenState {
+  const connect = async (signal: AbortSignal) => {
+    mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces: of.claimNamespaces });
+    return await peer.openStream(paths.stream(of.run), signal);
+  };
   return register(parts, of, { role: 'source', connect, gate: async () => refused('a source has no gate') });
 }
 

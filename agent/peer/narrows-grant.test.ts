@@ -18,6 +18,7 @@ describe('an edited grant', () => {
     ['with all namespaces', {}, { namespaces: ['*'] }, 'No'],
     ['without a namespace', {}, { namespaces: ['shop'] }, 'Yes'],
     ['with names in place of all', { namespaces: ['*'] }, { namespaces: ['shop', 'web'] }, 'Yes'],
+    ['all but a system namespace', { namespaces: ['*', 'kube-system'] }, { namespaces: ['*'] }, 'Yes'],
     ['without a direction', {}, { directions: ['Send'] }, 'Yes'],
     ['without a kind', {}, { clusterScopedKinds: [] }, 'Yes'],
     ['with another account', {}, { serviceAccount: 'other' }, 'Yes'],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Cluster } from '../demo/commands.ts';
+import { pairBoth } from '../demo/pairing.ts';
 import { cutLink, restoreLink } from '../testbed/link.ts';
 import { agentNamespace, type Bed, bed, eventually } from './bed.ts';
 
@@ -11,7 +12,12 @@ interface PairView {
     readonly roundTripMs?: number;
     readonly clockSkewMs?: number;
     readonly lastSeenTime?: string;
-    readonly peer: { readonly version: string; readonly capacity?: string };
+    readonly peer: {
+      readonly fingerprint: string;
+      readonly version: string;
+      readonly capacity?: string;
+      readonly endpoints?: readonly string[];
+    };
     readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
   };
 }
@@ -98,6 +104,33 @@ describe('the health of a pair', () => {
       for (const side of [clusters.a, clusters.b]) await whenReady(side, 15_000);
       assert.match((await doctor(clusters.a)).said, /nothing blocks it/);
     });
+
+  it('outlives a new key on either side: the other follows by itself', async () => {
+    for (const [side, other] of [
+      [clusters.a, clusters.b],
+      [clusters.b, clusters.a],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await side.stork(['pair', 'rotate'], { timeoutMs: 150_000 });
+      console.log(`${stdout}${stderr}`);
+      assert.equal(exitCode, 0);
+      const [, fingerprint] = /New key on .: (SHA256:\S+)/.exec(stdout) ?? [];
+      assert.notEqual(fingerprint, undefined);
+      await eventually(`${other.context} follows`, async () =>
+        (await pairOf(other)).status.peer.fingerprint === fingerprint ? true : undefined,
+      );
+      for (const both of [side, other]) await whenReady(both);
+    }
+  });
+
+  it('paired anew, can be dialled from either side', async () => {
+    for (const side of [clusters.a, clusters.b])
+      await side.kubectl(['-n', agentNamespace, 'delete', 'clusterpairs.stork.libopenstorage.org', peerName(side)]);
+    console.log(await pairBoth(clusters.a, clusters.b));
+    for (const side of [clusters.a, clusters.b]) {
+      assert.ok((await pairOf(side)).status.peer.endpoints?.length, `${side.context} knows no address of its peer`);
+      assert.equal((await doctor(side)).exitCode, 0);
+    }
+  });
 
   it('is Ready again soon after the agent of the accepting side was killed', async () => {
     const pod = ['pods', '-l', 'app.kubernetes.io/name=stork-agent'];

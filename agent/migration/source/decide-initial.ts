@@ -2,8 +2,8 @@
  * Whether a migration may begin, from what was gathered and what the destination answered. Everything that can be refused
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
-import { grantCovers } from '../../peer/grant-covers.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
+import { decideLeaving } from './decide-leaving.ts';
 
 export interface Refusal {
   readonly code: string;
@@ -38,18 +38,11 @@ export function decideRequest(facts: RequestFacts): RequestDecision {
 }
 
 function decideFields(facts: RequestFacts): readonly Refusal[] {
-  const refusals: Refusal[] = facts.unavailable.map((field) => ({
+  return facts.unavailable.map((field) => ({
     code: 'FieldNotAvailable',
     message: `${field} is not available in this version`,
     hint: 'Remove the field; nothing was changed.',
   }));
-  if (!facts.grant.directions.includes('Send'))
-    refusals.push({
-      code: 'GrantRefused',
-      message: `The ClusterPair ${facts.pair} does not let applications leave this cluster (its grant has no direction Send)`,
-      hint: 'Its admin can add Send to spec.grant.directions.',
-    });
-  return refusals;
 }
 
 function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
@@ -76,15 +69,8 @@ function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
       message: `A Migration in namespace ${facts.migrationNamespace} can only migrate that namespace, not ${foreign.join(', ')}`,
       hint: `Create it in ${facts.agentNamespace} to migrate several namespaces.`,
     });
-  const { namespaces: granted } = facts.grant;
-  const outside = facts.namespaces.filter(({ name }) => !grantCovers(granted, name));
-  if (outside.length > 0)
-    refusals.push({
-      code: 'GrantRefused',
-      message: `The ClusterPair ${facts.pair} does not cover namespace ${outside.map(({ name }) => name).join(', ')}`,
-      hint: 'Its admin can add it to spec.grant.namespaces.',
-    });
-  return refusals;
+  const { pair, grant } = facts;
+  return [...refusals, ...decideLeaving({ pair, grant, namespaces: facts.namespaces.map(({ name }) => name) })];
 }
 
 function decideRules(facts: RequestFacts): readonly Refusal[] {

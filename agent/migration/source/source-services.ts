@@ -13,7 +13,15 @@ import type { RunWatch } from '../run-watch.ts';
 
 export interface SourceRuns {
   /** Lets the run's source mover, which runs in `namespace`, in and connects it to the peer; repeating changes nothing and tells how far it is. */
-  open(of: { readonly run: string; readonly namespace: string }, peer: Peer): RunWatch;
+  open(
+    of: {
+      readonly run: string;
+      readonly namespace: string;
+      /** Whose data it reads: our grant must let them leave each time a stream begins. */
+      readonly claimNamespaces: readonly string[];
+    },
+    peer: Peer,
+  ): RunWatch;
   close(run: string): void;
 }
 

@@ -16,7 +16,7 @@ import { type Log, silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
-import type { PairFacts, Peer, PeerCall, PeerRoute, Peers } from '../../peer/peer.ts';
+import type { PairFacts, Peer, PeerCall, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
 import { createWaveApplier } from '../destination/apply-wave.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
@@ -61,6 +61,8 @@ export interface TwoClusters {
 }
 
 export interface TestLink {
+  /** What a source's own ClusterPair grants, when it is not everything. */
+  grant?: PeerGrant;
   /** `No`: the link is cut. */
   ready: 'Yes' | 'No';
   requests: number;
@@ -256,7 +258,9 @@ function directPeer(cluster: 'a' | 'b', link: TestLink, routes: () => readonly P
     pairId,
     pair: `${agentNamespace}/pair`,
     cluster,
-    grant: testPair.grant,
+    get grant() {
+      return link.grant ?? testPair.grant;
+    },
     get state() {
       return link.ready === 'Yes' ? ({ ready: 'Yes' } as const) : notReady;
     },

@@ -7,6 +7,7 @@ import { advance, type Outcome, wait } from '../../../../kube/runtime/outcome.ts
 import type { Peer } from '../../../peer/peer.ts';
 import { activateAnswerSchema, maxWaveObjects, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
+import { mustLetLeave } from '../decide-leaving.ts';
 import { namespacesOf } from '../find-namespaces.ts';
 import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
@@ -37,6 +38,7 @@ export async function runApplications(services: SourceServices, context: StageCo
   const unreachable = whyNot(peer, migration);
   if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
   const namespaces = await namespacesOf(services, migration, signal);
+  mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces });
   const results = [
     ...volumeResults(migration.status?.volumes ?? []),
     ...unmovedResults(await unmovedClaims(services, context, namespaces)),

@@ -63,7 +63,7 @@ export async function moveGroup(
   const destination = await context.effect(`receive ${group.id}`, () =>
     receive(services, migration, { peer, group }, signal),
   );
-  const watch = services.runs.open(place, peer);
+  const watch = services.runs.open({ ...place, claimNamespaces: [group.namespace] }, peer);
   const mover = await services.moverJobs.look(place, signal);
   const begins = destination.phase === 'Working' && mover.job === 'Missing';
   const sources = begins ? await readSources(services, context, group) : [];

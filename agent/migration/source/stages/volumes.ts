@@ -5,6 +5,7 @@ import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { mapLimit } from '../../../../kube/runtime/map-limit.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
+import { mustLetLeave } from '../decide-leaving.ts';
 import { measureProgress } from '../measure-progress.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
@@ -26,6 +27,8 @@ export async function runVolumes(services: SourceServices, context: StageContext
   const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
   const unreachable = whyNot(peer, migration);
   if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
+  // Whoever narrowed the grant meanwhile wants it to hold from now on.
+  mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces: open.map(({ namespace }) => namespace) });
   const underWay = open.slice(0, sourceLimits.groups);
   const results = await mapLimit(
     underWay,
