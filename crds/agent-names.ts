@@ -15,6 +15,11 @@ export const rotateAnnotation = 'stork.libopenstorage.org/rotate-key';
 /** On the leader's pod, by the leader. */
 export const leaderLabel = 'stork.libopenstorage.org/leader';
 
+/** On everything that is made for one operation: the uid of its Migration. */
+export const operationLabel = 'stork.libopenstorage.org/operation';
+/** On movers: the group of volumes they move, also in what the agents log of it. */
+export const runLabel = 'stork.libopenstorage.org/run';
+
 /** With {@link agentName} as its value on everything of ours: what lacks it is somebody's, and is left alone. */
 export const managedByLabel = 'app.kubernetes.io/managed-by';
 

@@ -14,6 +14,7 @@ function lazyAccess(ambient: Ambient): ClusterAccess {
   const load = async () => (await import('./connect-clusters.ts')).connectClusters(ambient);
   return {
     connect: async (selection) => (await load()).connect(selection),
+    configOf: async (selection) => (await load()).configOf(selection),
     contexts: async (selection) => (await load()).contexts(selection),
   };
 }

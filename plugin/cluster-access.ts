@@ -1,4 +1,5 @@
 /** Which cluster a command line means: kubectl's flags as a value, and what reaches it. */
+import type { ClusterConfig } from '../kube/client/cluster-config.ts';
 import type { Cluster, GivenArguments } from './command.ts';
 import { readFlags } from './command.ts';
 import { duration } from './flag.ts';
@@ -28,6 +29,8 @@ export interface ClusterSelection {
 export interface ClusterAccess {
   /** @throws StorkError when the kubeconfig or the context can't be had */
   connect(selection: ClusterSelection): Promise<Cluster>;
+  /** Where and as whom `connect` would, as the kubeconfig and the flags say; no server is asked. @throws as `connect` */
+  configOf(selection: ClusterSelection): Promise<ClusterConfig>;
   /** Names of contexts; empty without a kubeconfig. */
   contexts(selection: ClusterSelection): Promise<readonly string[]>;
 }
@@ -52,6 +55,14 @@ export function selectionOf(given: GivenArguments['flags']): ClusterSelection {
     serverCertificate: flags['insecure-skip-tls-verify'] ? 'DoNotCheck' : 'Check',
     requestTimeoutMs: readTimeout(flags['request-timeout']),
   };
+}
+
+/** Another kubeconfig file and its current context: what the flags say of the cluster is not about that one. */
+export function selectionOfFile(
+  kubeconfig: string,
+  { namespace, requestTimeoutMs }: ClusterSelection,
+): ClusterSelection {
+  return { ...selectionOf(new Map()), kubeconfig, namespace, requestTimeoutMs };
 }
 
 /** kubectl reads a bare number as seconds. */

@@ -4,6 +4,7 @@
  */
 import type { Ambient } from '../kube/ambient.ts';
 import type { KubeClient } from '../kube/client/client.ts';
+import type { ClusterConfig } from '../kube/client/cluster-config.ts';
 import type { Completes, FlagSet, ValuesOf } from './flag.ts';
 
 /** A cluster that the user chose, with the namespace that applies there (flag, else the context's, else `default`). */
@@ -24,6 +25,10 @@ export interface CommandContext {
   readonly cluster: () => Promise<Cluster>;
   /** Another context of the same kubeconfig. */
   readonly clusterOf: (context: string) => Promise<Cluster>;
+  /** The current context of another kubeconfig file. */
+  readonly clusterOfFile: (kubeconfig: string) => Promise<Cluster>;
+  /** Where and as whom `cluster` would connect; no server is asked. */
+  readonly clusterConfig: () => Promise<ClusterConfig>;
   /** The contexts of the kubeconfig, for completion. */
   readonly contexts: () => Promise<readonly string[]>;
   /** What `-n` said, if it was given. */

@@ -41,7 +41,10 @@ async function candidatesOf(context: CommandContext, situation: Situation): Prom
     const values = await valuesOf(context, flags[attached[1] ?? '']?.completes);
     return values.map((value) => `${attached[0]}${value}`);
   }
-  if (last.startsWith('-')) return Object.entries(flags).map(([name, flag]) => `--${name}\t${flag.describes}`);
+  if (last.startsWith('-')) {
+    const shown = Object.entries(flags).filter(([, flag]) => flag.hidden === undefined);
+    return shown.map(([name, flag]) => `--${name}\t${flag.describes}`);
+  }
   const awaiting = flagAwaitingValue(flags, before.at(-1));
   if (awaiting !== undefined) return valuesOf(context, awaiting.completes);
   if (command !== undefined) return valuesOf(context, command.positionals.completes);
@@ -57,7 +60,9 @@ function flagAwaitingValue(
   token: string | undefined,
 ): Flag<unknown> | undefined {
   if (token === undefined || !token.startsWith('-') || token.includes('=')) return undefined;
-  const found = Object.entries(flags).find(([name, flag]) => token === `--${name}` || token === `-${flag.short}`)?.[1];
+  const found = Object.entries(flags).findLast(
+    ([name, flag]) => token === `--${name}` || token === `-${flag.short}`,
+  )?.[1];
   return found?.kind === 'value' && found.bare === undefined ? found : undefined;
 }
 

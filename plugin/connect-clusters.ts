@@ -20,7 +20,9 @@ export function connectClusters(ambient: Ambient): ClusterAccess {
     cluster,
     user,
   });
-  const configOf = async (selection: ClusterSelection): Promise<ClusterConfig> => {
+  const configOf = async (selection: ClusterSelection): Promise<ClusterConfig> =>
+    overrideConfig(await readConfig(selection), selection);
+  const readConfig = async (selection: ClusterSelection): Promise<ClusterConfig> => {
     try {
       return await loadKubeconfig(requestOf(selection));
     } catch (error) {
@@ -33,7 +35,7 @@ export function connectClusters(ambient: Ambient): ClusterAccess {
   };
   return {
     async connect(selection) {
-      const config = overrideConfig(await configOf(selection), selection);
+      const config = await configOf(selection);
       const { env, clock, random, version } = ambient;
       const { requestTimeoutMs } = selection;
       const client = createKubeClient({
@@ -48,6 +50,7 @@ export function connectClusters(ambient: Ambient): ClusterAccess {
       });
       return { client, context: config.name, namespace: selection.namespace ?? config.namespace ?? 'default' };
     },
+    configOf,
     contexts: async (selection) => (await listContexts(requestOf(selection))).contexts,
   };
 }

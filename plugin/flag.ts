@@ -13,6 +13,8 @@ export interface FlagBase {
   /** The value of a flag given without one (`--dry-run`); such a flag takes a value only by `=`. */
   readonly bare?: string;
   readonly completes?: Completes;
+  /** Understood, but in no help and no completion. */
+  readonly hidden?: 'Yes';
 }
 
 /** What a word can be completed to: fixed words, or names that exist in the cluster. */

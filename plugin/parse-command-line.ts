@@ -138,7 +138,8 @@ function splitToken(flags: FlagSet, token: string, words: readonly string[]): re
   const found: OneFlag[] = [];
   for (let at = 1; at < head.length; at += 1) {
     const letter = head.slice(at, at + 1);
-    const [name, flag] = Object.entries(flags).find(([, one]) => one.short === letter) ?? [];
+    // The command's own flags come after those of every command, and win.
+    const [name, flag] = Object.entries(flags).findLast(([, one]) => one.short === letter) ?? [];
     if (name === undefined || flag === undefined)
       throw badUsage(`unknown shorthand flag: '${letter}' in ${head}`, words);
     const tail = head.slice(at + 1);

@@ -43,6 +43,7 @@ export function renderGlobalOptions(width: number): string {
 
 function renderFlags(flags: FlagSet, width: number): string {
   const rows = Object.entries(flags)
+    .filter(([, flag]) => flag.hidden === undefined)
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([name, flag]) => [renderName(name, flag), renderDescription(flag)] as const);
   const column = Math.min(Math.max(0, ...rows.map(([name]) => name.length)) + 2, 38);

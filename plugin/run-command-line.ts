@@ -1,6 +1,6 @@
 /** Runs one command line against given commands and clusters; cli.ts gives it the real ones, tests give it fakes. */
 import type { Ambient } from '../kube/ambient.ts';
-import { type ClusterAccess, selectionOf } from './cluster-access.ts';
+import { type ClusterAccess, type ClusterSelection, selectionOf, selectionOfFile } from './cluster-access.ts';
 import type { Cluster, Command, CommandContext, GivenArguments } from './command.ts';
 import { completeWords, flagsSoFar } from './complete-words.ts';
 import { parseCommandLine } from './parse-command-line.ts';
@@ -56,11 +56,10 @@ function createContext(
   const { ambient, access, opened } = world;
   const selection = selectionOf(given.flags);
   const connections = new Map<string, Promise<Cluster>>();
-  const connect = (context: string | undefined): Promise<Cluster> => {
-    const key = context ?? '';
+  const connect = (key: string, wanted: ClusterSelection): Promise<Cluster> => {
     const known = connections.get(key);
     if (known !== undefined) return known;
-    const connecting = access.connect({ ...selection, context: context ?? selection.context }).then((cluster) => {
+    const connecting = access.connect(wanted).then((cluster) => {
       opened.push(cluster);
       return cluster;
     });
@@ -72,8 +71,10 @@ function createContext(
     signal: ambient.signal,
     print: (line) => void ambient.stdout.write(`${line}\n`),
     say: (line) => void ambient.stderr.write(`${line}\n`),
-    cluster: () => connect(undefined),
-    clusterOf: (context) => connect(context),
+    cluster: () => connect('', selection),
+    clusterOf: (context) => connect(`context ${context}`, { ...selection, context }),
+    clusterOfFile: (kubeconfig) => connect(`file ${kubeconfig}`, selectionOfFile(kubeconfig, selection)),
+    clusterConfig: () => access.configOf(selection),
     contexts: () => access.contexts(selection),
     givenNamespace: selection.namespace,
   };

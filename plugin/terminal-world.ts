@@ -5,16 +5,19 @@
  */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { renderCrd } from '../crds/schema/index.ts';
 import { allKinds } from '../crds/v1alpha1/index.ts';
 import type { Ambient } from '../kube/ambient.ts';
+import type { LogsRequest } from '../kube/client/client.ts';
+import { loadKubeconfig } from '../kube/client/load-kubeconfig.ts';
 import { type ManualClock, manualClock } from '../kube/clock.ts';
 import { StorkError } from '../kube/errors.ts';
 import { type FakeApiServer, fakeApiServer } from '../kube/fake/fake-api-server.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { allCommands } from './commands/all-commands.ts';
+import { overrideConfig } from './connect-clusters.ts';
 import { runCommandLine } from './run-command-line.ts';
 
 export interface TerminalWorld {
@@ -38,10 +41,15 @@ export interface RunOptions {
 }
 
 export function terminalWorld(
-  options: { readonly start?: Date; readonly kinds?: 'Installed' | 'Absent' } = {},
+  options: {
+    readonly start?: Date;
+    readonly kinds?: 'Installed' | 'Absent';
+    readonly onLogs?: (request: LogsRequest) => string;
+  } = {},
 ): TerminalWorld {
   const clock = manualClock(options.start ?? new Date('2019-07-09T02:06:00Z'));
-  const servers = { east: fakeApiServer({ clock }), west: fakeApiServer({ clock }) };
+  const { onLogs } = options;
+  const servers = { east: fakeApiServer({ clock, onLogs }), west: fakeApiServer({ clock, onLogs }) };
   if (options.kinds !== 'Absent') {
     for (const server of Object.values(servers)) for (const kind of allKinds) server.register(definitionOf(kind));
   }
@@ -86,7 +94,7 @@ function assertDefinition(crd: ReturnType<typeof renderCrd>): Parameters<FakeApi
 function accessOf(servers: TerminalWorld['servers']): ClusterAccess {
   return {
     connect(selection) {
-      const context = selection.context ?? 'east';
+      const context = selection.context ?? contextOfFile(selection.kubeconfig);
       if (context !== 'east' && context !== 'west') {
         const hint = 'It has: east, west.';
         const message = `The kubeconfig has no context ${JSON.stringify(context)}.`;
@@ -98,9 +106,18 @@ function accessOf(servers: TerminalWorld['servers']): ClusterAccess {
         namespace: selection.namespace ?? 'default',
       });
     },
+    configOf: async (selection) => {
+      const readText = (path: string) => readFile(path, 'utf8');
+      const { kubeconfig: path, context } = selection;
+      const config = await loadKubeconfig({ env: {}, homeDirectory: import.meta.dirname, readText, path, context });
+      return overrideConfig(config, selection);
+    },
     contexts: () => Promise.resolve(Object.keys(servers)),
   };
 }
+
+/** `…/west.yaml` leads to west. */
+const contextOfFile = (file: string | undefined) => basename(file ?? 'east', '.yaml');
 
 /** Words as a shell splits them, single quotes included. */
 function wordsOf(line: string): readonly string[] {

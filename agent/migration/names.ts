@@ -3,11 +3,11 @@
  * and short enough for any kind (DNS-1123 label, ≤ 63 bytes).
  */
 import { createHash } from 'node:crypto';
-import { agentName, managedByLabel } from '../../crds/agent-names.ts';
+import { agentName, managedByLabel, operationLabel, runLabel } from '../../crds/agent-names.ts';
 
 export const agentLabels = {
-  operation: 'stork.libopenstorage.org/operation',
-  run: 'stork.libopenstorage.org/run',
+  operation: operationLabel,
+  run: runLabel,
   record: 'stork.libopenstorage.org/record',
 } as const;
 

@@ -123,6 +123,10 @@ export interface LogsRequest extends CallOptions {
   readonly pod: string;
   readonly container?: string | undefined;
   readonly tailLines?: number | undefined;
+  /** RFC 3339; earlier lines are left out, to the second. */
+  readonly sinceTime?: string | undefined;
+  /** Each line begins with its time and a space. */
+  readonly timestamps?: 'Yes' | undefined;
   readonly previous?: 'Yes' | undefined;
 }
 

@@ -60,6 +60,8 @@ function logsRequest(request: LogsRequest): WireRequest {
   const query = queryString({
     container: request.container,
     tailLines: request.tailLines,
+    sinceTime: request.sinceTime,
+    timestamps: request.timestamps === 'Yes' ? true : undefined,
     previous: request.previous === 'Yes' ? true : undefined,
     limitBytes: maxLogBytes,
   });

@@ -12,8 +12,11 @@ import { createMigration } from './create-migration.ts';
 import { createResourceTransformation } from './create-resourcetransformation.ts';
 import { createRule } from './create-rule.ts';
 import { deleteObjects } from './delete-objects.ts';
+import { describeObject } from './describe-object.ts';
+import { generateClusterPair } from './generate-clusterpair.ts';
 import { getObjects } from './get-objects.ts';
 import { install } from './install.ts';
+import { logs } from './logs.ts';
 import { migrate } from './migrate.ts';
 import { pairAccept } from './pair-accept.ts';
 import { pairConfirm } from './pair-confirm.ts';
@@ -43,6 +46,7 @@ export const allCommands: readonly Command[] = [
   activateMigration('deactivate'),
   createMigration,
   createClusterPair,
+  generateClusterPair,
   createRule,
   createResourceTransformation,
   getObjects(migrationView),
@@ -54,6 +58,8 @@ export const allCommands: readonly Command[] = [
   deleteObjects(clusterPairView),
   deleteObjects(ruleView),
   deleteObjects(resourceTransformationView),
+  describeObject,
+  logs,
   status,
   version,
   completion,

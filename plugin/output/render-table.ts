@@ -31,6 +31,6 @@ export function alignRows(rows: readonly (readonly string[])[], widths: readonly
 }
 
 /** What others wrote into objects must not steer a terminal or break a row. */
-function printable(cell: string): string {
+export function printable(cell: string): string {
   return cell.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
 }

@@ -22,3 +22,13 @@ export async function findEndpoints(
     hint,
   });
 }
+
+/** One side that can be dialled is enough, so knowing no address of the other one stops nothing. */
+export async function findEndpointsIfAny(context: CommandContext, place: PairPlace): Promise<readonly string[]> {
+  try {
+    return await findEndpoints(context, place);
+  } catch (error) {
+    if (error instanceof StorkError && error.code === 'NoEndpoint') return [];
+    throw error;
+  }
+}

@@ -68,3 +68,12 @@ export function placeOf(context: CommandContext, cluster: Cluster, name: string)
   const namespace = context.givenNamespace ?? agentNamespace;
   return { client: cluster.client, context: cluster.context, namespace, name };
 }
+
+/** A context's name as an object's name: `admin@east` becomes `admin-east`. */
+export function nameOfContext(context: string): string {
+  const name = context
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
+  return name.slice(0, 200) || 'peer';
+}

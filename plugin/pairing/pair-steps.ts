@@ -23,13 +23,14 @@ export interface InviteRequest {
   readonly endpoints: readonly string[];
   readonly ttlSeconds: number;
   readonly grant: ClusterPairGrant;
+  readonly platformOptions?: ClusterPairSpecInput['platformOptions'];
   readonly timeoutMs: number;
 }
 
 /** Resolves to the one-time code; without one, no pair is left behind. @throws StorkError `AlreadyPaired`, or as waitForPair does */
 export async function invite(context: CommandContext, place: PairPlace, request: InviteRequest): Promise<string> {
-  const { endpoints, ttlSeconds, grant, timeoutMs } = request;
-  const uid = await createPair(context, place, { accept: { endpoints, ttlSeconds }, grant });
+  const { endpoints, ttlSeconds, grant, platformOptions, timeoutMs } = request;
+  const uid = await createPair(context, place, { accept: { endpoints, ttlSeconds }, grant, platformOptions });
   const secret = { namespace: place.namespace, name: `stork-invite-${place.name}` };
   try {
     return await waitForPair(context, place, {
@@ -53,12 +54,13 @@ export interface JoinRequest {
   /** Where the other cluster can dial this one, if anywhere. */
   readonly endpoints: readonly string[];
   readonly grant: ClusterPairGrant;
+  readonly platformOptions?: ClusterPairSpecInput['platformOptions'];
   readonly timeoutMs: number;
 }
 
 /** Resolves to this cluster's fingerprint, once the other side knows it. A refusal leaves nothing behind. */
 export async function join(context: CommandContext, place: PairPlace, request: JoinRequest): Promise<string> {
-  const { code, endpoints, grant, timeoutMs } = request;
+  const { code, endpoints, grant, platformOptions, timeoutMs } = request;
   const codeSecret = `stork-join-${place.name}`;
   await refuseExisting(context, place);
   await putCode(context, place, codeSecret, code);
@@ -67,6 +69,7 @@ export async function join(context: CommandContext, place: PairPlace, request: J
     uid = await createPair(context, place, {
       join: { codeSecret, ...(endpoints.length === 0 ? {} : { endpoints }) },
       grant,
+      platformOptions,
     });
     return await waitForPair(context, place, {
       waitsFor: 'the answer of the other cluster',

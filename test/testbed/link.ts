@@ -37,9 +37,10 @@ export async function cutLink(kind: CutKind = 'Drop'): Promise<AsyncDisposable> 
   return { [Symbol.asyncDispose]: () => removeMarked(marks.cut) };
 }
 
-/** Undoes cutLink, shapeLink and allowPort. */
+/** Undoes cutLink, shapeLink, allowPort and allowApiServers. */
 export async function restoreLink(): Promise<void> {
   for (const mark of Object.values(marks)) await removeMarked(mark);
+  await removeMarked(marks.allow, thisBed().chains.input);
   for (const { bridge } of listClusters(thisBed())) await tryCommand('tc', ['qdisc', 'del', 'dev', bridge, 'root']);
 }
 
@@ -63,6 +64,21 @@ export async function allowPort(port: number): Promise<void> {
   for (const to of listClusters(thisBed())) {
     const rule = ['-p', 'tcp', '-o', to.bridge, '-d', to.nodeCidr, '--dport', String(port), '-j', 'ACCEPT'];
     await insertFirst(marks.allow, rule);
+  }
+}
+
+/** Lets each cluster's nodes and pods reach the API server of the other one, until restoreLink. */
+export async function allowApiServers(): Promise<void> {
+  const clusters = listClusters(thisBed());
+  for (const to of clusters) {
+    for (const from of clusters.filter((cluster) => cluster !== to)) {
+      const server = ['-d', to.hostAddress, '--dport', String(to.apiServerPort)];
+      await insertFirst(
+        marks.allow,
+        ['-i', from.bridge, '-p', 'tcp', ...server, '-j', 'ACCEPT'],
+        thisBed().chains.input,
+      );
+    }
   }
 }
 
@@ -102,12 +118,12 @@ async function limitRate(to: ClusterPlan, others: readonly ClusterPlan[], bitsPe
   }
 }
 
-async function insertFirst(mark: string, rule: readonly string[]): Promise<void> {
-  await runCommand('iptables', ['-w', '-I', thisBed().chains.link, '1', '-m', 'comment', '--comment', mark, ...rule]);
+async function insertFirst(mark: string, rule: readonly string[], chain = thisBed().chains.link): Promise<void> {
+  await runCommand('iptables', ['-w', '-I', chain, '1', '-m', 'comment', '--comment', mark, ...rule]);
 }
 
-async function removeMarked(mark: string): Promise<void> {
-  const rules = (await runCommand('iptables', ['-w', '-S', thisBed().chains.link])).split('\n');
+async function removeMarked(mark: string, chain = thisBed().chains.link): Promise<void> {
+  const rules = (await runCommand('iptables', ['-w', '-S', chain])).split('\n');
   for (const rule of rules.filter((line) => line.includes(mark))) {
     await runCommand('iptables', ['-w', '-D', ...rule.split(' ').slice(1)]);
   }

@@ -19,7 +19,7 @@ export const ruleView: ObjectView<Rule> = {
   ],
 };
 
-function selectorOf(labels: Readonly<Record<string, string>> | undefined): string {
+export function selectorOf(labels: Readonly<Record<string, string>> | undefined): string {
   const terms = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
   return terms.length === 0 ? '<all>' : terms.join(',');
 }
