@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseBytes } from './quantity.ts';
+import { parseBytes, parseMilli } from './quantity.ts';
 
 const cases: readonly (readonly [string, bigint])[] = [
   ['0', 0n],
@@ -19,4 +19,14 @@ describe('parseBytes', () => {
   for (const [text, bytes] of cases) it(`reads ${text}`, () => assert.equal(parseBytes(text), bytes));
   for (const text of ['', '1GB', '-1', '1 Gi', 'Gi'])
     it(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseBytes(text), { code: 'InvalidQuantity' }));
+});
+
+describe('parseMilli', () => {
+  for (const [text, milli] of [
+    ['250m', 250n],
+    ['1', 1000n],
+    ['1.5', 1500n],
+    ['1Ki', 1_024_000n],
+  ] as const)
+    it(`reads ${text}`, () => assert.equal(parseMilli(text), milli));
 });

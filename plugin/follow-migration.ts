@@ -25,6 +25,24 @@ const unnoticedMs = 15_000;
  * @throws StorkError `StillRunning` when the time is over, `MigrationDeleted`
  */
 export async function followMigration(context: CommandContext, request: FollowMigrationRequest): Promise<number> {
+  try {
+    const { clock } = context.ambient;
+    const ended = await awaitMigration(context, { ...request, progress: 'Show', tooLate: stillRunning });
+    const end = describeOutcome(ended, clock.now());
+    for (const sentence of end?.lines ?? []) context.print(sentence);
+    return exitCodes[end?.outcome ?? 'Failed'];
+  } finally {
+    if (context.signal.aborted) context.say(`The migration goes on. ${watchHint(request.key)}`);
+  }
+}
+
+export interface AwaitMigrationRequest extends FollowMigrationRequest {
+  readonly progress: 'Show' | 'Hide';
+  readonly tooLate: (migration: Migration, passedMs: number) => StorkError;
+}
+
+/** Resolves to the Migration once it has ended. @throws StorkError `MigrationDeleted`, and `tooLate` when the time is over */
+export async function awaitMigration(context: CommandContext, request: AwaitMigrationRequest): Promise<Migration> {
   const { client } = await context.cluster();
   const { clock, random, stdout } = context.ambient;
   const startedMs = clock.monotonicMs();
@@ -35,24 +53,18 @@ export async function followMigration(context: CommandContext, request: FollowMi
   try {
     for await (const migration of states) {
       if (migration === undefined) throw gone(key);
-      const end = describeOutcome(migration, clock.now());
-      if (end !== undefined) {
-        line.clear();
-        for (const sentence of end.lines) context.print(sentence);
-        return exitCodes[end.outcome];
-      }
+      if (describeOutcome(migration, clock.now()) !== undefined) return migration;
       const passedMs = clock.monotonicMs() - startedMs;
       if (warned === 'No' && passedMs > unnoticedMs && migration.status === undefined) {
         context.say('No agent has picked it up yet: is it running? (kubectl stork status)');
         warned = 'Yes';
       }
-      if (request.timeoutMs > 0 && passedMs > request.timeoutMs) throw stillRunning(migration, passedMs);
-      line.show(describeProgress(migration, clock.now()));
+      if (request.timeoutMs > 0 && passedMs > request.timeoutMs) throw request.tooLate(migration, passedMs);
+      if (request.progress === 'Show') line.show(describeProgress(migration, clock.now()));
     }
     throw gone(key);
   } finally {
     line.clear();
-    if (context.signal.aborted) context.say(`The migration goes on. ${watchHint(key)}`);
   }
 }
 

@@ -97,19 +97,6 @@ describe('migrate', () => {
     await assertGolden('migrate-failed.txt', world.transcript());
   });
 
-  it('shows the plan of a dry run', async () => {
-    const { world, running, name } = await begin('migrate shop --to west --dry-run');
-    const object = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'shop', name: 'web' };
-    const plan = {
-      objects: [{ ...object, action: 'Create' as const }],
-      missing: ['StorageClass fast'],
-      bytesTotal: gib,
-    };
-    await report(world, name, { stage: 'Planned', status: 'Successful', plan });
-    assert.equal(await running, 0);
-    await assertGolden('migrate-plan.txt', world.transcript());
-  });
-
   it('says when nobody picks it up, and when its time is over', async () => {
     const { world, running } = await begin('migrate shop --to west --timeout 20s');
     for (let second = 0; second < 25; second += 1) await world.clock.advance(1000);

@@ -150,29 +150,28 @@ const looseObject = object(
   { unknown: 'Keep' },
 );
 
-export const waveRequestSchema = object({
+export const waveRequestFields = {
   migration: name(),
   time: required(string({ maxLength: 64 })),
   objects: required(list(looseObject, { maxItems: maxWaveObjects })),
-});
+};
+export const waveRequestSchema = object(waveRequestFields);
+export type WaveRequest = Infer<typeof waveRequestSchema>;
+
+export const objectResultFields = {
+  group: required(string({ maxLength: 253 })),
+  version: required(string({ maxLength: 63 })),
+  kind: name(),
+  namespace: string({ maxLength: 253 }),
+  name: name(),
+  result: required(string({ maxLength: 32 })),
+  reason: text(),
+  /** Who keeps the destination's object in line with Git. */
+  managedBy: string({ maxLength: 1024 }),
+};
 
 export const waveAnswerSchema = object({
-  results: required(
-    list(
-      object({
-        group: required(string({ maxLength: 253 })),
-        version: required(string({ maxLength: 63 })),
-        kind: name(),
-        namespace: string({ maxLength: 253 }),
-        name: name(),
-        result: required(string({ maxLength: 32 })),
-        reason: text(),
-        /** Who keeps the destination's object in line with Git. */
-        managedBy: string({ maxLength: 1024 }),
-      }),
-      { maxItems: maxWaveObjects },
-    ),
-  ),
+  results: required(list(object(objectResultFields), { maxItems: maxWaveObjects })),
 });
 export type WaveAnswer = Infer<typeof waveAnswerSchema>;
 
@@ -210,6 +209,8 @@ export const paths = {
   group: (operation: string, run: string) =>
     `/v1/operations/${encodeURIComponent(operation)}/groups/${encodeURIComponent(run)}`,
   kinds: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/kinds`,
+  planObjects: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-objects`,
+  planSurroundings: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-surroundings`,
   wave: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/wave`,
   activate: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/activate`,
   operation: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}`,

@@ -22,6 +22,8 @@ const claimMemorySchema = object({
   role: required(oneOf(['Source', 'Destination'])),
   digest: name(),
   point: required(integer({ minimum: 1 })),
+  /** What the volume held then, for estimates. */
+  bytes: integer({ minimum: 0 }),
   operation: name(),
   time: required(time()),
 });

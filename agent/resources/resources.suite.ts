@@ -11,6 +11,7 @@ import { faulty } from '../../kube/fake/faulty.ts';
 import { activateNamespace, deactivateNamespace } from './activation.ts';
 import { type ApplyLimits, applyObjects, identityOfServiceAccount } from './apply/apply-objects.ts';
 import type { ApplyGrant } from './apply/decide-apply.ts';
+import { describePlanning } from './apply/plan.suite.ts';
 import { describeCollecting } from './collect/collect.suite.ts';
 import { at } from './fields.ts';
 import { storkNames } from './names.ts';
@@ -297,6 +298,7 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
     });
   });
 
+  describePlanning(name, world);
   describeCollecting(name, world);
 
   describe(`applying on ${name}, refused by the server`, () => {

@@ -12,6 +12,7 @@ export * from './application-registration.ts';
 export * from './cluster-pair.ts';
 export { type Condition, condition, conditions, observedGeneration } from './condition.ts';
 export * from './migration.ts';
+export * from './migration-plan.ts';
 export * from './migration-status.ts';
 export * from './resource-transformation.ts';
 export * from './rule.ts';

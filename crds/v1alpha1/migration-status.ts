@@ -1,6 +1,7 @@
 /** What the migration controller tells about a Migration: Stork's fields, and ours for progress, rules and proof. */
-import { boolean, type Infer, integer, list, number, object, oneOf, required, string, time } from '../schema/index.ts';
+import { type Infer, integer, list, number, object, oneOf, required, string, time } from '../schema/index.ts';
 import { conditions, observedGeneration } from './condition.ts';
+import { migrationPlan } from './migration-plan.ts';
 
 const count = () => integer({ minimum: 0 });
 
@@ -105,22 +106,6 @@ const rule = object(
   { description: 'What the pre and post exec rules did.' },
 );
 
-const plan = object(
-  {
-    objects: list(
-      object({
-        ...identity,
-        action: required(oneOf(['Create', 'Update', 'Skip', 'Conflict'])),
-        reason: string(),
-      }),
-    ),
-    missing: list(string(), { description: 'What the destination lacks, one sentence each.' }),
-    bytesTotal: count(),
-    truncated: boolean({ description: 'Whether there were more objects than are listed.' }),
-  },
-  { description: 'What a dry run found.' },
-);
-
 export const migrationStatus = object({
   stage: oneOf(migrationStages),
   status: oneOf(migrationStates),
@@ -158,7 +143,7 @@ export const migrationStatus = object({
   reason: string({ description: 'Why it waits or failed, one sentence.' }),
   activeSide: string({ description: 'In words: on which cluster the applications run.' }),
   rule,
-  plan,
+  plan: migrationPlan,
   stageStartTimestamp: time(),
   ending: object(
     { status: required(oneOf(migrationStates)), reason: string() },
@@ -173,4 +158,3 @@ export type MigrationStage = (typeof migrationStages)[number];
 export type MigrationVolume = Infer<typeof volume>;
 export type MigrationResource = Infer<typeof resource>;
 export type MigrationRuleStatus = Infer<typeof rule>;
-export type MigrationPlan = Infer<typeof plan>;

@@ -17,6 +17,7 @@ import type {
   V1EndpointSlice,
   V1Endpoints,
   V1Ingress,
+  V1IngressClass,
   V1Job,
   V1Lease,
   V1LimitRange,
@@ -33,6 +34,7 @@ import type {
   V1ResourceQuota,
   V1Role,
   V1RoleBinding,
+  V1RuntimeClass,
   V1Secret,
   V1SelfSubjectAccessReview,
   V1Service,
@@ -57,6 +59,8 @@ export type EndpointSlice = WireObject<V1EndpointSlice>;
 export type ConfigMap = WireObject<V1ConfigMap>;
 export type Secret = WireObject<V1Secret>;
 export type ServiceAccount = WireObject<V1ServiceAccount>;
+export type IngressClass = WireObject<V1IngressClass>;
+export type RuntimeClass = WireObject<V1RuntimeClass>;
 export type LimitRange = WireObject<V1LimitRange>;
 export type ResourceQuota = WireObject<V1ResourceQuota>;
 export type PersistentVolume = WireObject<V1PersistentVolume>;
@@ -213,6 +217,8 @@ export const core = {
   ),
   podDisruptionBudgets: namespaced<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget'),
   priorityClasses: clusterScoped<PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass'),
+  ingressClasses: clusterScoped<IngressClass>('networking.k8s.io', 'v1', 'ingressclasses', 'IngressClass'),
+  runtimeClasses: clusterScoped<RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses', 'RuntimeClass'),
   ingresses: namespaced<Ingress>('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   networkPolicies: namespaced<NetworkPolicy>('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy'),
   roles: namespaced<Role>('rbac.authorization.k8s.io', 'v1', 'roles', 'Role'),

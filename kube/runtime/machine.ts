@@ -77,6 +77,8 @@ export interface Machine<T extends MachineObject<Status>, Stage extends string, 
    * step to 'End', `stageOf` must answer `undefined`, after any other step `next`: the runner checks it.
    */
   statusFor(step: Step<T, Stage, Status>): StatusPatch<Status>;
+  /** `No`: no events are recorded about this object. */
+  tells?(object: T): 'Yes' | 'No';
   /** When the current stage began (RFC 3339), for deadlines. */
   stageStartTime?(object: T): string | undefined;
   readonly cleanup?: CleanupSpec<T, Status> | undefined;

@@ -165,6 +165,7 @@ function tell<T extends MachineObject<Status>, Stage extends string, Status exte
   }
   environment.onEdge?.(machine.name, { from: stage, to: next, by: outcome.do });
   run.log.info(outcome.do, { stage, next, ...('reason' in outcome ? { reason: outcome.reason } : {}) });
+  if (machine.tells?.(object) === 'No') return;
   const reason = outcome.do === 'advance' ? next || 'Initial' : outcome.reason;
   const message = outcome.do === 'advance' ? `${stage || 'Initial'} is done` : outcome.message;
   environment.events?.record({

@@ -26,6 +26,8 @@ import { pairJoin } from './pair-join.ts';
 import { pairList } from './pair-list.ts';
 import { pairRevoke } from './pair-revoke.ts';
 import { pairRotate } from './pair-rotate.ts';
+import { planMigrate } from './plan-migrate.ts';
+import { planShow } from './plan-show.ts';
 import { status } from './status.ts';
 import { uninstall } from './uninstall.ts';
 import { version } from './version.ts';
@@ -42,6 +44,8 @@ export const allCommands: readonly Command[] = [
   pairRotate,
   pairRevoke,
   migrate,
+  planMigrate,
+  planShow,
   activateMigration('activate'),
   activateMigration('deactivate'),
   createMigration,

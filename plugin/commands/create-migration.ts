@@ -5,9 +5,10 @@ import { StorkError } from '../../kube/errors.ts';
 import { type Arguments, type CommandContext, defineCommand } from '../command.ts';
 import { createObject, creationFlags, fileFlag, readObject } from '../create-object.ts';
 import { execRuleFlags } from '../exec-rule-flags.ts';
-import { pairs, text, texts, toggle, wholeNumber } from '../flag.ts';
+import { choice, pairs, text, texts, toggle, wholeNumber } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { migrationView } from '../output/views/migration-view.ts';
+import { planMigration } from '../plan-migration.ts';
 
 const migrationFlags = {
   ...creationFlags,
@@ -32,6 +33,11 @@ const migrationFlags = {
   'exclude-selectors': pairs({ describes: 'No resource with any of these labels.', value: 'KEY=VALUE' }),
   'transform-spec': text({ describes: 'The ResourceTransformation to use.', value: 'NAME' }),
   file: fileFlag,
+  'dry-run': choice(['none', 'plan', 'client', 'server'], {
+    describes: 'plan: as `plan migrate`; client: only print what would be sent; server: send it without keeping it.',
+    bare: 'plan',
+    default: 'none',
+  }),
   wait: toggle({ describes: 'Follow it until it ends.' }),
   'wait-seconds': wholeNumber({ describes: 'How long --wait waits.', default: 21_600 }),
 } as const;
@@ -46,15 +52,19 @@ export const createMigration = defineCommand({
   examples: [
     'kubectl stork create migration mysqlmigration -n mysql --namespaces mysql -c remotecluster',
     'kubectl stork create migration -f migration.yaml',
+    'kubectl stork create migration mysqlmigration -n mysql --namespaces mysql -c remotecluster --dry-run',
   ],
   async run(context, args) {
     const object = await describe(context, args);
     const says = `Migration ${object.metadata.name} created successfully`;
-    const dryRun = args.flags['dry-run'];
-    await createObject(migrationView, context, { object, dryRun, format: args.flags.output, says });
+    const { 'dry-run': dryRun, output: format, 'wait-seconds': waitSeconds } = args.flags;
+    const timeoutMs = waitSeconds * 1000;
+    if (dryRun === 'plan')
+      return planMigration(context, { object, format, timeoutMs, fields: 'Hide', afterwards: 'Remove' });
+    await createObject(migrationView, context, { object, dryRun, format, says });
     if (!args.flags.wait || dryRun !== 'none') return 0;
     const { name, namespace } = object.metadata;
-    return followMigration(context, { key: { name, namespace }, timeoutMs: args.flags['wait-seconds'] * 1000 });
+    return followMigration(context, { key: { name, namespace }, timeoutMs });
   },
 });
 

@@ -10,9 +10,11 @@ import { choice, duration, pairs, text, toggle } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { migrationView } from '../output/views/migration-view.ts';
+import { planMigration } from '../plan-migration.ts';
 import { stampOf } from '../stamp.ts';
 
-const migrationFlags = {
+/** What to migrate and how; `plan migrate` has the same. */
+export const requestFlags = {
   to: text({ describes: 'The cluster pair to send to.', value: 'PAIR', completes: 'ClusterPairs' }),
   start: toggle({ describes: 'Start the applications on the destination.' }),
   ...execRuleFlags,
@@ -24,11 +26,15 @@ const migrationFlags = {
   }),
   'storage-class-mapping': pairs({ describes: 'StorageClasses here and there.', value: 'HERE=THERE' }),
   name: text({ describes: "The migration's name (default: made from the namespace and the time).", value: 'NAME' }),
+} as const;
+
+const migrationFlags = {
+  ...requestFlags,
   detach: toggle({ describes: "Don't follow it." }),
   wait: toggle({ describes: 'Follow it until it ends.', default: true }),
   timeout: duration({ describes: 'Follow it no longer than this; it goes on.', value: 'DURATION', default: '0' }),
   'dry-run': choice(['none', 'plan', 'client', 'server'], {
-    describes: 'plan: let the agents find out what would happen; client, server: as kubectl create.',
+    describes: 'plan: as `plan migrate`; client, server: as kubectl create.',
     bare: 'plan',
     default: 'none',
   }),
@@ -48,25 +54,28 @@ export const migrate = defineCommand({
     'kubectl stork migrate shop --to remotecluster --dry-run',
   ],
   async run(context, args) {
-    const object = describe(context, args);
+    const object = describeRequest(context, args, 'migrate');
     const { name, namespace } = object.metadata;
-    const dryRun = args.flags['dry-run'];
-    await createObject(migrationView, context, {
-      object,
-      dryRun: dryRun === 'plan' ? 'none' : dryRun,
-      format: args.flags.output,
-      says: `Migration ${name} created successfully in namespace ${namespace}`,
-    });
+    const { 'dry-run': dryRun, output: format, timeout: timeoutMs } = args.flags;
+    if (dryRun === 'plan')
+      return planMigration(context, { object, format, timeoutMs, fields: 'Hide', afterwards: 'Remove' });
+    const says = `Migration ${name} created successfully in namespace ${namespace}`;
+    await createObject(migrationView, context, { object, dryRun, format, says });
     if (dryRun === 'client' || dryRun === 'server') return 0;
     if (args.flags.detach || !args.flags.wait) {
       context.print(`Follow it with: kubectl stork get migration ${name} -n ${namespace} -w`);
       return 0;
     }
-    return followMigration(context, { key: { name, namespace }, timeoutMs: args.flags.timeout });
+    return followMigration(context, { key: { name, namespace }, timeoutMs });
   },
 });
 
-function describe(context: CommandContext, { positionals, flags }: Arguments<typeof migrationFlags>) {
+/** @throws StorkError `BadUsage` */
+export function describeRequest(
+  context: CommandContext,
+  { positionals, flags }: Pick<Arguments<typeof requestFlags>, 'positionals' | 'flags'>,
+  verb: 'migrate' | 'plan',
+) {
   if (flags.to === undefined) {
     throw new StorkError({
       code: 'BadUsage',
@@ -75,7 +84,7 @@ function describe(context: CommandContext, { positionals, flags }: Arguments<typ
     });
   }
   const [first = ''] = positionals;
-  const name = flags.name ?? `migrate-${first}-${stampOf(context.ambient.clock.now())}`;
+  const name = flags.name ?? `${verb}-${first}-${stampOf(context.ambient.clock.now())}`;
   return applyDefaults(migrations.schema, {
     apiVersion: migrations.apiVersion,
     kind: migrations.kind,
@@ -91,7 +100,6 @@ function describe(context: CommandContext, { positionals, flags }: Arguments<typ
       postExecRule: flags['post-exec-rule'],
       selectors: Object.keys(flags.selector).length === 0 ? undefined : flags.selector,
       overwriteDestination: flags['overwrite-destination'],
-      dryRun: flags['dry-run'] === 'plan',
       storageClassMapping:
         Object.keys(flags['storage-class-mapping']).length === 0 ? undefined : flags['storage-class-mapping'],
     },

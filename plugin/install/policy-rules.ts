@@ -77,6 +77,15 @@ export const agentRoles: readonly FeatureRole[] = [
     ],
   },
   {
+    feature: 'plan',
+    scope: 'Cluster',
+    why: 'Tells which classes that applications name are there.',
+    rules: [
+      { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['get'] },
+      { apiGroups: ['node.k8s.io'], resources: ['runtimeclasses'], verbs: ['get'] },
+    ],
+  },
+  {
     feature: 'volumes',
     scope: 'Cluster',
     why: 'Finds volumes and snapshots them; hands a filled volume over to the claim of the application.',

@@ -1,5 +1,6 @@
 /** A Migration in words: how far it is, and how it ended. Pure. */
 import type { Migration } from '../../crds/v1alpha1/index.ts';
+import { describePlan } from './describe-plan.ts';
 import { formatBytes } from './format-bytes.ts';
 import { formatDuration } from './format-time.ts';
 import { bytesSentOf, elapsedOf, resourcesOf, volumesOf } from './views/migration-view.ts';
@@ -45,9 +46,10 @@ export interface End {
 export function describeOutcome(migration: Migration, now: Date): End | undefined {
   const outcome = outcomeOf(migration);
   if (outcome === undefined) return undefined;
+  if (outcome === 'Planned')
+    return { outcome, lines: describePlan(migration, { objects: 'ToLookAt', fields: 'Hide' }) };
   const { namespace, name } = migration.metadata;
   const head = `Migration ${namespace}/${name}`;
-  if (outcome === 'Planned') return { outcome, lines: [`${head} planned; nothing was changed`, ...planOf(migration)] };
   const what = `${volumesOf(migration)} volumes, ${resourcesOf(migration)} resources`;
   const cost = `${formatBytes(bytesSentOf(migration))} sent in ${elapsedOf(migration, now)}`;
   const reason = migration.status?.reason;
@@ -62,7 +64,7 @@ export function describeOutcome(migration: Migration, now: Date): End | undefine
 }
 
 function outcomeOf({ status }: Migration): Outcome | undefined {
-  if (status?.stage === 'Planned') return 'Planned';
+  if (status?.stage === 'Planned') return status.status === 'InProgress' ? undefined : 'Planned';
   if (status?.status === 'Failed' && status.stage === 'Final') return 'Failed';
   if (status?.stage !== 'Final') return undefined;
   return status.status === 'Successful' || status.status === 'PartialSuccess' ? status.status : undefined;
@@ -102,20 +104,4 @@ function activeSideOf({ spec, status }: Migration, outcome: Outcome): string {
     return `This cluster is the active side: on ${spec.clusterPair} the applications are there but not started`;
   }
   return `Started on ${spec.clusterPair}; this cluster's applications still run too`;
-}
-
-const planShown = 200;
-
-function planOf({ status }: Migration): readonly string[] {
-  const { missing = [], objects = [], bytesTotal } = status?.plan ?? {};
-  const counts = ['Create', 'Update', 'Skip', 'Conflict'].map(
-    (action) => `${objects.filter((one) => one.action === action).length} ${action.toLowerCase()}`,
-  );
-  return [
-    ...missing.map((sentence) => `  missing: ${sentence}`),
-    ...objects
-      .slice(0, planShown)
-      .map((one) => `  ${one.action} ${one.kind} ${one.namespace ?? ''}/${one.name} ${one.reason ?? ''}`.trimEnd()),
-    `  objects: ${counts.join(', ')}${bytesTotal === undefined ? '' : `; ${formatBytes(bytesTotal)} of volumes`}`,
-  ];
 }

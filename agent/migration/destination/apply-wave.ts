@@ -21,7 +21,7 @@ export function createWaveApplier({
   agentNamespace,
   stashKey,
 }: WaveParts): DestinationServices['applyObjects'] {
-  return async ({ sender, migration, time, objects }, signal) => {
+  return ({ sender, migration, time, objects, plan }, signal) => {
     const account = `${agentNamespace}/${sender.grant.serviceAccount}`;
     const identity = identityOfServiceAccount(account);
     const sealed = objects.map((object) =>
@@ -33,8 +33,8 @@ export function createWaveApplier({
       pairId: sender.pairId,
       migration: { namespace, name, time },
       grant: sender.grant,
+      plan,
     };
-    const applied = await applyObjects({ client, clock, identity }, request, signal);
-    return applied.map(({ ref, ...outcome }) => ({ ...ref, ...outcome }));
+    return applyObjects({ client, clock, identity }, request, signal);
   };
 }

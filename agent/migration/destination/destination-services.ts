@@ -5,7 +5,8 @@ import type { Clock } from '../../../kube/clock.ts';
 import type { Log } from '../../../kube/log.ts';
 import { type EffectRecorder, effectScope } from '../../../kube/runtime/effects.ts';
 import type { GateAnswer } from '../../mover/contract.ts';
-import type { WaveAnswer } from '../messages.ts';
+import type { AppliedObject } from '../../resources/apply/apply-objects.ts';
+import type { Coming } from '../../resources/apply/plan-untried.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import type { ReceiveRecord, Records } from '../records.ts';
 import type { RunWatch } from '../run-watch.ts';
@@ -62,9 +63,11 @@ export interface DestinationServices {
       readonly migration: string;
       readonly time: string;
       readonly objects: readonly AnyObject[];
+      /** Given: nothing is written; see agent/resources/apply. */
+      readonly plan?: Coming | undefined;
     },
     signal?: AbortSignal,
-  ): Promise<WaveAnswer['results']>;
+  ): Promise<readonly AppliedObject[]>;
   /** Starts what was migrated inactive; answers Stork's messages. */
   activate(
     client: KubeClient,

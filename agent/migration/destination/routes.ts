@@ -13,13 +13,17 @@ import {
   type PlanRequest,
   planRequestSchema,
   receiveRequestSchema,
+  type WaveRequest,
   waveRequestSchema,
 } from '../messages.ts';
+import { planObjectsRequestSchema, surroundingsRequestSchema, toPlannedObject } from '../plan-messages.ts';
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
+import { findClaimProblems } from './gather-limits.ts';
 import { listServedKinds } from './list-served-kinds.ts';
 import { mustCover } from './must-cover.ts';
+import { planSurroundings } from './plan-surroundings.ts';
 import { findGroup, receiveGroup } from './receive-group.ts';
 
 export interface DestinationRoutesParts {
@@ -63,20 +67,28 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       path: '/v1/operations/:uid/wave',
       body: waveRequestSchema,
       async answer({ pair, params, body, signal }) {
-        const sender = senderOf(pair);
-        const namespaces = body.objects
-          .map((object) => namespaceOf(object))
-          .filter((namespace) => namespace !== undefined);
-        mustCover(services, sender, namespaces);
-        const wave = {
-          sender,
-          operation: params.uid ?? '',
-          migration: body.migration,
-          time: body.time,
-          objects: body.objects.map(withNamespace),
+        const wave = waveOf(services, { pair, operation: params.uid ?? '', body });
+        const applied = await services.applyObjects(wave, signal);
+        return {
+          results: applied.map(({ ref, result, reason, managedBy }) => ({ ...ref, result, reason, managedBy })),
         };
-        return { results: await services.applyObjects(wave, signal) };
       },
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/operations/:uid/plan-objects',
+      body: planObjectsRequestSchema,
+      async answer({ pair, params, body, signal }) {
+        const wave = waveOf(services, { pair, operation: params.uid ?? '', body });
+        const planned = await services.applyObjects({ ...wave, plan: body.coming }, signal);
+        return { results: planned.map(toPlannedObject) };
+      },
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/operations/:uid/plan-surroundings',
+      body: surroundingsRequestSchema,
+      answer: ({ pair, body, signal }) => planSurroundings(services, senderOf(pair), body, signal),
     }),
     jsonRoute({
       method: 'POST',
@@ -95,6 +107,20 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
         removeOperation(services, { sender: senderOf(pair), operation: params.uid ?? '', wake }, signal),
     }),
   ];
+}
+
+function waveOf(
+  services: DestinationServices,
+  of: { readonly pair: PairFacts; readonly operation: string; readonly body: WaveRequest },
+) {
+  const { migration, time, objects } = of.body;
+  const sender = senderOf(of.pair);
+  mustCover(
+    services,
+    sender,
+    objects.map(namespaceOf).filter((namespace) => namespace !== undefined),
+  );
+  return { sender, operation: of.operation, migration, time, objects: objects.map(withNamespace) };
 }
 
 function senderOf(pair: PairFacts): Sender {
@@ -140,7 +166,11 @@ async function plan(
       answerFor(claim, decideClaim(await gatherClaimFacts(services, cluster, claim, context, stop))),
     signal,
   );
-  return { claims, problems: [] };
+  const answered = body.claims.flatMap((incoming, index) => {
+    const answer = claims[index];
+    return answer === undefined ? [] : [{ incoming, answer }];
+  });
+  return { claims, problems: await findClaimProblems(services.client, answered, signal) };
 }
 
 function answerFor(claim: { readonly namespace: string; readonly name: string }, decision: ClaimDecision): ClaimAnswer {
@@ -149,7 +179,7 @@ function answerFor(claim: { readonly namespace: string; readonly name: string },
     case 'fill':
       return { namespace, name, decision: 'fill', storageClass: decision.storageClass };
     case 'update':
-      return { namespace, name, decision: 'update' };
+      return { namespace, name, decision: 'update', message: describeOverwrite(decision) };
     case 'refuse':
       return {
         namespace,
@@ -162,6 +192,14 @@ function answerFor(claim: { readonly namespace: string; readonly name: string },
     default:
       return decision satisfies never;
   }
+}
+
+/** For people; `undefined` when only what we brought is updated. */
+function describeOverwrite({ expectDigest, scaleDown }: Extract<ClaimDecision, { do: 'update' }>): string | undefined {
+  if (expectDigest !== undefined) return undefined;
+  const pods =
+    scaleDown.length === 0 ? '' : `; what owns pod ${scaleDown.slice(0, 10).join(', ')} is scaled down first`;
+  return `it is overwritten whatever it holds, and a snapshot is kept where its storage can${pods}`;
 }
 
 /**

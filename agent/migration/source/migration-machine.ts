@@ -11,11 +11,12 @@ import type { SourceServices } from './source-services.ts';
 import { runApplications } from './stages/applications.ts';
 import { cleanUp, mayLeave, runFinal } from './stages/final.ts';
 import { runInitial } from './stages/initial.ts';
+import { runPlanned } from './stages/planned.ts';
 import { runPreExecRule } from './stages/pre-exec-rule.ts';
 import { runVolumes } from './stages/volumes.ts';
 import { renderElapsed, summarize } from './summarize.ts';
 
-export type MigrationStageName = 'Initial' | 'PreExecRule' | 'Volumes' | 'Applications' | 'Final';
+export type MigrationStageName = 'Initial' | 'Planned' | 'PreExecRule' | 'Volumes' | 'Applications' | 'Final';
 
 export const migrationFinalizer = 'stork.libopenstorage.org/finalizer-cleanup';
 
@@ -27,8 +28,13 @@ export function migrationMachine(services: SourceServices): Machine<Migration, M
     stages: {
       Initial: {
         does: 'Checks the request, asks the destination for its plan, and refuses before anything is changed.',
-        to: ['PreExecRule'],
+        to: ['PreExecRule', 'Planned'],
         run: (context) => runInitial(services, context),
+      },
+      Planned: {
+        does: 'A dry run only: finds out what each stage would do, by asking both clusters, and ends. Nothing is changed.',
+        to: ['End'],
+        run: (context) => runPlanned(services, context),
       },
       PreExecRule: {
         does: 'Runs the pre rule; background commands hold the application from here until every volume is cut.',
@@ -56,6 +62,8 @@ export function migrationMachine(services: SourceServices): Machine<Migration, M
     },
     stageOf,
     statusFor: (step) => statusFor(step, services.cluster),
+    // A plan leaves no trace beside itself.
+    tells: ({ spec }) => (spec.dryRun ? 'No' : 'Yes'),
     stageStartTime: ({ status }) => status?.stageStartTimestamp,
     cleanup: {
       finalizer: migrationFinalizer,
@@ -82,6 +90,7 @@ export function stageOf({ status }: Migration): MigrationStageName | undefined {
     case 'PreExecRule':
     case 'Volumes':
     case 'Applications':
+    case 'Planned':
     case 'Final':
       return status.stage;
     default:
@@ -113,6 +122,7 @@ function statusFor(
         reason: '',
       };
     case 'fail':
+      if (stage === 'Planned') return { ...plannedStatus(step, outcome.message), status: 'Failed' };
       if (next === 'End') return { ...endedStatus(step, 'Failed', outcome.message), activeSide };
       return {
         ...entered,
@@ -123,10 +133,19 @@ function statusFor(
         ending: { status: 'Failed', reason: outcome.message },
       };
     case 'finish':
+      if (stage === 'Planned') return plannedStatus(step, outcome.message);
       return endedStatus(step, object.status?.ending?.status ?? 'Failed', outcome.message);
     default:
       return outcome satisfies never;
   }
+}
+
+/** `status` says how the migration would end: the stage itself sets it. */
+function plannedStatus(
+  { now }: Step<Migration, MigrationStageName, MigrationStatus>,
+  reason: string,
+): StatusPatch<MigrationStatus> {
+  return { stage: 'Planned', reason, finishTimestamp: rfc3339(now) };
 }
 
 function endedStatus(

@@ -10,7 +10,6 @@ import { paths } from '../../migration/messages.ts';
 import { runId } from '../../migration/names.ts';
 import { anApplication } from '../../migration/testing/an-application.ts';
 import type { TwoClusters } from '../../migration/testing/two-clusters.ts';
-import { applyObjects, identityOfServiceAccount } from '../../resources/apply/apply-objects.ts';
 import type { Peer, PeerCall } from '../peer.ts';
 import { createStreamRendezvous, rendezvousKey, runStreamRoute } from '../stream-rendezvous.ts';
 import { eventually, pairConfigs, startAgent } from '../two-agents.ts';
@@ -36,19 +35,11 @@ describe('attack: a peer that asks for more than its grant', () => {
 
   /** A destination that grants `db`, and a peer that is connected to it. */
   async function connected() {
-    const { destination } = world.b;
-    const services = {
-      ...destination,
-      applyObjects: async ({ sender, objects }: Parameters<typeof destination.applyObjects>[0]) => {
-        const identity = identityOfServiceAccount(`stork-system/${sender.grant.serviceAccount}`);
-        const request = { objects, pairId: sender.pairId, grant: sender.grant };
-        const migration = { namespace: 'db', name: 'm', time: 't' };
-        const applied = await applyObjects({ client: world.b.client, clock, identity }, { ...request, migration });
-        return applied.map(({ ref, result, reason }) => ({ ...ref, result, reason }));
-      },
-    };
     const rendezvous = createStreamRendezvous(clock);
-    const routes = [...destinationRoutes({ services, wake: () => {} }), runStreamRoute(rendezvous)];
+    const routes = [
+      ...destinationRoutes({ services: world.b.destination, wake: () => {} }),
+      runStreamRoute(rendezvous),
+    ];
     const left = await startAgent('left', routes);
     const right = await startAgent('right');
     const { onLeft, onRight } = pairConfigs(left, right);

@@ -5,6 +5,7 @@
  *   recreates: those are results with a reason.
  * - A new application never runs before it is activated; one that runs keeps its count.
  * - Repeating the call ends in the same state; an object that is as it should be is `Unchanged` and not written.
+ * - With `plan`, the same decisions and the same calls, each as the server's dry run: nothing is written.
  * Only an unreachable API server and the caller's abort are thrown.
  */
 import type { AnyObject, Impersonation, KubeClient, Resource } from '../../../kube/client/client.ts';
@@ -12,12 +13,14 @@ import { core } from '../../../kube/client/core.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import { isAlreadyExists, isConflict, StorkError } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { diffObjects, type FieldChange } from '../diff-objects.ts';
 import { setMeta, withField } from '../fields.ts';
 import { fieldManagers } from '../names.ts';
 import { groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
 import { type ApplyDecision, type ApplyFacts, decideApply, leftAsIs, whyNotGranted } from './decide-apply.ts';
 import { describeRefusal, isUnserved } from './describe-refusal.ts';
-import { createResourceFinder } from './find-resource.ts';
+import { createResourceFinder, type FoundResource } from './find-resource.ts';
+import { type Coming, comingResource, createUntriedPlanner, needsComing, type UntriedPlanner } from './plan-untried.ts';
 
 export interface ApplyParts {
   /** The agent's own: it reads discovery and CRDs. */
@@ -40,6 +43,8 @@ export const applyLimits: ApplyLimits = { parallelObjects: 8, attempts: 5, pause
 
 export interface ApplyRequest extends ApplyFacts {
   readonly objects: readonly AnyObject[];
+  /** Given: nothing is written. What earlier waves of the same plan would have made by then. */
+  readonly plan?: Coming | undefined;
 }
 
 export type ApplyResult = 'Created' | 'Updated' | 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped';
@@ -51,6 +56,12 @@ export interface AppliedObject {
   readonly reason: string | undefined;
   /** Who keeps the destination's object in line with Git. */
   readonly managedBy?: string | undefined;
+  /** Of a plan: the fields that would change. */
+  readonly changes?: readonly FieldChange[] | undefined;
+  /** Of a plan, `No`: the server could not be asked, because what the object needs comes before it. */
+  readonly tried?: 'No' | undefined;
+  /** `No`: the server does not know the object's kind. */
+  readonly served?: 'No' | undefined;
 }
 
 /** Results come in the order of the objects. */
@@ -62,6 +73,7 @@ export async function applyObjects(
   const limits = parts.limits ?? applyLimits;
   const finder = createResourceFinder(parts.client);
   const writer = parts.client.as(parts.identity);
+  const untried = request.plan === undefined ? undefined : createUntriedPlanner(writer, request);
   const applyOne = async (object: AnyObject, stop: AbortSignal): Promise<AppliedObject> => {
     const ref = refOf(object);
     const refused = whyNotGranted(object, request.grant);
@@ -70,8 +82,8 @@ export async function applyObjects(
       const isThere = groupKindOf(object) === definitionKind && (await hasDefinition(parts.client, object, stop));
       return isThere ? { ref, result: 'Unchanged', reason: leftAsIs } : { ref, result: 'Failed', reason: refused };
     }
-    const found = await finder.find(object, stop);
-    if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason };
+    const found = orComing(await finder.find(object, stop), object, request.plan);
+    if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason, served: 'No' };
     // A namespace on a cluster-scoped object would pass for one of the granted namespaces.
     if (!found.resource.namespaced && object.metadata.namespace !== undefined)
       return {
@@ -79,8 +91,8 @@ export async function applyObjects(
         result: 'Failed',
         reason: `kind ${object.kind} is cluster-scoped, and the object names a namespace`,
       };
-    const outcome = await writeObject({ ...parts, limits, writer, resource: found.resource, object, request }, stop);
-    return { ref, ...outcome };
+    const write = { ...parts, limits, writer, resource: found.resource, object, request, untried };
+    return { ref, ...(await writeObject(write, stop)) };
   };
   return mapLimit(request.objects, limits.parallelObjects, applyOne, signal);
 }
@@ -89,6 +101,11 @@ const definitionKind = 'apiextensions.k8s.io/CustomResourceDefinition';
 
 async function hasDefinition(client: KubeClient, { metadata }: AnyObject, signal: AbortSignal): Promise<boolean> {
   return (await client.find(core.customResourceDefinitions, { name: metadata.name }, { signal })) !== undefined;
+}
+
+function orComing(found: FoundResource, object: AnyObject, plan: Coming | undefined): FoundResource {
+  const resource = found.found === 'Yes' || plan === undefined ? undefined : comingResource(object, plan);
+  return resource === undefined ? found : { found: 'Yes', resource };
 }
 
 /** `agent-namespace/name` as the user that its token would be; its groups are added by the API server. */
@@ -104,12 +121,15 @@ interface Write {
   readonly resource: Resource;
   readonly object: AnyObject;
   readonly request: ApplyRequest;
+  readonly untried: UntriedPlanner | undefined;
 }
 
-type WriteOutcome = Pick<AppliedObject, 'result' | 'reason' | 'managedBy'>;
+type WriteOutcome = Omit<AppliedObject, 'ref'>;
 
 async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutcome> {
-  const { writer, resource, object, limits } = write;
+  const { writer, resource, object, limits, request, untried } = write;
+  const missing = request.plan === undefined ? undefined : needsComing(object, request.plan);
+  if (untried !== undefined && missing !== undefined) return untried.plan({ object, resource, missing }, signal);
   const { namespace, name } = object.metadata;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -128,7 +148,8 @@ async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutc
       if (refusal === 'Repeat' && isConflict(error)) {
         return { result: 'Failed', reason: `it was changed by others ${limits.attempts} times while it was written` };
       }
-      if (isUnserved(error)) return { result: 'Failed', reason: 'the destination does not serve its kind yet' };
+      if (isUnserved(error))
+        return { result: 'Failed', reason: 'the destination does not serve its kind yet', served: 'No' };
       throw error instanceof StorkError
         ? error
         : new StorkError({ code: 'ApplyFailed', message: 'Writing an object failed', cause: error });
@@ -148,17 +169,29 @@ async function carryOut(
     case 'create':
       await create(write, decision, signal);
       return { result: 'Created', reason: undefined };
-    case 'merge':
-      await patch(write, { body: decision.patch, live }, signal);
-      return { result: 'Updated', reason: decision.reason };
+    case 'merge': {
+      const patched = await patch(write, { body: decision.patch, live }, signal);
+      return { result: 'Updated', reason: decision.reason, changes: changesOf(write, live, [patched]) };
+    }
     case 'update': {
-      const version = await update(write, { decision, live }, signal);
-      const result = version === live?.metadata.resourceVersion ? 'Unchanged' : 'Updated';
-      return { result, reason: undefined };
+      const written = await update(write, { decision, live }, signal);
+      const changes = changesOf(write, live, written);
+      const isSame = written.at(-1)?.metadata.resourceVersion === live?.metadata.resourceVersion;
+      const changed = changes === undefined ? !isSame : changes.length > 0;
+      return { result: changed ? 'Updated' : 'Unchanged', reason: undefined, changes };
     }
     default:
       return decision satisfies never;
   }
+}
+
+/** Of a plan. A dry run leaves the version as it is, so there it is the fields that tell whether anything changes. */
+function changesOf(
+  { request }: Write,
+  live: AnyObject | undefined,
+  written: readonly AnyObject[],
+): readonly FieldChange[] | undefined {
+  return request.plan === undefined || live === undefined ? undefined : diffObjects(live, written);
 }
 
 /**
@@ -171,32 +204,38 @@ async function create(
   signal: AbortSignal,
 ): Promise<void> {
   const { writer, resource } = write;
-  const options = { fieldManager: fieldManagers.resources, signal };
+  const options = { ...writeOptions(write), signal };
   if (decision.by === 'Create') {
     await writer.create(resource, decision.object, options);
     return;
   }
   const created = await writer.apply(resource, decision.object, options);
-  if (decision.switches === undefined) return;
+  // After a dry run there is nothing whose switches could be handed over.
+  if (decision.switches === undefined || options.dryRun !== undefined) return;
   await handOver(write, { switches: decision.switches, live: created }, signal);
   await writer.apply(resource, decision.base, options);
 }
 
-/** Resolves to the version that the object has now. */
+const writeOptions = ({ request }: Write) => ({
+  fieldManager: fieldManagers.resources,
+  dryRun: request.plan === undefined ? undefined : ('All' as const),
+});
+
+/** Resolves to the object after each of its writes. */
 async function update(
   write: Write,
   at: { readonly decision: Extract<ApplyDecision, { readonly do: 'update' }>; readonly live: AnyObject | undefined },
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<readonly AnyObject[]> {
   const { writer, resource } = write;
   const { decision, live } = at;
   if (decision.by === 'Patch') {
     const { apiVersion: _apiVersion, kind: _kind, ...body } = decision.base;
-    return patch(write, { body, live }, signal);
+    return [await patch(write, { body, live }, signal)];
   }
-  if (decision.switches !== undefined) await handOver(write, { switches: decision.switches, live }, signal);
-  const applied = await writer.apply(resource, decision.base, { fieldManager: fieldManagers.resources, signal });
-  return applied.metadata.resourceVersion;
+  const handed =
+    decision.switches === undefined ? [] : [await handOver(write, { switches: decision.switches, live }, signal)];
+  return [...handed, await writer.apply(resource, decision.base, { ...writeOptions(write), signal })];
 }
 
 /**
@@ -207,25 +246,24 @@ async function handOver(
   write: Write,
   at: { readonly switches: AnyObject; readonly live: AnyObject | undefined },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<AnyObject> {
   const { switches, live } = at;
   const resourceVersion = live?.metadata.resourceVersion;
   const pinned = setMeta(switches, {
     ...switches.metadata,
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
   });
-  const options = { fieldManager: fieldManagers.activation, conflicts: 'Force', signal } as const;
-  await write.writer.apply(write.resource, pinned, options);
+  const by = { fieldManager: fieldManagers.activation, conflicts: 'Force' } as const;
+  return write.writer.apply(write.resource, pinned, { ...writeOptions(write), ...by, signal });
 }
 
 async function patch(
   write: Write,
   at: { readonly body: Readonly<Record<string, unknown>>; readonly live: AnyObject | undefined },
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<AnyObject> {
   const { namespace, name } = write.object.metadata;
   const body = withField(at.body, ['metadata', 'resourceVersion'], at.live?.metadata.resourceVersion);
-  const options = { fieldManager: fieldManagers.resources, signal };
-  const patched = await write.writer.patch(write.resource, { namespace, name }, { type: 'merge', body }, options);
-  return patched.metadata.resourceVersion;
+  const options = { ...writeOptions(write), signal };
+  return write.writer.patch(write.resource, { namespace, name }, { type: 'merge', body }, options);
 }

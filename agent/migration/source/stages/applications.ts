@@ -1,17 +1,15 @@
 /** Stage Applications: collects, transforms and sends what the namespaces hold; the destination's agent applies it. */
 import type { Migration, MigrationResource, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
-import type { AnyObject } from '../../../../kube/client/client.ts';
 import { rfc3339, setCondition } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
-import { activateAnswerSchema, maxWaveObjects, paths, waveAnswerSchema } from '../../messages.ts';
+import { activateAnswerSchema, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
 import { mustLetLeave } from '../decide-leaving.ts';
 import { namespacesOf } from '../find-namespaces.ts';
 import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
-import { findPeerVersions } from '../peer-kinds.ts';
 import {
   decideGitOpsCondition,
   keptHere,
@@ -21,6 +19,7 @@ import {
   unmovedResults,
   volumeResults,
 } from '../resource-results.ts';
+import { sendWaves } from '../send-waves.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 import { whyNot } from './volumes.ts';
@@ -29,9 +28,6 @@ type Result = Outcome<MigrationStageName, MigrationStatus>;
 
 const deadlineMs = sourceLimits.longAnswerMs;
 
-/** Bytes of objects in one message; the link's cap is 4 MiB. */
-const maxWaveBytes = 3 * 1024 * 1024;
-
 export async function runApplications(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { object: migration, signal } = context;
   const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
@@ -39,10 +35,9 @@ export async function runApplications(services: SourceServices, context: StageCo
   if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
   const namespaces = await namespacesOf(services, migration, signal);
   mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces });
-  const results = [
-    ...volumeResults(migration.status?.volumes ?? []),
-    ...unmovedResults(await unmovedClaims(services, context, namespaces)),
-  ];
+  const volumes = migration.status?.volumes ?? [];
+  const moved = new Set(volumes.map(({ uid }) => uid));
+  const results = [...volumeResults(volumes), ...(await unmovedClaims(services, context, { namespaces, moved }))];
   if (migration.spec.includeResources) results.push(...(await sendAll(services, context, { peer, namespaces })));
   const notStarted = migration.spec.startApplications ? await start(context, { peer, namespaces }) : [];
   const listed = listResults(results);
@@ -51,7 +46,7 @@ export async function runApplications(services: SourceServices, context: StageCo
     ...listed,
     ...withGitOps(migration, results, now),
     ...summarize({
-      volumes: migration.status?.volumes ?? [],
+      volumes,
       resources: listed.resources ?? [],
       omitted: listed.omittedResources,
     }),
@@ -78,51 +73,26 @@ async function sendAll(
   to: { readonly peer: Peer; readonly namespaces: readonly string[] },
 ): Promise<readonly ResourceResult[]> {
   const { object: migration, signal } = context;
-  const { peer, namespaces } = to;
-  const uid = migration.metadata.uid ?? '';
-  const peerVersions = await findPeerVersions(peer, uid, signal);
-  const collected = await services.collect(migration, { namespaces, pairId: peer.pairId, peerVersions }, signal);
-  const results = [...keptHere(collected)];
-  const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
-  for (const wave of collected.waves) {
-    for (const objects of inMessages(wave)) {
-      const body = { migration: name, time: rfc3339(services.clock.now()), objects };
-      const path = paths.wave(uid);
-      const send = () => peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
-      const answer = await context.effect(`apply ${objects.length} objects`, send);
-      results.push(...resultsOf(answer, objects, collected.managed));
-    }
-  }
-  return results;
-}
-
-/** Splits a wave so that each message stays under the link's caps. Pure. */
-export function inMessages(wave: readonly AnyObject[]): readonly (readonly AnyObject[])[] {
-  const messages: AnyObject[][] = [];
-  let bytes = 0;
-  for (const object of wave) {
-    const size = Buffer.byteLength(JSON.stringify(object));
-    const last = messages.at(-1);
-    if (last !== undefined && last.length < maxWaveObjects && bytes + size <= maxWaveBytes) {
-      last.push(object);
-      bytes += size;
-      continue;
-    }
-    messages.push([object]);
-    bytes = size;
-  }
-  return messages;
+  const path = paths.wave(migration.metadata.uid ?? '');
+  const { collected, results } = await sendWaves(services, context, {
+    ...to,
+    async send(body, { managed }) {
+      const send = () => to.peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
+      const answer = await context.effect(`apply ${body.objects.length} objects`, send);
+      return resultsOf(answer, body.objects, managed);
+    },
+  });
+  return [...keptHere(collected), ...results];
 }
 
 /** Claims that are there now and did not travel: without a volume yet, or made after the migration began. */
-async function unmovedClaims(
+export async function unmovedClaims(
   services: SourceServices,
   { object: migration, signal }: StageContext<Migration>,
-  namespaces: readonly string[],
-): Promise<Awaited<ReturnType<typeof findUnmoved>>> {
+  of: { readonly namespaces: readonly string[]; readonly moved: ReadonlySet<string | undefined> },
+): Promise<readonly ResourceResult[]> {
   if (!migration.spec.includeVolumes) return [];
-  const moved = new Set((migration.status?.volumes ?? []).map(({ uid }) => uid));
-  return await findUnmoved(services, migration.spec, { namespaces, moved }, signal);
+  return unmovedResults(await findUnmoved(services, migration.spec, of, signal));
 }
 
 async function start(

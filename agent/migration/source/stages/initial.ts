@@ -6,7 +6,7 @@ import type { Peer } from '../../../peer/peer.ts';
 import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
 import { transformationOf } from '../collect.ts';
-import { decidePlan, decideRequest, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
+import { decidePlan, decideRequest, type Refusal, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
 import { findNamespaces } from '../find-namespaces.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
@@ -17,47 +17,76 @@ import { summarize } from '../summarize.ts';
 type Result = Outcome<MigrationStageName, MigrationStatus>;
 
 export async function runInitial(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
+  if (context.object.spec.dryRun) return advance('Planned');
+  const prepared = await prepare(services, context);
+  switch (prepared.do) {
+    case 'wait':
+      return wait(prepared.seconds, prepared.reason, prepared.message);
+    case 'refuse':
+      return refused(prepared.refusals);
+    case 'go':
+      return advance('PreExecRule', startingStatus(prepared.gathered));
+    default:
+      return prepared satisfies never;
+  }
+}
+
+/** What the run begins with, and what a plan is made of. */
+export interface Gathered {
+  readonly peer: Peer;
+  readonly namespaces: readonly string[];
+  readonly found: GatheredVolumes;
+  readonly answer: PlanAnswer;
+}
+
+export type Prepared =
+  | { readonly do: 'wait'; readonly seconds: number; readonly reason: string; readonly message: string }
+  /** `gathered` is there once the destination was asked. */
+  | { readonly do: 'refuse'; readonly refusals: readonly Refusal[]; readonly gathered: Gathered | undefined }
+  | { readonly do: 'go'; readonly gathered: Gathered };
+
+/** Reads only. */
+export async function prepare(services: SourceServices, context: StageContext<Migration>): Promise<Prepared> {
   const { object: migration, signal } = context;
   const { spec } = migration;
   const peer = await services.peers.find(migration.metadata.namespace ?? '', spec.clusterPair, signal);
-  if (peer === undefined)
-    return fail(
-      'ClusterPairNotFound',
-      `ClusterPair ${spec.clusterPair} does not exist here or in ${services.agentNamespace}. \`kubectl stork pair list\` shows those there are.`,
-    );
-  if (peer.state.ready === 'No')
-    return wait(10, 'ClusterPairNotReady', `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`);
+  if (peer === undefined) {
+    const message = `ClusterPair ${spec.clusterPair} does not exist here or in ${services.agentNamespace}. \`kubectl stork pair list\` shows those there are.`;
+    return { do: 'refuse', refusals: [{ code: 'ClusterPairNotFound', message }], gathered: undefined };
+  }
+  if (peer.state.ready === 'No') {
+    const message = `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
+    return { do: 'wait', seconds: 10, reason: 'ClusterPairNotReady', message };
+  }
   const wanted = await findNamespaces(services, migration, signal);
   const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
   const transformation = await findTransformations(services.client, transformationOf(migration, existing), signal);
-  if (transformation.ready === 'Soon') return wait(2, 'TransformationNotReady', transformation.message);
-  if (transformation.ready === 'No') return refused([transformation]);
+  if (transformation.ready === 'Soon')
+    return { do: 'wait', seconds: 2, reason: 'TransformationNotReady', message: transformation.message };
+  if (transformation.ready === 'No') return { do: 'refuse', refusals: [transformation], gathered: undefined };
   const found = spec.includeVolumes
     ? await gatherVolumes(services, migration, existing, signal)
     : { volumes: [], refused: [], consumers: [] };
   const decision = decideRequest(await requestFacts(services, context, { peer, wanted, found }));
-  if (decision.do === 'refuse') return refused(decision.refusals);
-  if (found.refused.length > 0) return refused(found.refused);
+  if (decision.do === 'refuse') return { ...decision, gathered: undefined };
+  const { namespaces } = decision;
   const claims = found.volumes.map(({ incoming }) => incoming);
-  const body = { namespaces: decision.namespaces, claims, overwrite: spec.overwriteDestination };
+  const body = { namespaces, claims, overwrite: spec.overwriteDestination };
   const deadlineMs = sourceLimits.longAnswerMs;
   const path = paths.plan(migration.metadata.uid ?? '');
   const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal, deadlineMs });
-  const problems = decidePlan(answer);
-  if (problems.length > 0) return refused(problems);
-  return advance('PreExecRule', startingStatus(found, answer, claims));
+  const refusals = [...found.refused, ...decidePlan(answer)];
+  const gathered = { peer, namespaces, found, answer };
+  return refusals.length > 0 ? { do: 'refuse', refusals, gathered } : { do: 'go', gathered };
 }
 
-function refused(refusals: Parameters<typeof summarizeRefusals>[0]): Result {
+function refused(refusals: readonly Refusal[]): Result {
   const { reason, message } = summarizeRefusals(refusals);
   return fail(reason, message);
 }
 
-function startingStatus(
-  found: GatheredVolumes,
-  answer: PlanAnswer,
-  claims: readonly IncomingVolume[],
-): Partial<MigrationStatus> {
+function startingStatus({ found, answer }: Gathered): Partial<MigrationStatus> {
+  const claims = found.volumes.map(({ incoming }) => incoming);
   const modes = new Map(answer.claims.map((claim) => [`${claim.namespace}/${claim.name}`, claim.decision]));
   const modeOf = (claim: IncomingVolume) =>
     modes.get(`${claim.namespace}/${claim.name}`) === 'update' ? ('update' as const) : ('fresh' as const);
@@ -124,7 +153,6 @@ async function requestFacts(
 /** Fields of Stork's whose behaviour comes with later issues: refused rather than silently ignored. */
 function unavailableFields(spec: Migration['spec']): readonly string[] {
   const fields: string[] = [];
-  if (spec.dryRun) fields.push('spec.dryRun');
   if (spec.purgeDeletedResources) fields.push('spec.purgeDeletedResources');
   return fields;
 }

@@ -297,6 +297,7 @@ async function remember(
         role: 'Source',
         digest: outcome.digest,
         point: done.step.point,
+        bytes: outcome.bytes,
         operation: migration.metadata.uid ?? '',
         time: rfc3339(services.clock.now()),
       },

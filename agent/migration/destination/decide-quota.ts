@@ -1,0 +1,89 @@
+/**
+ * Whether the ResourceQuotas and LimitRanges of a namespace leave room for what comes into it. Pure. A quota with scopes
+ * counts only some pods and claims: it is not compared.
+ */
+import type { LimitRange, ResourceQuota } from '../../../kube/client/core.ts';
+import { parseMilli } from '../../../kube/quantity.ts';
+
+export interface Demand {
+  /** As quotas name it: `requests.storage`, `pods`, `count/deployments.apps`. */
+  readonly resource: string;
+  /** Thousandths. */
+  readonly milli: bigint;
+}
+
+export interface IncomingClaim {
+  readonly name: string;
+  readonly sizeBytes: bigint;
+  readonly storageClass: string | undefined;
+}
+
+export interface Exceeded {
+  readonly resource: string;
+  readonly message: string;
+}
+
+/** One for each limit that would be crossed. */
+export function findExceeded(quotas: readonly ResourceQuota[], demands: readonly Demand[]): readonly Exceeded[] {
+  return quotas.filter(isPlain).flatMap((quota) => {
+    const hard = quota.status?.hard ?? quota.spec?.hard ?? {};
+    const used = quota.status?.used ?? {};
+    return demands.flatMap(({ resource, milli }) => {
+      const name = spellings(resource).find((spelling) => hard[spelling] !== undefined);
+      if (name === undefined || milli === 0n) return [];
+      const [limit = '0', taken = '0'] = [hard[name], used[name]];
+      if (parseMilli(taken) + milli <= parseMilli(limit)) return [];
+      const about = `resourcequota ${quota.metadata.namespace}/${quota.metadata.name}`;
+      const message = `${about} allows ${name} ${limit}, ${taken} is used and ${renderMilli(milli)} more is needed`;
+      return [{ resource, message }];
+    });
+  });
+}
+
+const isPlain = ({ spec }: ResourceQuota): boolean =>
+  (spec?.scopes ?? []).length === 0 && spec?.scopeSelector === undefined;
+
+/** `cpu` and `memory` are the older names of their requests, and counts of core kinds have two. */
+function spellings(resource: string): readonly string[] {
+  const older = /^(?:requests\.(cpu|memory)|count\/([a-z]+))$/.exec(resource);
+  const name = older?.[1] ?? older?.[2];
+  return name === undefined ? [resource] : [resource, name];
+}
+
+/** What new claims ask of quotas. */
+export function demandOfClaims(claims: readonly IncomingClaim[]): readonly Demand[] {
+  const sum = (of: readonly IncomingClaim[]) => of.reduce((total, { sizeBytes }) => total + sizeBytes, 0n) * 1000n;
+  const number = (of: readonly IncomingClaim[]) => BigInt(of.length) * 1000n;
+  const classes = Map.groupBy(claims, ({ storageClass = '' }) => storageClass);
+  return [
+    { resource: 'requests.storage', milli: sum(claims) },
+    { resource: 'count/persistentvolumeclaims', milli: number(claims) },
+    ...[...classes].flatMap(([name, ofClass]) => [
+      { resource: `${name}.storageclass.storage.k8s.io/requests.storage`, milli: sum(ofClass) },
+      { resource: `${name}.storageclass.storage.k8s.io/persistentvolumeclaims`, milli: number(ofClass) },
+    ]),
+  ];
+}
+
+/** One sentence for each claim that a LimitRange refuses. */
+export function findMisfits(ranges: readonly LimitRange[], claims: readonly IncomingClaim[]): readonly string[] {
+  return ranges.flatMap(({ metadata, spec }) =>
+    (spec?.limits ?? [])
+      .filter(({ type }) => type === 'PersistentVolumeClaim')
+      .flatMap(({ min, max }) =>
+        claims.flatMap(({ name, sizeBytes }) => {
+          const [least, most] = [min?.storage, max?.storage];
+          const about = `limitrange ${metadata.namespace}/${metadata.name}`;
+          if (least !== undefined && sizeBytes * 1000n < parseMilli(least))
+            return [`${about} wants claims of at least ${least}, and ${name} has ${sizeBytes} bytes`];
+          if (most !== undefined && sizeBytes * 1000n > parseMilli(most))
+            return [`${about} wants claims of at most ${most}, and ${name} has ${sizeBytes} bytes`];
+          return [];
+        }),
+      ),
+  );
+}
+
+function renderMilli(milli: bigint): string {
+  return milli % 1000n === 0n ? String(milli / 1000n) : `${milli}m`;
+}

@@ -1,0 +1,113 @@
+/**
+ * What two agents say to each other about a plan: paths are in messages.ts. Everything here is read only on both sides.
+ * A wave of objects is planned as it would be applied, but for what earlier waves would have made: the source tells.
+ */
+import { boolean, type Infer, list, map, object, oneOf, required, string } from '../../crds/schema/index.ts';
+import type { AppliedObject } from '../resources/apply/apply-objects.ts';
+import { diffLimits } from '../resources/diff-objects.ts';
+import { maxWaveObjects, objectResultFields, waveRequestFields } from './messages.ts';
+
+const text = (maxLength: number) => string({ maxLength });
+const maxComing = 5000;
+/** Changed fields told of one object; the rest is counted by nobody. */
+const maxChanges = 10;
+
+const comingSchema = object({
+  namespaces: required(list(text(63), { maxItems: maxComing })),
+  kinds: required(
+    list(
+      object({
+        group: required(text(253)),
+        version: required(text(63)),
+        plural: required(text(253)),
+        kind: required(text(63)),
+        namespaced: required(boolean()),
+      }),
+      { maxItems: maxComing },
+    ),
+  ),
+  roles: required(list(text(317), { maxItems: maxComing })),
+});
+
+export const planObjectsRequestSchema = object({ ...waveRequestFields, coming: required(comingSchema) });
+
+const changeSchema = object({
+  path: required(text(diffLimits.pathLength)),
+  before: text(diffLimits.valueLength),
+  after: text(diffLimits.valueLength),
+});
+
+const plannedObjectSchema = object({
+  ...objectResultFields,
+  /** `No`: decided without the API server. */
+  tried: oneOf(['No']),
+  /** `No`: the destination does not know its kind. */
+  served: oneOf(['No']),
+  changes: list(changeSchema, { maxItems: maxChanges }),
+});
+export type PlannedObject = Infer<typeof plannedObjectSchema>;
+
+export const planObjectsAnswerSchema = object({
+  results: required(list(plannedObjectSchema, { maxItems: maxWaveObjects })),
+});
+
+export function toPlannedObject({ ref, changes, reason, ...outcome }: AppliedObject): PlannedObject {
+  return { ...ref, ...outcome, reason: reason?.slice(0, 4096), changes: changes?.slice(0, maxChanges) };
+}
+
+/** Kinds in namespaces, demands and references in one question: more is left out of the answer, never refused. */
+export const maxAsked = 5000;
+export const maxSentences = 100;
+
+export const surroundingsRequestSchema = object({
+  namespaces: required(
+    list(object({ name: required(text(63)), labels: map(text(4096), { maxProperties: 256 }) }), { maxItems: maxAsked }),
+  ),
+  references: required(
+    list(object({ kind: required(text(63)), name: required(string({ minLength: 1, maxLength: 253 })) }), {
+      maxItems: maxAsked,
+    }),
+  ),
+  kinds: required(
+    list(
+      object({
+        group: required(text(253)),
+        version: required(text(63)),
+        kind: required(text(63)),
+        namespace: required(text(63)),
+        create: required(boolean()),
+        update: required(boolean()),
+      }),
+      { maxItems: maxAsked },
+    ),
+  ),
+  demands: required(
+    list(
+      object({
+        namespace: required(text(63)),
+        resource: required(text(317)),
+        milli: required(string({ pattern: '^[0-9]{1,30}$' })),
+      }),
+      { maxItems: maxAsked },
+    ),
+  ),
+});
+export type SurroundingsRequest = Infer<typeof surroundingsRequestSchema>;
+
+export const surroundingsAnswerSchema = object({
+  /** Of the references, those that are not there. */
+  missing: required(list(object({ kind: required(text(63)), name: required(text(253)) }), { maxItems: maxAsked })),
+  webhooks: required(list(text(1024), { maxItems: maxSentences })),
+  /** Limits that would be crossed. */
+  quotas: required(
+    list(object({ resource: required(text(317)), message: required(text(1024)) }), { maxItems: maxSentences }),
+  ),
+});
+export type SurroundingsAnswer = Infer<typeof surroundingsAnswerSchema>;
+
+/** As many sentences as an answer may hold; the last one says that there are more. */
+export function fitting(all: readonly string[]): readonly string[] {
+  const cut = all.map((sentence) => sentence.slice(0, 1024));
+  if (cut.length <= maxSentences) return cut;
+  return [...cut.slice(0, maxSentences - 1), `and ${cut.length - maxSentences + 1} more`];
+}

@@ -1,0 +1,45 @@
+/** How long the volumes would take, from how long earlier ones took over the same pair. Pure. */
+import type { Migration, MigrationPlan } from '../../../../crds/v1alpha1/index.ts';
+import type { PlannedVolume } from './plan-volumes.ts';
+
+export type Estimate = NonNullable<MigrationPlan['estimate']>;
+
+/** A smaller run is mostly starting and ending movers: its speed says nothing about a larger one. */
+const telling = { bytes: 64 * 1024 * 1024, seconds: 1 } as const;
+/** Of the last runs. */
+const runsUsed = 5;
+
+export function estimateTime(volumes: readonly PlannedVolume[], earlier: readonly Migration[]): Estimate {
+  if (volumes.length === 0) return { seconds: 0, how: 'there are no volumes to move' };
+  const speeds = earlier
+    .toSorted((a, b) => endOf(b) - endOf(a))
+    .map(speedOf)
+    .filter((speed) => speed !== undefined)
+    .slice(0, runsUsed);
+  const bytesPerSecond = speeds.length === 0 ? undefined : speeds.reduce((sum, one) => sum + one, 0) / speeds.length;
+  const unknown = volumes.filter(({ usedBytes }) => usedBytes === undefined).length;
+  if (bytesPerSecond === undefined)
+    return { how: `unknown: no earlier migration to this pair moved more than ${telling.bytes / 1024 ** 2} MiB` };
+  const rate = Math.round(bytesPerSecond);
+  const of = speeds.length === 1 ? 'the last migration' : `the last ${speeds.length} migrations`;
+  if (unknown > 0)
+    return {
+      bytesPerSecond: rate,
+      how: `unknown: nobody says how much ${unknown} of ${volumes.length} volumes hold; the speed is that of ${of} to this pair`,
+    };
+  const bytes = volumes.reduce((sum, { usedBytes = 0 }) => sum + usedBytes, 0);
+  const updates = volumes.some(({ action }) => action === 'Update');
+  const most = updates ? ', at most: of volumes that are updated only what differs is sent' : '';
+  return { seconds: Math.ceil(bytes / rate), bytesPerSecond: rate, how: `with the speed of ${of} to this pair${most}` };
+}
+
+const endOf = ({ status }: Migration): number => Date.parse(status?.volumeMigrationFinishTimestamp ?? '') || 0;
+
+/** Bytes that the volumes held over the time from the request to the last volume's proof. */
+function speedOf({ metadata, status }: Migration): number | undefined {
+  const moved = (status?.volumes ?? []).filter((volume) => volume.mode === 'fresh' && volume.status === 'Successful');
+  const bytes = moved.reduce((sum, { bytesTotal = 0 }) => sum + bytesTotal, 0);
+  const seconds =
+    (Date.parse(status?.volumeMigrationFinishTimestamp ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
+  return bytes >= telling.bytes && seconds >= telling.seconds ? bytes / seconds : undefined;
+}

@@ -1,0 +1,79 @@
+/** What the objects that would be created ask of ResourceQuotas: counts, and the pods of workloads once they run. Pure. */
+import type { PlannedObject } from '../../../../crds/v1alpha1/index.ts';
+import type { AnyObject } from '../../../../kube/client/client.ts';
+import { parseMilli } from '../../../../kube/quantity.ts';
+import { at, fieldsOf, itemsOf, numberOf, textOf } from '../../../resources/fields.ts';
+import { storkNames } from '../../../resources/names.ts';
+import { podSpecOf } from '../../../resources/pod-spec.ts';
+import { refOf } from '../../../resources/resource-ref.ts';
+
+export interface NamespaceDemand {
+  readonly namespace: string;
+  /** As quotas name it. */
+  readonly resource: string;
+  readonly milli: bigint;
+}
+
+export function findDemand(
+  objects: readonly AnyObject[],
+  planned: readonly PlannedObject[],
+): readonly NamespaceDemand[] {
+  const created = new Set(planned.filter(({ action }) => action === 'Create').map(keyOf));
+  const sums = new Map<string, NamespaceDemand>();
+  const add = (namespace: string, resource: string, milli: bigint) => {
+    const key = `${namespace} ${resource}`;
+    sums.set(key, { namespace, resource, milli: (sums.get(key)?.milli ?? 0n) + milli });
+  };
+  for (const object of objects) {
+    const { namespace } = object.metadata;
+    if (namespace === undefined || !created.has(keyOf(refOf(object)))) continue;
+    add(namespace, countOf(object), 1000n);
+    for (const [resource, milli] of podsOf(object)) add(namespace, resource, milli);
+  }
+  return [...sums.values()];
+}
+
+const keyOf = ({ group = '', kind = '', namespace = '', name = '' }: Partial<PlannedObject>): string =>
+  `${group}/${kind}/${namespace}/${name}`;
+
+/** Quotas count by plural; of the kinds that applications consist of it is regular but for these. */
+function countOf(object: AnyObject): string {
+  const { group, kind } = refOf(object);
+  const lower = kind.toLowerCase();
+  const plural = lower.endsWith('s')
+    ? lower === 'endpoints'
+      ? lower
+      : `${lower}es`
+    : lower.replace(/y$/, 'ie').concat('s');
+  return `count/${plural}${group === '' ? '' : `.${group}`}`;
+}
+
+function podsOf(object: AnyObject): readonly (readonly [string, bigint])[] {
+  const spec = podSpecOf(object);
+  const pods = BigInt(replicasOf(object));
+  if (spec === undefined || pods === 0n) return [];
+  const asked = itemsOf(spec.containers).flatMap((container) =>
+    ['requests', 'limits'].flatMap((part) =>
+      Object.entries(fieldsOf(at(container, ['resources', part]))).map(
+        ([name, value]) => [`${part}.${name}`, milliOf(value) * pods] as const,
+      ),
+    ),
+  );
+  return [['pods', pods * 1000n], ...asked];
+}
+
+/** Once it runs; what makes pods by nodes or by times is not counted. */
+function replicasOf(object: AnyObject): number {
+  const recorded = Number(object.metadata.annotations?.[storkNames.migrationReplicas]);
+  if (Number.isInteger(recorded)) return recorded;
+  return numberOf(at(object, ['spec', 'replicas'])) ?? 0;
+}
+
+function milliOf(quantity: unknown): bigint {
+  try {
+    return parseMilli(String(textOf(quantity) ?? numberOf(quantity) ?? 0));
+  } catch {
+    // The API server has the last word on it.
+    return 0n;
+  }
+}

@@ -1,0 +1,65 @@
+/** Sends what a migration selects to the destination, wave after wave: to be applied, or to be planned. */
+import type { Migration } from '../../../crds/v1alpha1/index.ts';
+import type { AnyObject } from '../../../kube/client/client.ts';
+import { rfc3339 } from '../../../kube/runtime/conditions.ts';
+import type { StageContext } from '../../../kube/runtime/machine.ts';
+import type { Peer } from '../../peer/peer.ts';
+import { maxWaveObjects } from '../messages.ts';
+import { findPeerVersions } from './peer-kinds.ts';
+import type { Collected, SourceServices } from './source-services.ts';
+
+/** Bytes of objects in one message; the link's cap is 4 MiB. */
+const maxWaveBytes = 3 * 1024 * 1024;
+
+export interface WaveBody {
+  readonly migration: string;
+  readonly time: string;
+  readonly objects: readonly AnyObject[];
+}
+
+export interface SentWaves<Result> {
+  readonly collected: Collected;
+  readonly results: readonly Result[];
+}
+
+export async function sendWaves<Result>(
+  services: SourceServices,
+  { object: migration, signal }: StageContext<Migration>,
+  to: {
+    readonly peer: Peer;
+    readonly namespaces: readonly string[];
+    /** One result for each object, in their order. */
+    send(body: WaveBody, collected: Collected): Promise<readonly Result[]>;
+  },
+): Promise<SentWaves<Result>> {
+  const { peer, namespaces } = to;
+  const peerVersions = await findPeerVersions(peer, migration.metadata.uid ?? '', signal);
+  const collected = await services.collect(migration, { namespaces, pairId: peer.pairId, peerVersions }, signal);
+  const results: Result[] = [];
+  const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
+  for (const wave of collected.waves) {
+    for (const objects of inMessages(wave)) {
+      const body = { migration: name, time: rfc3339(services.clock.now()), objects };
+      results.push(...(await to.send(body, collected)));
+    }
+  }
+  return { collected, results };
+}
+
+/** Splits a wave so that each message stays under the link's caps. Pure. */
+function inMessages(wave: readonly AnyObject[]): readonly (readonly AnyObject[])[] {
+  const messages: AnyObject[][] = [];
+  let bytes = 0;
+  for (const object of wave) {
+    const size = Buffer.byteLength(JSON.stringify(object));
+    const last = messages.at(-1);
+    if (last !== undefined && last.length < maxWaveObjects && bytes + size <= maxWaveBytes) {
+      last.push(object);
+      bytes += size;
+      continue;
+    }
+    messages.push([object]);
+    bytes = size;
+  }
+  return messages;
+}
