@@ -4,7 +4,7 @@ import { probeAnnotation } from '../../crds/agent-names.ts';
 import { clusterPairs } from '../../crds/v1alpha1/index.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import { eventually } from '../peer/two-agents.ts';
-import { agentNamespace, pairUp, startCluster, type TestCluster } from './test-cluster.ts';
+import { agentNamespace, pairUp, startCluster, type TestCluster, until } from './test-cluster.ts';
 
 async function examine(side: TestCluster, name: string, token: string) {
   const body = { metadata: { annotations: { [probeAnnotation]: token } } };
@@ -49,6 +49,20 @@ describe('a pair that is examined', () => {
     await a.restart();
     const onA = await examine(a, 'to-b', 'two');
     assert.deepEqual([onA.connected?.status, onA.connected?.reason], ['False', 'WaitingForPeer']);
+  });
+
+  it('tries no address that a tenant wrote down', async () => {
+    await using a = await startCluster('a');
+    const metadata = { name: 'mine', namespace: 'shop', annotations: { [probeAnnotation]: 'one' } };
+    const { apiVersion, kind } = clusterPairs;
+    const spec = { accept: { endpoints: ['127.0.0.1:22'], ttlSeconds: 3600 } };
+    await a.client.create(clusterPairs, { apiVersion, kind, metadata, spec });
+    const pair = await until(
+      () => a.read('mine', 'shop'),
+      ({ status }) => status?.probe?.token === 'one',
+      'examined',
+    );
+    assert.deepEqual(pair.status?.probe?.endpoints, []);
   });
 
   it('tells a revoked pair from one that can not be reached', async () => {

@@ -13,6 +13,7 @@ import type { PeerService } from '../peer/peer-service.ts';
 export interface ProbeServices {
   readonly service: Pick<PeerService, 'probe' | 'dialNow' | 'identity'>;
   readonly clock: Clock;
+  readonly agentNamespace: string;
 }
 
 const parallelProbes = 8;
@@ -22,7 +23,7 @@ const maxTokenLength = 128;
 export async function probePair(
   pair: ClusterPair,
   config: PairConfig | undefined,
-  { service, clock }: ProbeServices,
+  { service, clock, agentNamespace }: ProbeServices,
   signal: AbortSignal,
 ): Promise<ClusterPairStatus['probe']> {
   const token = pair.metadata.annotations?.[probeAnnotation]?.slice(0, maxTokenLength);
@@ -33,7 +34,9 @@ export async function probePair(
     whose: 'Peer' as const,
     pin: config?.peerPin ?? '',
   }));
-  const own = (pair.spec.accept?.endpoints ?? []).map((endpoint) => ({
+  // Tenants with ClusterPairs of their own must not look around in the network with the agent's eyes.
+  const ours = pair.metadata.namespace === agentNamespace ? (pair.spec.accept?.endpoints ?? []) : [];
+  const own = ours.map((endpoint) => ({
     endpoint,
     whose: 'Own' as const,
     pin: service.identity.pin,

@@ -178,6 +178,8 @@ export class PairLink implements Peer {
     if (this.#retired.includes(line.bundle)) return void line.socket.destroy();
     this.#linePin = line.peerPin;
     await this.#follow(line.peerPin);
+    // Revoked, or its confirmation taken back, while the line was on its way.
+    if (this.#closing.signal.aborted || this.#config.admission !== 'Admitted') return void line.socket.destroy();
     this.#peer = line.peer;
     this.#lastSeen = this.#options.clock.now();
     await this.#bundleNamed(line.bundle).attach(line);

@@ -22,6 +22,8 @@ export async function startAgent(
   const revoked: string[] = [];
   const refusals: string[] = [];
   const successions: string[] = [];
+  /** How long it takes to write a succession down. */
+  const writing = { done: Promise.resolve() };
   const service = createPeerService({
     identity,
     self: { cluster, version: 'v0' },
@@ -40,7 +42,10 @@ export async function startAgent(
     },
     refused: async ({ pin }, { code }) => void refusals.push(`${code} ${pin}`),
     revokedByPeer: async (pair) => void revoked.push(pair.uid),
-    succeeded: async ({ uid }, { from, to }) => void successions.push(`${uid} ${from} ${to}`),
+    async succeeded({ uid }, { from, to }) {
+      successions.push(`${uid} ${from} ${to}`);
+      await writing.done;
+    },
   };
   const { port } = await service.listen({ desk, port: 0, host: '127.0.0.1' });
   const endpoint = `127.0.0.1:${port}`;
@@ -51,6 +56,7 @@ export async function startAgent(
     revoked,
     refusals,
     successions,
+    writing,
     log,
     endpoint,
     mint(ttlSeconds = 3600, now = clock.now()) {

@@ -3,9 +3,10 @@ import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { createIdentity, type Identity, newPrivateKey, succeed } from '../identity.ts';
 import { dialChannel } from '../link/channel.ts';
+import { bundleLines, dialLine } from '../link/dial.ts';
 import { connectAgents, eventually, pairConfigs, startAgent } from '../two-agents.ts';
 import { pinOf, writeCertificate } from '../x509.ts';
-import { clock, logged, startImpostor } from './attacker.ts';
+import { clock, logged, self, startImpostor } from './attacker.ts';
 
 const options = { randomBytes, now: clock.now() };
 
@@ -63,6 +64,26 @@ describe('attack: a key that claims to replace a trusted one', () => {
     const intruder = thief.service.declare({ ...pairConfigs(left, right).onRight, uid: 'uid-thief' });
     await eventually(() => intruder.link.state === 'Revoked', 'turned away');
     assert.equal(toLeft.state.ready, 'Yes');
+  });
+
+  it('finds no pair any more when it was revoked while the successor was being written down', async () => {
+    await using left = await startAgent('left');
+    await using right = await startAgent('right');
+    const { onLeft } = pairConfigs(left, right);
+    left.service.declare(onLeft);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    left.writing.done = promise;
+    const [line] = bundleLines;
+    const { pairId } = onLeft;
+    const dial = { endpoint: left.endpoint, line, bundle: 'one-bundle', pairId, peerPin: left.identity.pin };
+    const identity = succeed(right.identity, options);
+    const { signal } = new AbortController();
+    const { socket } = await dialLine({ ...dial, identity, self, clock, signal });
+    socket.resume();
+    await eventually(() => left.successions.length > 0, 'being written down');
+    await left.service.revoke('uid-left');
+    resolve();
+    await eventually(() => socket.destroyed, 'cut off', 3000);
   });
 
   it('is followed through at most eight replacements', async () => {
