@@ -185,7 +185,11 @@ function destinationResources(
   };
 }
 
-function moverJob(options: AgentOptions, tls: MoverTls, request: MoverRequest) {
+export function moverJob(
+  options: Pick<AgentOptions, 'image' | 'namespace'>,
+  tls: Pick<MoverTls, 'authority'>,
+  request: MoverRequest,
+) {
   const labels = { ...operationLabels(request.operation), [agentLabels.run]: request.run };
   return planMoverJob({
     ...request,

@@ -154,6 +154,22 @@ describe('a migration that meets trouble', () => {
     assert.deepEqual(rest, []);
   });
 
+  it('names the snapshot it keeps when the claim it overwrites is deleted half way', async () => {
+    const world = await synced();
+    await world.migrate(world.a, 'second', { overwriteDestination: true });
+    await turnUntil(world, 'second', async () => {
+      const [receiving] = await world.b.destination.records.listReceives();
+      if (receiving === undefined) return false;
+      const applying = { ...receiving.value, applyingSince: '2026-01-01T00:00:00Z' };
+      await world.b.destination.records.saveReceive(applying, receiving);
+      return true;
+    });
+    await world.b.client.delete(core.persistentVolumeClaims, claim);
+    const status = await world.finish(world.a, 'second');
+    assert.equal(status.status, 'Failed');
+    assert.match(status.reason ?? '', /what data held before is kept in volumesnapshot db\/stork-undo-/);
+  });
+
   for (const end of ['deleted', 'finished'] as const)
     it(`leaves the policy of a StorageClass that retains to users' volumes alone (${end})`, async () => {
       const world = await anApplication();

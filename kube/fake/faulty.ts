@@ -8,7 +8,7 @@ import { StorkError } from '../errors.ts';
 
 export type Verb = Exclude<keyof KubeClient, 'server' | 'as' | 'close' | 'list'>;
 
-const writeVerbs: ReadonlySet<Verb> = new Set(['create', 'replace', 'apply', 'patch', 'delete']);
+export const writeVerbs: ReadonlySet<Verb> = new Set(['create', 'replace', 'apply', 'patch', 'delete']);
 
 export interface FaultyClient extends KubeClient {
   /** The next call of this verb rejects with `error`, the server doesn't see it. Several queue up. */
@@ -25,6 +25,7 @@ export interface FaultyClient extends KubeClient {
 }
 
 interface Script {
+  readonly around: Around;
   readonly faults: Map<Verb, Fault[]>;
   writeCount: number;
   death: { readonly at: number; readonly moment: 'Before' | 'After' } | 'Happened' | undefined;
@@ -32,8 +33,11 @@ interface Script {
 
 type Fault = { readonly when: 'Before'; readonly error: unknown } | { readonly when: 'After' };
 
-export function faulty(client: KubeClient): FaultyClient {
-  return withScript(client, { faults: new Map(), writeCount: 0, death: undefined });
+/** Carries out one call of a client; may wait before and after it, or throw instead. */
+export type Around = <Result>(verb: Verb, call: () => Promise<Result>) => Promise<Result>;
+
+export function faulty(client: KubeClient, around: Around = (_, call) => call()): FaultyClient {
+  return withScript(client, { faults: new Map(), writeCount: 0, death: undefined, around });
 }
 
 function withScript(client: KubeClient, script: Script): FaultyClient {
@@ -44,7 +48,7 @@ function withScript(client: KubeClient, script: Script): FaultyClient {
     <Args extends readonly unknown[], Result>(verb: Verb, call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
       const fault = beforeCall(script, verb);
-      const result = await call(...args);
+      const result = await script.around(verb, () => call(...args));
       if (writeVerbs.has(verb)) afterWrite(script);
       if (fault === 'LoseReply') throw lost();
       return result;

@@ -15,7 +15,7 @@ export const unitTests = {
 
 /** What takes longer than a unit test may: on a real etcd and kube-apiserver, or with killed processes. */
 export const conformanceTests = {
-  files: ['kube', 'crds', 'drivers', 'agent', 'plugin', 'test/conformance'].map(
+  files: ['kube', 'crds', 'drivers', 'agent', 'plugin', 'test/conformance', 'test/sim'].map(
     (folder) => `${folder}/**/*.conformance.ts`,
   ),
   filesAtOnce: 1,

@@ -222,7 +222,7 @@ async function tell(
 async function complete(services: DestinationServices, stored: Stored<ReceiveRecord>, signal: Signal): Promise<void> {
   const { value: record } = stored;
   const point = await reachedPoint(services, record, signal);
-  const kept = await describeUndo(services, record, signal);
+  const kept = await describeUndo(services, { ...record, point }, signal);
   const message = 'everything was read back and is equal';
   const reached = { ...stored, value: { ...record, point, kept } };
   await conclude(services, reached, { phase: 'Complete', reason: 'Complete', message }, signal);
@@ -234,7 +234,9 @@ async function conclude(
   end: Pick<ReceiveRecord, 'phase' | 'reason' | 'message'>,
   signal: Signal,
 ): Promise<void> {
-  await services.records.saveReceive({ ...stored.value, ...end, message: end.message.slice(0, 4000) }, stored, signal);
+  const kept = end.phase === 'Failed' ? await describeUndo(services, stored.value, signal) : [];
+  const message = [end.message, ...kept].join('. ').slice(0, 4000);
+  await services.records.saveReceive({ ...stored.value, ...end, message }, stored, signal);
   services.runs.close(stored.value.request.run);
   services.log.info('incoming volumes ended', {
     operation: stored.value.request.operation,

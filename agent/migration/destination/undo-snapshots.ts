@@ -41,16 +41,39 @@ export function keepsUndo({ request, applyingSince, point }: ReceiveRecord): boo
   return applyingSince !== undefined && (request.overwrite || point === undefined);
 }
 
-/** Where a person finds what was overwritten. */
+/** Where a person finds what was overwritten, or what an update that was not finished has changed. */
 export async function describeUndo(
   services: DestinationServices,
   record: ReceiveRecord,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  if (!record.request.overwrite || record.applyingSince === undefined) return [];
+  if (!keepsUndo(record)) return [];
   const undos = await undoSnapshots(services, record, signal);
-  return undos.map(
-    ({ snapshot }) =>
-      `what ${snapshot.volume.claim.name} held before is kept in volumesnapshot ${snapshot.volume.claim.namespace}/${snapshot.key}`,
+  const kept = undos.map(({ snapshot }) => sentence(snapshot.volume.claim, snapshot.key));
+  // Of a claim that was deleted meanwhile nobody knows the driver any more.
+  const others = record.request.claims.filter(
+    ({ name }) => !undos.some(({ snapshot }) => snapshot.volume.claim.name === name),
   );
+  const gone = await findGone(services, others, signal);
+  return [
+    ...kept,
+    ...gone.map(
+      (claim) => `${sentence(claim, undoSnapshotKey(record.request.run, claim.name))}, if its storage has snapshots`,
+    ),
+  ];
+}
+
+const sentence = ({ namespace, name }: { readonly namespace: string; readonly name: string }, key: string): string =>
+  `what ${name} held before is kept in volumesnapshot ${namespace}/${key}`;
+
+/** Only those that are gone; a claim that is there and not among the snapshots has none. */
+async function findGone<T extends { readonly namespace: string; readonly name: string }>(
+  services: DestinationServices,
+  claims: readonly T[],
+  signal: AbortSignal | undefined,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (const claim of claims)
+    if ((await services.client.find(core.persistentVolumeClaims, claim, { signal })) === undefined) found.push(claim);
+  return found;
 }

@@ -12,6 +12,8 @@ export interface StorageWorld {
   readonly storage: MemoryStorage;
   readonly jobs: FakeMoverJobs;
   settle(): Promise<void>;
+  /** The PersistentVolume that a claim is bound to. */
+  volumeOf(namespace: string, name: string): string | undefined;
   /** What a claim's volume holds. */
   contentOf(namespace: string, name: string): string | undefined;
   write(namespace: string, name: string, content: string): Promise<void>;
@@ -63,6 +65,7 @@ export function storageWorld(server: FakeApiServer, storage: MemoryStorage): Sto
   return {
     storage,
     jobs,
+    volumeOf,
     async settle() {
       storage.settle();
       for await (const claim of client.list(core.persistentVolumeClaims)) await bindClaim(client, storage, claim);

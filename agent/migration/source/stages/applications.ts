@@ -2,7 +2,7 @@
 import type { Migration, MigrationResource, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
 import { rfc3339, setCondition } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
-import { advance, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import { advance, type Outcome } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { activateAnswerSchema, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
@@ -22,7 +22,7 @@ import {
 import { sendWaves } from '../send-waves.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
-import { whyNot } from './volumes.ts';
+import { decidePair } from './volumes.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
 
@@ -30,9 +30,10 @@ const deadlineMs = sourceLimits.longAnswerMs;
 
 export async function runApplications(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { object: migration, signal } = context;
-  const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
-  const unreachable = whyNot(peer, migration);
-  if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
+  const found = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
+  const pair = decidePair(found, migration.spec.clusterPair);
+  if ('hindrance' in pair) return pair.hindrance;
+  const { peer } = pair;
   const namespaces = await namespacesOf(services, migration, signal);
   mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces });
   const volumes = migration.status?.volumes ?? [];

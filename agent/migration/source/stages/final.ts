@@ -166,7 +166,9 @@ async function removeThere(services: SourceServices, context: StageContext<Migra
   const { object: migration, signal } = context;
   if ((migration.status?.volumes ?? []).length === 0) return [];
   const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
-  if (peer === undefined || peer.state.ready === 'No')
+  // Nobody is left to ask: the destination gives back by itself what it holds.
+  if (peer === undefined || peer.link.state === 'Revoked') return [];
+  if (peer.state.ready === 'No')
     return [`what the destination of ${migration.spec.clusterPair} holds temporarily (it can't be reached now)`];
   const path = paths.operation(migration.metadata.uid ?? '');
   try {

@@ -24,9 +24,10 @@ export async function runVolumes(services: SourceServices, context: StageContext
   );
   if (open.length === 0)
     return advance('Applications', { volumeMigrationFinishTimestamp: rfc3339(services.clock.now()) });
-  const peer = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
-  const unreachable = whyNot(peer, migration);
-  if (peer === undefined || unreachable !== undefined) return wait(5, 'ClusterPairNotReady', unreachable);
+  const found = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
+  const pair = decidePair(found, migration.spec.clusterPair);
+  if ('hindrance' in pair) return pair.hindrance;
+  const { peer } = pair;
   // Whoever narrowed the grant meanwhile wants it to hold from now on.
   mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces: open.map(({ namespace }) => namespace) });
   const underWay = open.slice(0, sourceLimits.groups);
@@ -51,10 +52,22 @@ export async function runVolumes(services: SourceServices, context: StageContext
   return wait(allDone ? 0 : sourceLimits.pollSeconds, 'CopyingVolumes', message, patch);
 }
 
-export function whyNot(peer: Peer | undefined, migration: Migration): string | undefined {
-  if (peer === undefined) return `ClusterPair ${migration.spec.clusterPair} does not exist any more`;
-  return peer.state.ready === 'Yes' ? undefined : `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
+/** Whether the pair can be used: a link that is down may come back, a pair that is gone or revoked never does. Pure. */
+export function decidePair<P extends Pick<Peer, 'pair' | 'state' | 'link'>>(
+  peer: P | undefined,
+  clusterPair: string,
+): { readonly peer: P } | { readonly hindrance: Outcome<never, MigrationStatus> } {
+  const itself = 'What the destination holds temporarily it removes by itself within two days.';
+  if (peer === undefined)
+    return failure('ClusterPairNotFound', `ClusterPair ${clusterPair} was deleted during the migration. ${itself}`);
+  if (peer.link.state === 'Revoked')
+    return failure('ClusterPairRevoked', `ClusterPair ${peer.pair} was revoked during the migration. ${itself}`);
+  if (peer.state.ready === 'Yes') return { peer };
+  const message = `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
+  return { hindrance: wait(5, 'ClusterPairNotReady', message) };
 }
+
+const failure = (code: string, message: string) => ({ hindrance: fail(code, message) });
 
 function after(before: readonly MigrationVolume[], result: GroupResult | undefined): readonly MigrationVolume[] {
   if (result === undefined) return before;

@@ -1,0 +1,32 @@
+/** Every recorded effect × every victim × before, during and after; what users do after each; some hundred seeds. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { victims } from './harms.ts';
+import { planAll, planInterferences, planSeeds, recordEffects } from './plan-suite.ts';
+import type { RunPlan } from './run.ts';
+import { runPlans } from './run-plans.ts';
+import { scenarios } from './scenarios.ts';
+
+describe('two clusters in virtual time, in full', () => {
+  const check = async (plans: readonly RunPlan[], say: (line: string) => void) => {
+    const { failures, runs, endings } = await runPlans(plans);
+    say(`${runs} runs, ${JSON.stringify(endings)}`);
+    assert.deepEqual(failures, []);
+  };
+
+  for (const scenario of Object.keys(scenarios))
+    it(`M17: every effect of ${scenario} × every victim`, async (t) => {
+      const [recorded] = await recordEffects([scenario]);
+      if (recorded !== undefined) await check(planAll(recorded, victims), (line) => t.diagnostic(line));
+    });
+
+  for (const scenario of ['fresh', 'update', 'overwrite'])
+    it(`what users do after every effect of ${scenario}`, async (t) => {
+      const [recorded] = await recordEffects([scenario]);
+      if (recorded !== undefined) await check(planInterferences(recorded), (line) => t.diagnostic(line));
+    });
+
+  it('400 seeds', async (t) => {
+    await check(planSeeds(1000, 400), (line) => t.diagnostic(line));
+  });
+});

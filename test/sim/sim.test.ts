@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { planRotation, planSeeds, recordEffects, type ScenarioEffects } from './plan-suite.ts';
+import { run } from './run.ts';
+import { runPlans } from './run-plans.ts';
+import { scenarios } from './scenarios.ts';
+
+describe('two clusters in virtual time', () => {
+  let recorded: readonly ScenarioEffects[] = [];
+  before(async () => {
+    recorded = await recordEffects();
+  });
+
+  it('are undisturbed equal in the end, and tell their effects by name', (t) => {
+    for (const { scenario, effects } of recorded) t.diagnostic(`${scenario}: ${effects.length} effects`);
+    const all = new Set(recorded.flatMap(({ effects }) => effects));
+    for (const effect of ['a snapshot db/data', 'b provision db/data', 'b handOver db/data', 'a prove hold'])
+      assert.ok(all.has(effect), `${effect} is not recorded`);
+  });
+
+  for (const scenario of Object.keys(scenarios))
+    it(`M17: end well whoever dies at an effect of ${scenario} (victims and timings take turns)`, async () => {
+      const effects = recorded.filter((one) => one.scenario === scenario);
+      const plans = effects.flatMap((one) => planRotation(one, scenario.length));
+      // All of them run in sim.conformance.ts; here every other one is enough for scenarios that share most of their effects.
+      const some = scenario === 'fresh' ? plans : plans.filter((_, index) => index % 2 === 0);
+      const { failures, runs } = await runPlans(some);
+      assert.deepEqual(failures, []);
+      assert.ok(runs > 3);
+    });
+
+  it('end well, whatever chance does to them', async () => {
+    assert.deepEqual((await runPlans(planSeeds(1, 20))).failures, []);
+  });
+
+  it('do the same again for the same seed', async () => {
+    const lines: string[][] = [[], []];
+    for (const trace of lines) {
+      const faults = { lost: 0.05, repeated: 0.2 };
+      const harms = [{ what: 'destination agent', at: { ms: 9000 } } as const];
+      await run({ scenario: 'update', seed: 11, faults, harms, trace: (line) => void trace.push(line) });
+    }
+    assert.ok((lines[0]?.length ?? 0) > 100);
+    assert.deepEqual(lines[0], lines[1]);
+  });
+});
