@@ -8,27 +8,10 @@ import { runMachine } from '../../kube/runtime/run-machine.ts';
 import { handOverLabel } from './destination/hand-over.ts';
 import { incomingClaimName } from './names.ts';
 import { migrationMachine } from './source/migration-machine.ts';
-import { aDatabase, anApplication, aPod, leftovers } from './testing/an-application.ts';
+import { aDatabase, anApplication, aPod, leftovers, synced, turnUntil } from './testing/an-application.ts';
 import { digestOf, type TwoClusters, testPair, unfinishedContent } from './testing/two-clusters.ts';
 
 const claim = { namespace: 'db', name: 'data' };
-
-async function synced(): Promise<TwoClusters> {
-  const world = await anApplication();
-  await world.migrate(world.a, 'first', {});
-  await world.finish(world.a, 'first');
-  await world.a.world.write('db', 'data', 'two');
-  return world;
-}
-
-/** Turns until the condition holds. */
-async function turnUntil(world: TwoClusters, name: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turns = 0; turns < 60; turns++) {
-    if (await holds()) return;
-    await world.turn(world.a, name);
-  }
-  throw new Error('it never came to that');
-}
 
 describe('a migration that meets trouble', () => {
   for (const [what, narrowed, message] of [
@@ -358,31 +341,4 @@ describe('a migration that meets trouble', () => {
       assert.match(status.activeSide ?? '', side);
       assert.deepEqual(leftovers(world), []);
     });
-});
-
-describe('a pod with an old and a new claim', () => {
-  it('gets the new volume where the old one can be mounted', async () => {
-    const world = await synced();
-    await aDatabase(world.a, 'logs');
-    const volumes = ['data', 'logs'].map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } }));
-    world.a.server.seed(core.pods, {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'db-0', namespace: 'db' },
-      spec: { containers: [{ name: 'db' }], nodeName: 'n1', volumes },
-      status: { phase: 'Running' },
-    });
-    const old = await world.b.client.get(core.persistentVolumeClaims, claim);
-    const nodeSelectorTerms = [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['b2'] }] }];
-    const body = { spec: { nodeAffinity: { required: { nodeSelectorTerms } } } };
-    await world.b.client.patch(core.persistentVolumes, { name: old.spec?.volumeName ?? '' }, { type: 'merge', body });
-    await world.migrate(world.a, 'second', {});
-    const fresh = () =>
-      [...world.b.world.jobs.running.values()].find(({ request }) => request.volumes[0]?.name === 'logs');
-    await turnUntil(world, 'second', () => fresh() !== undefined);
-    assert.deepEqual(fresh()?.request.placement?.affinity, {
-      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
-    });
-    assert.equal((await world.finish(world.a, 'second')).status, 'Successful');
-  });
 });

@@ -18,17 +18,28 @@ function facts(over: Partial<ClaimFacts> = {}): ClaimFacts {
     memory: undefined,
     activePods: [],
     busyWith: undefined,
-    storageClasses: [{ name: 'fast', isDefault: false }],
+    storageClasses: [{ name: 'fast', isDefault: false, canGrow: 'Yes' }],
     overwrite: 'Refuse',
+    admitsMovers: 'Yes',
     ...over,
   };
 }
 
-const existing = { uid: 'u1', phase: 'Bound', terminating: false, sizeBytes: GiB, volumeMode: 'Filesystem' } as const;
+const existing = {
+  ...{ uid: 'u1', phase: 'Bound', terminating: false, sizeBytes: GiB, storageClass: 'fast' },
+  volumeMode: 'Filesystem' as const,
+};
+const fixed = [{ name: 'fast', isDefault: false, canGrow: 'No' }] as const;
+const device = { ...existing, sizeBytes: 5n, volumeMode: 'Block' as const };
 const memory = { claimUid: 'u1', pairId: 'p1', digest: 'd1', point: 3 };
 
 const accepted: readonly (readonly [string, Partial<ClaimFacts>, ReturnType<typeof decideClaim>])[] = [
   ['fills a claim that is not there', {}, { do: 'fill', storageClass: 'fast' }],
+  [
+    'fills a claim of a restricted namespace, as that is done in ours',
+    { admitsMovers: 'No' },
+    { do: 'fill', storageClass: 'fast' },
+  ],
   [
     'updates a claim that came through this pair',
     { existing, memory },
@@ -40,6 +51,16 @@ const accepted: readonly (readonly [string, Partial<ClaimFacts>, ReturnType<type
     { do: 'update', expectDigest: undefined, scaleDown: ['mysql-0'] },
   ],
   [
+    'updates a claim that has become too small for its source, and can grow (M11)',
+    { existing: { ...existing, sizeBytes: 5n }, memory },
+    { do: 'update', expectDigest: 'd1', scaleDown: [] },
+  ],
+  [
+    'overwrites a raw device that grew at the source when told to',
+    { existing: device, memory, incoming: { ...facts().incoming, volumeMode: 'Block' }, overwrite: 'Overwrite' },
+    { do: 'update', expectDigest: undefined, scaleDown: [] },
+  ],
+  [
     'overwrites a foreign claim when told to',
     { existing, overwrite: 'Overwrite' },
     { do: 'update', expectDigest: undefined, scaleDown: [] },
@@ -49,7 +70,7 @@ const accepted: readonly (readonly [string, Partial<ClaimFacts>, ReturnType<type
 const refused: readonly (readonly [string, Partial<ClaimFacts>, string, RegExp])[] = [
   [
     'a missing StorageClass, listing those there are',
-    { storageClasses: [{ name: 'slow', isDefault: true }] },
+    { storageClasses: [{ name: 'slow', isDefault: true, canGrow: 'No' }] },
     'StorageClassMissing',
     /fast.*it has: slow/,
   ],
@@ -83,7 +104,24 @@ const refused: readonly (readonly [string, Partial<ClaimFacts>, string, RegExp])
     'ClaimTerminating',
     /being deleted/,
   ],
-  ['a claim too small', { existing: { ...existing, sizeBytes: 5n }, memory }, 'DestinationTooSmall', /5 bytes/],
+  [
+    'a claim too small whose StorageClass can not grow it',
+    { existing: { ...existing, sizeBytes: 5n }, memory, storageClasses: fixed },
+    'DestinationTooSmall',
+    /5 bytes/,
+  ],
+  [
+    'a raw device that grew at the source',
+    { existing: device, memory, incoming: { ...facts().incoming, volumeMode: 'Block' } },
+    'DestinationTooSmall',
+    /5 bytes/,
+  ],
+  [
+    'a claim whose namespace admits no mover',
+    { existing, memory, admitsMovers: 'No' },
+    'PodSecurityRestricted',
+    /restricted/,
+  ],
   ['a claim another operation writes', { existing, memory, busyWith: 'm7' }, 'DestinationBusy', /m7/],
   ['another volume mode', { existing: { ...existing, volumeMode: 'Block' }, memory }, 'VolumeModeDiffers', /Block/],
   ['a claim that is not bound', { existing: { ...existing, phase: 'Lost' }, memory }, 'ClaimNotBound', /Lost/],

@@ -4,6 +4,8 @@
  * name, because the only good copy may be the one we would write over. Who really wants that says so
  * (`spec.overwriteDestination`); a snapshot is then taken first and kept.
  */
+import { admitHint } from '../../mover/admits-movers.ts';
+
 export interface IncomingClaim {
   readonly namespace: string;
   readonly name: string;
@@ -20,6 +22,7 @@ export interface ExistingClaim {
   readonly terminating: boolean;
   readonly sizeBytes: bigint;
   readonly volumeMode: 'Filesystem' | 'Block';
+  readonly storageClass: string | undefined;
 }
 
 /** Our memory of a claim's last complete point (ConfigMap `stork-claim-…`). */
@@ -38,8 +41,14 @@ export interface ClaimFacts {
   readonly activePods: readonly string[];
   /** Another unfinished operation that writes this claim. */
   readonly busyWith: string | undefined;
-  readonly storageClasses: readonly { readonly name: string; readonly isDefault: boolean }[];
+  readonly storageClasses: readonly {
+    readonly name: string;
+    readonly isDefault: boolean;
+    readonly canGrow: 'Yes' | 'No';
+  }[];
   readonly overwrite: 'Refuse' | 'Overwrite';
+  /** Whether a mover may run in the claim's namespace. */
+  readonly admitsMovers: 'Yes' | 'No';
 }
 
 export type ClaimDecision =
@@ -81,13 +90,31 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
       `${claim} is ${existing.volumeMode} on the destination and ${incoming.volumeMode} on the source`,
       'Delete the destination claim if it is not needed.',
     );
-  if (existing.sizeBytes < incoming.sizeBytes)
+  const hindrance = existing.sizeBytes < incoming.sizeBytes ? whyNotGrown(facts, existing) : undefined;
+  if (hindrance !== undefined)
     return refuse(
       'DestinationTooSmall',
       `${claim} has ${existing.sizeBytes} bytes on the destination and ${incoming.sizeBytes} on the source`,
-      `Expand it: kubectl -n ${incoming.namespace} patch pvc ${incoming.name} --type merge -p '{"spec":{"resources":{"requests":{"storage":"${incoming.sizeBytes}"}}}}'`,
+      hindrance,
+    );
+  if (facts.admitsMovers === 'No')
+    return refuse(
+      'PodSecurityRestricted',
+      `${claim} is updated by a pod in its namespace, which admits only pods that are restricted`,
+      admitHint(incoming.namespace),
     );
   return decideExisting(facts, existing, claim);
+}
+
+/** What to do about a claim that can't simply follow its source; `undefined` when it can. */
+function whyNotGrown({ storageClasses, overwrite }: ClaimFacts, existing: ExistingClaim): string | undefined {
+  const found = storageClasses.find(({ name }) => name === existing.storageClass);
+  if (found?.canGrow !== 'Yes')
+    return `Its StorageClass ${existing.storageClass ?? '(none)'} does not allow expansion: set allowVolumeExpansion there, or delete the claim if it is not needed.`;
+  // The digest of a device covers its size: what it held as a smaller one can't be told any more.
+  return existing.volumeMode === 'Block' && overwrite === 'Refuse'
+    ? 'A raw block volume that has grown is sent anew with --overwrite-destination.'
+    : undefined;
 }
 
 function decideFresh(facts: ClaimFacts, claim: string): ClaimDecision {

@@ -7,6 +7,7 @@ const aClaim = (over: Partial<ReceiveClaimFacts> = {}): ReceiveClaimFacts => ({
   name: 'data',
   incoming: 'Bound',
   target: 'Missing',
+  room: 'Enough',
   handedOver: 'No',
   remembered: 'No',
   ...over,
@@ -92,6 +93,19 @@ const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] 
     'scales pods down before an overwrite',
     { mode: 'update', overwrite: 'Overwrite', activePods: ['mysql-0'] },
     { do: 'scaleDown', pods: ['mysql-0'] },
+  ],
+  [
+    'lets a claim grow before the mover comes',
+    {
+      mode: 'update',
+      claims: [aClaim({ target: 'Bound', room: 'TooSmall' }), aClaim({ target: 'Bound', name: 'logs' })],
+    },
+    { do: 'grow', claims: ['data'] },
+  ],
+  [
+    'waits for a claim that grows',
+    { mode: 'update', claims: [aClaim({ target: 'Bound', room: 'Growing' })] },
+    { do: 'wait', reason: 'ClaimGrowing', message: 'persistentvolumeclaim data is growing' },
   ],
   [
     'leaves alone what somebody wrote while an update was interrupted',

@@ -3,6 +3,7 @@
  * what it says, and observes again; so a restart at any point goes on, with or without the peer.
  */
 import type { MoverMode, MoverResult } from '../../mover/contract.ts';
+import type { ClaimRoom } from './grow-claims.ts';
 
 export interface ReceiveFacts {
   readonly mode: MoverMode;
@@ -33,6 +34,8 @@ export interface ReceiveClaimFacts {
   readonly incoming: 'Missing' | 'Pending' | 'Bound' | 'Lost';
   /** The claim users see. */
   readonly target: 'Missing' | 'Pending' | 'Bound';
+  /** Of the target, for what is to arrive. */
+  readonly room: ClaimRoom;
   /** Whether the target is bound to the volume that was filled. */
   readonly handedOver: 'No' | 'Yes';
   /** Whether the ConfigMap with the completed point is written. */
@@ -42,6 +45,7 @@ export interface ReceiveClaimFacts {
 export type ReceiveStep =
   | { readonly do: 'provision'; readonly claims: readonly string[] }
   | { readonly do: 'scaleDown'; readonly pods: readonly string[] }
+  | { readonly do: 'grow'; readonly claims: readonly string[] }
   | { readonly do: 'makeScratch'; readonly bytes: number }
   | { readonly do: 'startMover' }
   /** What is there is too small. */
@@ -109,6 +113,11 @@ function decideStart(facts: ReceiveFacts): ReceiveStep {
   // Behind the lock of an update that is begun, pods only wait.
   const inTheWay = facts.applying === 'Yes' ? facts.mountingPods : facts.activePods;
   if (inTheWay.length > 0) return decideActive(facts, inTheWay);
+  const small = facts.claims.filter(({ room }) => room === 'TooSmall').map((claim) => claim.name);
+  if (small.length > 0) return { do: 'grow', claims: small };
+  const growing = facts.claims.find(({ room }) => room === 'Growing');
+  if (growing !== undefined)
+    return { do: 'wait', reason: 'ClaimGrowing', message: `persistentvolumeclaim ${growing.name} is growing` };
   const wanted = facts.wantedScratchBytes;
   if (wanted === undefined || (facts.scratchBytes ?? 0) >= wanted) return { do: 'startMover' };
   return facts.scratchBytes === undefined ? { do: 'makeScratch', bytes: wanted } : { do: 'removeScratch' };

@@ -3,6 +3,7 @@ import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolumeClaim, type Pod, type StorageClass } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
+import { admitsMovers } from '../../mover/admits-movers.ts';
 import type { IncomingVolume } from '../messages.ts';
 import type { Records } from '../records.ts';
 import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
@@ -14,6 +15,8 @@ export interface ClusterFacts {
   readonly podsByClaim: ReadonlyMap<string, readonly string[]>;
   /** The unfinished operation that writes a claim, by `namespace/claim`. */
   readonly busy: ReadonlyMap<string, string>;
+  /** Namespaces that admit no mover. */
+  readonly restricted: ReadonlySet<string>;
 }
 
 /** What is read once for many claims. */
@@ -23,19 +26,24 @@ export async function gatherClusterFacts(
   namespaces: readonly string[],
   signal?: AbortSignal,
 ): Promise<ClusterFacts> {
-  const storageClasses: { name: string; isDefault: boolean }[] = [];
+  const storageClasses: ClaimFacts['storageClasses'][number][] = [];
   for await (const storageClass of client.list(core.storageClasses, { signal }))
     storageClasses.push(classFacts(storageClass));
   const podsByClaim = new Map<string, string[]>();
   for (const namespace of new Set(namespaces)) {
     for await (const pod of client.list(core.pods, { namespace, signal })) notePod(podsByClaim, pod);
   }
+  const restricted = new Set<string>();
+  for (const name of new Set(namespaces)) {
+    const namespace = await client.find(core.namespaces, { name }, { signal });
+    if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.add(name);
+  }
   const busy = new Map<string, string>();
   for (const { value } of await records.listReceives(signal)) {
     if (value.phase !== 'Working') continue;
     for (const claim of value.request.claims) busy.set(`${claim.namespace}/${claim.name}`, value.request.operation);
   }
-  return { storageClasses, podsByClaim, busy };
+  return { storageClasses, podsByClaim, busy, restricted };
 }
 
 export async function gatherClaimFacts(
@@ -64,6 +72,7 @@ export async function gatherClaimFacts(
     busyWith: busyWith === context.operation ? undefined : busyWith,
     storageClasses: cluster.storageClasses,
     overwrite: context.overwrite,
+    admitsMovers: cluster.restricted.has(incoming.namespace) ? 'No' : 'Yes',
   };
 }
 
@@ -75,12 +84,14 @@ function existingClaim(claim: PersistentVolumeClaim): ExistingClaim {
     terminating: claim.metadata.deletionTimestamp !== undefined,
     sizeBytes: parseBytes(size),
     volumeMode: claim.spec?.volumeMode === 'Block' ? 'Block' : 'Filesystem',
+    storageClass: claim.spec?.storageClassName,
   };
 }
 
-function classFacts(storageClass: StorageClass): { name: string; isDefault: boolean } {
+function classFacts(storageClass: StorageClass): ClaimFacts['storageClasses'][number] {
   const mark = storageClass.metadata.annotations?.['storageclass.kubernetes.io/is-default-class'];
-  return { name: storageClass.metadata.name, isDefault: mark === 'true' };
+  const canGrow = storageClass.allowVolumeExpansion === true ? 'Yes' : 'No';
+  return { name: storageClass.metadata.name, isDefault: mark === 'true', canGrow };
 }
 
 function notePod(podsByClaim: Map<string, string[]>, pod: Pod): void {

@@ -8,6 +8,7 @@ import type { ReceiveRecord } from '../records.ts';
 import type { ReceiveClaimFacts, ReceiveFacts } from './decide-receive.ts';
 import type { DestinationServices } from './destination-services.ts';
 import { type ClaimUse, findUse } from './find-use.ts';
+import { roomOf } from './grow-claims.ts';
 import { handOverLabel } from './hand-over.ts';
 
 export interface ReceiveSight {
@@ -86,6 +87,7 @@ async function claimFacts(
     name: claim.name,
     incoming: phaseOf(incoming),
     target: targetPhase(target),
+    room: isNew || target === undefined ? 'Enough' : roomOf(target, BigInt(claim.sizeBytes)),
     handedOver: handedOver ? 'Yes' : 'No',
     remembered: memory?.operation === operation && memory.role === 'Destination' ? 'Yes' : 'No',
   };

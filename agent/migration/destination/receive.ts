@@ -9,6 +9,7 @@ import { answerGate } from './answer-gate.ts';
 import { decideReceive, type ReceiveStep } from './decide-receive.ts';
 import { type DestinationServices, destinationEffect, destinationLimits } from './destination-services.ts';
 import { gatherReceiveFacts, moverNamespace, type ReceiveSight } from './gather-receive-facts.ts';
+import { growClaims } from './grow-claims.ts';
 import {
   handOverClaims,
   keepResult,
@@ -113,6 +114,8 @@ const refusals: ReadonlySet<string> = new Set([
   'ClaimTerminating',
   'ClaimNotBound',
   'DestinationBusy',
+  'DestinationTooSmall',
+  'ExpansionNotAllowed',
   'StorageClassMissing',
   'VolumeLost',
   'ResultIncomplete',
@@ -136,6 +139,9 @@ async function carryOut(
       return requeueAfter(0);
     case 'scaleDown':
       return await scaleDown(services, stored, step.pods, signal);
+    case 'grow':
+      await growClaims(services, record, step.claims, signal);
+      return requeueAfter(1);
     case 'makeScratch':
       await makeScratch(services, record, step.bytes, signal);
       return requeueAfter(0);

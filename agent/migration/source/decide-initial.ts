@@ -2,6 +2,7 @@
  * Whether a migration may begin, from what was gathered and what the destination answered. Everything that can be refused
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
+import { admitHint } from '../../mover/admits-movers.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
 import { decideLeaving } from './decide-leaving.ts';
 
@@ -25,6 +26,8 @@ export interface RequestFacts {
   readonly holds: 'Yes' | 'No';
   /** Claims whose storage can't snapshot. */
   readonly liveClaims: readonly string[];
+  /** Namespaces of such claims in which no mover may run. */
+  readonly restricted: readonly string[];
 }
 
 export type RequestDecision =
@@ -32,7 +35,7 @@ export type RequestDecision =
   | { readonly do: 'refuse'; readonly refusals: readonly Refusal[] };
 
 export function decideRequest(facts: RequestFacts): RequestDecision {
-  const refusals = [...decideFields(facts), ...decideNamespaces(facts), ...decideRules(facts)];
+  const refusals = [...decideFields(facts), ...decideNamespaces(facts), ...decideRules(facts), ...decideLive(facts)];
   if (refusals.length > 0) return { do: 'refuse', refusals };
   return { do: 'go', namespaces: facts.namespaces.filter(({ exists }) => exists === 'Yes').map(({ name }) => name) };
 }
@@ -88,6 +91,14 @@ function decideRules(facts: RequestFacts): readonly Refusal[] {
       hint: 'Scale the application down and migrate without the rule, or move the claim to storage with snapshots.',
     });
   return refusals;
+}
+
+function decideLive({ restricted }: RequestFacts): readonly Refusal[] {
+  return restricted.map((namespace) => ({
+    code: 'PodSecurityRestricted',
+    message: `Claims of namespace ${namespace} can't be snapshotted, and are read by a pod there, which admits only pods that are restricted`,
+    hint: admitHint(namespace),
+  }));
 }
 
 /** What the destination's answer means: refusals of claims and of the whole. */

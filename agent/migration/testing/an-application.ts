@@ -34,6 +34,28 @@ export async function anApplication(): Promise<TwoClusters> {
   return world;
 }
 
+/** A destination that holds a complete point, and a source that has written since. */
+export async function synced(): Promise<TwoClusters> {
+  const world = await anApplication();
+  await world.migrate(world.a, 'first', {});
+  await world.finish(world.a, 'first');
+  await world.a.world.write('db', 'data', 'two');
+  return world;
+}
+
+/** Turns until the condition holds. */
+export async function turnUntil(
+  world: TwoClusters,
+  name: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
+  for (let turns = 0; turns < 60; turns++) {
+    if (await holds()) return;
+    await world.turn(world.a, name);
+  }
+  throw new Error('it never came to that');
+}
+
 /** Nothing temporary is left on either side: only claims that users know, their volumes, and our memory of points. */
 export function leftovers(world: TwoClusters): readonly string[] {
   return [world.a, world.b].flatMap((side) => [

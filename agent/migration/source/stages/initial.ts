@@ -1,7 +1,9 @@
 /** Stage Initial: gather, ask the destination for its plan, refuse or begin. Changes nothing on either cluster. */
 import { type Migration, type MigrationStatus, type MigrationVolume, rules } from '../../../../crds/v1alpha1/index.ts';
+import { core } from '../../../../kube/client/core.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import { admitsMovers } from '../../../mover/admits-movers.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
@@ -134,6 +136,7 @@ async function requestFacts(
     if (field === 'spec.preExecRule' && rule?.rules?.some((item) => item.actions?.some(({ background }) => background)))
       holds = 'Yes';
   }
+  const live = gathered.found.volumes.filter(({ driver }) => driver.snapshots === undefined);
   return {
     migrationNamespace: namespace,
     agentNamespace: services.agentNamespace,
@@ -144,10 +147,26 @@ async function requestFacts(
     rules: found,
     unavailable: unavailableFields(spec),
     holds,
-    liveClaims: gathered.found.volumes
-      .filter(({ driver }) => driver.snapshots === undefined)
-      .map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
+    liveClaims: live.map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
+    restricted: await findRestricted(
+      services,
+      live.map(({ incoming }) => incoming.namespace),
+      signal,
+    ),
   };
+}
+
+async function findRestricted(
+  { client }: SourceServices,
+  namespaces: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const restricted: string[] = [];
+  for (const name of new Set(namespaces)) {
+    const namespace = await client.find(core.namespaces, { name }, { signal });
+    if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.push(name);
+  }
+  return restricted;
 }
 
 /** Fields of Stork's whose behaviour comes with later issues: refused rather than silently ignored. */
