@@ -15,6 +15,7 @@ export interface AgentOptions {
   readonly httpPort: number;
   readonly pairPort: number;
   readonly moverPort: number;
+  readonly webhookPort: number;
   /** `debug` also tells each effect by its name as it begins and ends. */
   readonly logLevel: LogLevel;
 }
@@ -40,6 +41,7 @@ export function readAgentOptions(env: Readonly<Record<string, string | undefined
     httpPort: 8080,
     pairPort: 8443,
     moverPort: 9443,
+    webhookPort: 9444,
     logLevel: readLogLevel(env.STORK_LOG_LEVEL ?? ''),
   };
 }

@@ -29,23 +29,27 @@ import { otherClusters } from './other-clusters.ts';
 import { createPairing } from './pairing/pairing.ts';
 import { capacityRoute, createCapacityMeter } from './peer/capacity.ts';
 import { ensureIdentity } from './peer/identity.ts';
+import { keepServingTls } from './peer/keep-serving-tls.ts';
 import { createMoverAuthentication } from './peer/mover-authentication.ts';
 import { startMoverEndpoint } from './peer/mover-endpoint.ts';
-import { ensureMoverTls, type MoverTls } from './peer/mover-tls.ts';
+import { ensureMoverTls, moverServed } from './peer/mover-tls.ts';
 import type { Peers } from './peer/peer.ts';
 import { createPeerService } from './peer/peer-service.ts';
 import { createRunRegistry, type RunRegistry } from './peer/run-registry.ts';
+import type { ServingTls } from './peer/serving-tls.ts';
 import {
   createStreamRendezvous,
   rendezvousKey,
   runStreamRoute,
   type StreamRendezvous,
 } from './peer/stream-rendezvous.ts';
+import { createAccess } from './requester/access.ts';
 import { identityOfServiceAccount } from './resources/apply/apply-objects.ts';
 import { stashKeyOf } from './resources/stash/seal-stash.ts';
 import { stopOwners } from './resources/stop-owners.ts';
 import { createRuleRunner } from './rule/rule-runner.ts';
 import { transformationMachine } from './transformation/transformation-machine.ts';
+import { createTrustKeeper } from './webhook/webhook.ts';
 
 export interface LeaderParts {
   readonly options: AgentOptions;
@@ -85,7 +89,7 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
   const environment = machineEnvironment(parts, informers);
   const activation = createMachineController(
-    activationMachine({ agentNamespace: options.namespace, stashKey }),
+    activationMachine({ agentNamespace: options.namespace, stashKey, access: createAccess(client) }),
     environment,
   );
   const trying = client.as(identityOfServiceAccount(`${options.namespace}/${peerAccount}`));
@@ -100,13 +104,22 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
     randomBytes,
     metrics: parts.observe.metrics,
   });
-  const renewing = renewTls({ ...parts, renew: (renewed) => endpoint.renew(renewed) }, tls, signal);
+  const renewing = keepServingTls(
+    {
+      ...{ client, clock, log, randomBytes, namespace: options.namespace, first: tls },
+      served: moverServed(options.namespace),
+      renew: (renewed) => endpoint.renew(renewed),
+    },
+    signal,
+  );
+  const trust = createTrustKeeper({ ...environment, namespace: options.namespace, randomBytes });
   log.info('leading', { cluster: options.cluster, fingerprint: identity.fingerprint });
   await Promise.all([
     pairing.run(signal),
     feature.run(signal),
     activation.run(signal),
     transformation.run(signal),
+    trust.run(signal),
     renewing,
   ]);
 }
@@ -127,7 +140,7 @@ function machineEnvironment(parts: LeaderParts, informers: MachineControllerOpti
 }
 
 interface Shared {
-  readonly tls: MoverTls;
+  readonly tls: ServingTls;
   readonly stashKey: string;
   readonly runs: RunRegistry;
   readonly rendezvous: StreamRendezvous;
@@ -156,6 +169,7 @@ function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature 
     peers: shared.peers,
     runs: createSourceRuns(runParts),
     rules: createRuleRunner({ client, clock }),
+    access: createAccess(client),
     collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
   };
   const destination: DestinationServices = {
@@ -187,7 +201,7 @@ function destinationResources(
 
 export function moverJob(
   options: Pick<AgentOptions, 'image' | 'namespace'>,
-  tls: Pick<MoverTls, 'authority'>,
+  tls: Pick<ServingTls, 'authority'>,
   request: MoverRequest,
 ) {
   const labels = { ...operationLabels(request.operation), [agentLabels.run]: request.run };
@@ -199,21 +213,4 @@ export function moverJob(
     agentUrl: `https://stork-agent.${options.namespace}.svc:9443`,
     agentCa: tls.authority,
   });
-}
-
-/** Renews the certificate movers see, long before it ends. */
-async function renewTls(
-  parts: LeaderParts & { readonly renew: (tls: MoverTls) => void },
-  first: MoverTls,
-  signal: AbortSignal,
-): Promise<void> {
-  const { client, ambient, options } = parts;
-  const { clock, randomBytes } = ambient;
-  for (let tls = first; !signal.aborted; ) {
-    const waitMs = Math.min(24 * 3_600_000, Math.max(60_000, tls.renewAfter.getTime() - clock.now().getTime()));
-    await clock.sleep(waitMs, signal).catch(() => {});
-    if (signal.aborted) return;
-    tls = await ensureMoverTls({ client, namespace: options.namespace, randomBytes, now: clock.now(), signal });
-    parts.renew(tls);
-  }
 }

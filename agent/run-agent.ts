@@ -1,5 +1,5 @@
 /**
- * `stork-agent run`: health and metrics on every replica, everything else in the leader. Losing the Lease ends the process:
+ * `stork-agent run`: health, metrics and admission on every replica, everything else in the leader. Losing the Lease ends the process:
  * a fresh start is the one state that is always right.
  */
 import { readFile } from 'node:fs/promises';
@@ -14,6 +14,7 @@ import { createHealth } from './observe/health.ts';
 import { startHttpServer } from './observe/http-server.ts';
 import { createJsonLog } from './observe/json-log.ts';
 import { createMetrics } from './observe/metrics.ts';
+import { serveWebhook } from './webhook/webhook.ts';
 
 /** Runs until asked to stop (0) or until leadership was lost (1). @throws StorkError when it can't start */
 export async function runAgent(ambient: Ambient): Promise<number> {
@@ -44,6 +45,8 @@ export async function runAgent(ambient: Ambient): Promise<number> {
     // A pod's containers run one after the other: after a crash the new one leads at once, without waiting for the lease.
     identity: options.pod,
   };
+  const webhookParts = { client, clock, log, namespace: options.namespace, randomBytes: ambient.randomBytes };
+  await using _webhook = await serveWebhook({ ...webhookParts, port: options.webhookPort }, signal);
   health.ready();
   const ended = await runAsLeader(election, leading, signal);
   client.close();

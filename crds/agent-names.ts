@@ -20,6 +20,16 @@ export const operationLabel = 'stork.libopenstorage.org/operation';
 /** On movers: the group of volumes they move, also in what the agents log of it. */
 export const runLabel = 'stork.libopenstorage.org/run';
 
+/** Of the Service and of both webhook configurations through which each request is marked with who made it. */
+export const webhookName = 'stork-webhook';
+/** On Migrations and Actions, by the admission webhook alone: who asked for it, as JSON. */
+export const requesterAnnotation = 'stork.libopenstorage.org/requester';
+
+/**
+ * A new webhook configuration has reached every API server after this: what was made earlier might have passed by it.
+ */
+export const guardSettlesMs = 2000;
+
 /** With {@link agentName} as its value on everything of ours: what lacks it is somebody's, and is left alone. */
 export const managedByLabel = 'app.kubernetes.io/managed-by';
 

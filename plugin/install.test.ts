@@ -75,7 +75,7 @@ describe('install', () => {
   it('applies them, and again without a change', async () => {
     const world = fresh();
     assert.equal(await installing(world, 'install --wait=false'), 0);
-    assert.equal(agentObjects(world).length, 37);
+    assert.equal(agentObjects(world).length, 48);
     assert.equal(await installing(world, 'install --wait=false'), 0);
     await assertGolden('install.txt', world.transcript());
   });
@@ -103,6 +103,11 @@ describe('install', () => {
       { type: 'merge', body: { status } },
       { subresource: 'status' },
     );
+    assert.equal(await installing(world, 'install --timeout 4s --replicas 2'), 1);
+    assert.match(world.transcript(), /admission of migrations does not work: requests pass without it/);
+    const trust = [{ op: 'add', path: '/webhooks/0/clientConfig/caBundle', value: 'Y2E=' }] as const;
+    const guard = { name: 'stork-webhook' };
+    await client.patch(core.mutatingWebhookConfigurations, guard, { type: 'json', body: trust });
     assert.equal(await installing(world, 'install --replicas 2'), 0);
     assert.match(world.transcript(), /The agent is ready in namespace stork-system/);
     assert.equal(await world.run('status'), 0);

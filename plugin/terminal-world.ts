@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import { requesterAnnotation } from '../crds/agent-names.ts';
 import { renderCrd } from '../crds/schema/index.ts';
 import { allKinds } from '../crds/v1alpha1/index.ts';
 import type { Ambient } from '../kube/ambient.ts';
@@ -14,7 +15,7 @@ import type { LogsRequest } from '../kube/client/client.ts';
 import { loadKubeconfig } from '../kube/client/load-kubeconfig.ts';
 import { type ManualClock, manualClock } from '../kube/clock.ts';
 import { StorkError } from '../kube/errors.ts';
-import { type FakeApiServer, fakeApiServer } from '../kube/fake/fake-api-server.ts';
+import { type FakeApiServer, type FakeApiServerOptions, fakeApiServer } from '../kube/fake/fake-api-server.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { allCommands } from './commands/all-commands.ts';
 import { overrideConfig } from './connect-clusters.ts';
@@ -49,7 +50,7 @@ export function terminalWorld(
 ): TerminalWorld {
   const clock = manualClock(options.start ?? new Date('2019-07-09T02:06:00Z'));
   const { onLogs } = options;
-  const servers = { east: fakeApiServer({ clock, onLogs }), west: fakeApiServer({ clock, onLogs }) };
+  const servers = { east: guardedServer({ clock, onLogs }), west: guardedServer({ clock, onLogs }) };
   if (options.kinds !== 'Absent') {
     for (const server of Object.values(servers)) for (const kind of allKinds) server.register(definitionOf(kind));
   }
@@ -74,6 +75,23 @@ export function terminalWorld(
     },
   };
 }
+
+/** Operations are marked as soon as an agent made its webhook trusted. */
+function guardedServer(options: FakeApiServerOptions): FakeApiServer {
+  const server = fakeApiServer({
+    ...options,
+    admitCreate(object, { user }) {
+      const isGuarded = server.objects().some(({ kind, webhooks }) => kind === guard && hasBundle(webhooks));
+      if (object.kind !== 'Migration' || !isGuarded) return object;
+      const annotations = { ...object.metadata.annotations, [requesterAnnotation]: JSON.stringify({ username: user }) };
+      return { ...object, metadata: { ...object.metadata, annotations } };
+    },
+  });
+  return server;
+}
+
+const guard = 'MutatingWebhookConfiguration';
+const hasBundle = (webhooks: unknown): boolean => JSON.stringify(webhooks ?? '').includes('"caBundle"');
 
 /** Compares with testdata/NAME; the diff is the message. */
 export async function assertGolden(name: string, actual: string): Promise<void> {

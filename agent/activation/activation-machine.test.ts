@@ -2,21 +2,24 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { applyDefaults, renderCrd } from '../../crds/schema/index.ts';
 import { type ActionSpecInput, actions } from '../../crds/v1alpha1/index.ts';
-import type { Resource } from '../../kube/client/client.ts';
+import type { Impersonation, KubeClient, Resource } from '../../kube/client/client.ts';
 import { core, type Deployment } from '../../kube/client/core.ts';
 import { manualClock } from '../../kube/clock.ts';
-import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
+import type { FakeApiServerOptions } from '../../kube/fake/fake-api-server.ts';
 import { silentLog } from '../../kube/log.ts';
 import { crashEverywhere } from '../../kube/runtime/crash-everywhere.ts';
 import { recordEdges } from '../../kube/runtime/edge-coverage.ts';
 import type { EffectRecorder } from '../../kube/runtime/effects.ts';
 import { runMachine } from '../../kube/runtime/run-machine.ts';
+import { createAccess } from '../requester/access.ts';
+import { clusterAdmin, guardedServer, markRequester } from '../requester/testing/guarded-server.ts';
 import { storkNames } from '../resources/names.ts';
 import { activationMachine } from './activation-machine.ts';
 
 const edges = recordEdges();
-const machine = activationMachine({ agentNamespace: 'stork-system', stashKey: 'key' });
-after(() => assert.deepEqual(edges.uncrossed(machine), []));
+const machineOf = (client: KubeClient) =>
+  activationMachine({ agentNamespace: 'stork-system', stashKey: 'key', access: createAccess(client) });
+after(() => assert.deepEqual(edges.uncrossed(machineOf(guardedServer({ clock: manualClock() }).client())), []));
 
 // Untyped, as renderCrd's result is.
 const definitions: Resource = {
@@ -28,13 +31,23 @@ const definitions: Resource = {
 };
 const key = { namespace: 'stork-system', name: 'a1' };
 
-async function aCluster(spec: ActionSpecInput, namespace = 'stork-system') {
+interface Asked {
+  readonly by: Impersonation;
+  readonly authorize: FakeApiServerOptions['authorize'];
+}
+
+async function aCluster(
+  spec: ActionSpecInput,
+  namespace = 'stork-system',
+  { by, authorize }: Asked = { by: clusterAdmin, authorize: undefined },
+) {
   const clock = manualClock();
-  const server = fakeApiServer({ clock });
+  const server = guardedServer({ clock, authorize });
   const client = server.client();
   await client.create(definitions, { ...renderCrd(actions) });
   const head = { apiVersion: actions.apiVersion, kind: actions.kind };
-  server.seed(actions, applyDefaults(actions.schema, { ...head, metadata: { name: 'a1', namespace }, spec }));
+  const action = applyDefaults(actions.schema, { ...head, metadata: { name: 'a1', namespace }, spec });
+  server.seed(actions, markRequester(action, by));
   const actionKey = { ...key, namespace };
   return {
     server,
@@ -42,7 +55,13 @@ async function aCluster(spec: ActionSpecInput, namespace = 'stork-system') {
     get: () => client.get(actions, actionKey),
     replicas: async (ns: string) => (await client.get(core.deployments, { namespace: ns, name: 'web' })).spec?.replicas,
     async drive(effects?: EffectRecorder) {
-      const reconcile = runMachine(machine, { client, clock, log: silentLog(), onEdge: edges.onEdge, effects });
+      const reconcile = runMachine(machineOf(client), {
+        client,
+        clock,
+        log: silentLog(),
+        onEdge: edges.onEdge,
+        effects,
+      });
       for (let runs = 0; runs < 20; runs += 1) {
         const result = await reconcile(`${namespace}/a1`, new AbortController().signal);
         if (result.do !== 'requeue') return;
@@ -68,6 +87,14 @@ const resting = (namespace: string, count: string, replicas = 0): Deployment => 
     template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1' }] } },
   },
 });
+
+const activationOf = (name: string) =>
+  applyDefaults(actions.schema, {
+    apiVersion: actions.apiVersion,
+    kind: actions.kind,
+    metadata: { name },
+    spec: activate('shop'),
+  });
 
 const activate = (...namespaces: string[]): ActionSpecInput => ({
   actionType: 'activate',
@@ -151,5 +178,41 @@ describe('an Action', () => {
       };
     });
     assert.ok(effects.includes('activate namespace shop'));
+  });
+
+  const owner: Impersonation = { user: 'ann', groups: ['shop-owners'] };
+  /** The agent itself may do everything; the owner patches workloads of one namespace. */
+  const ownsShop: FakeApiServerOptions['authorize'] = ({ identity, verb, namespace, resource }) => {
+    if (identity.user !== 'ann') return 'Allow';
+    return verb === 'patch' && namespace === 'shop' && resource === 'deployments' ? 'Allow' : 'Deny';
+  };
+
+  it('does for a namespace owner what they may do themselves', async () => {
+    const cluster = await aCluster(activate('shop'), 'shop', { by: owner, authorize: ownsShop });
+    cluster.server.seed(core.deployments, resting('shop', '3'));
+    await cluster.drive();
+    assert.equal((await cluster.get()).status?.status, 'Successful');
+    assert.equal(await cluster.replicas('shop'), 3);
+  });
+
+  for (const namespaces of [['shop', 'blog'], ['*']])
+    it(`switches nothing of [${namespaces}] when its requester may not patch a workload of one namespace`, async () => {
+      const cluster = await aCluster(activate(...namespaces), 'stork-system', { by: owner, authorize: ownsShop });
+      cluster.server.seed(core.deployments, resting('shop', '3'));
+      cluster.server.seed(core.deployments, resting('blog', '2'));
+      await cluster.drive();
+      const { status } = await cluster.get();
+      assert.equal(status?.status, 'Failed');
+      assert.match(status?.reason ?? '', /User ann.*may not patch deployments.apps in namespace blog/);
+      assert.deepEqual([await cluster.replicas('shop'), await cluster.replicas('blog')], [0, 0]);
+    });
+
+  it('is refused when nobody can say who asked for it', async () => {
+    const cluster = await aCluster(activate('shop'));
+    cluster.server.seed(actions, { ...activationOf('a1'), metadata: { name: 'a1', namespace: 'stork-system' } });
+    await cluster.drive();
+    const { status } = await cluster.get();
+    assert.equal(status?.status, 'Failed');
+    assert.match(status?.reason ?? '', /does not carry the annotation.*\n.*create it again/);
   });
 });

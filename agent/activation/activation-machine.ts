@@ -10,6 +10,7 @@ import { StorkError } from '../../kube/errors.ts';
 import { rfc3339 } from '../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type StageContext, type Step } from '../../kube/runtime/machine.ts';
 import { advance, fail, finish, type Outcome, type StatusPatch, wait } from '../../kube/runtime/outcome.ts';
+import type { Access } from '../requester/access.ts';
 import {
   type ActivationParts,
   type ActivationResult,
@@ -17,6 +18,7 @@ import {
   deactivateNamespace,
 } from '../resources/activation.ts';
 import { storkNames } from '../resources/names.ts';
+import { checkSwitching } from './check-switching.ts';
 import {
   type ActivationOrder,
   decideEnd,
@@ -33,6 +35,8 @@ export interface ActivationServices {
   readonly agentNamespace: string;
   /** Opens what was stashed for activation. */
   readonly stashKey: string;
+  /** Who asked, and what they may do themselves. */
+  readonly access: Access;
 }
 
 export function activationMachine(services: ActivationServices): Machine<Action, ActivationStage, ActionStatus> {
@@ -42,12 +46,9 @@ export function activationMachine(services: ActivationServices): Machine<Action,
     initial: 'Initial',
     stages: {
       Initial: {
-        does: 'Checks what is asked for: the type of action, and that its namespaces may be reached from here.',
+        does: 'Checks what is asked for, and that whoever asks may switch the workloads of its namespaces.',
         to: ['Switching'],
-        run: async ({ object }) => {
-          const order = decideOrder(object, services.agentNamespace);
-          return order.do === 'refuse' ? fail(order.reason, order.message) : advance('Switching');
-        },
+        run: (context) => runInitial(services, context),
       },
       Switching: {
         does: 'Sets replicas and suspend options, a namespace after the other.',
@@ -82,6 +83,18 @@ function statusFor(step: Step<Action, ActivationStage, ActionStatus>): StatusPat
   };
 }
 
+async function runInitial(
+  services: ActivationServices,
+  { object, client, signal }: StageContext<Action>,
+): Promise<Outcome<ActivationStage, ActionStatus>> {
+  const requester = await services.access.requesterOf(object, signal);
+  const order = decideOrder(object, services.agentNamespace);
+  if (order.do === 'refuse') return fail(order.reason, order.message);
+  const namespaces = await namespacesOf(client, order, signal);
+  await checkSwitching({ ...services, client }, { requester, namespaces }, signal);
+  return advance('Switching');
+}
+
 async function runSwitching(
   services: ActivationServices,
   context: StageContext<Action>,
@@ -92,6 +105,8 @@ async function runSwitching(
   const all = await namespacesOf(client, order, signal);
   const [namespace, ...later] = remainingNamespaces(all, object.status);
   if (namespace === undefined) return end(order, object.status);
+  const requester = await services.access.requesterOf(object, signal);
+  await checkSwitching({ ...services, client }, { requester, namespaces: [namespace] }, signal);
   const stash = { key: services.stashKey, clock: context.clock, mode: 'Make' } as const;
   const outcome = await context.effect(`${order.type} namespace ${namespace}`, () =>
     switchNamespace({ client, stash }, { type: order.type, namespace }, signal),

@@ -150,9 +150,14 @@ const looseObject = object(
   { unknown: 'Keep' },
 );
 
+/** A requester's name is cut to this. */
+export const maxRequesterLength = 253;
+
 export const waveRequestFields = {
   migration: name(),
   time: required(string({ maxLength: 64 })),
+  /** Who asked on the source: written on the objects for audits, and no ground for any right here. */
+  requester: string({ maxLength: maxRequesterLength }),
   objects: required(list(looseObject, { maxItems: maxWaveObjects })),
 };
 export const waveRequestSchema = object(waveRequestFields);

@@ -11,10 +11,10 @@ import { silentLog } from '../../kube/log.ts';
 import type { GateAnswer, MoverReport } from '../mover/contract.ts';
 import type { MoverAuthentication } from './mover-authentication.ts';
 import { startMoverEndpoint } from './mover-endpoint.ts';
-import { issueMoverTls } from './mover-tls.ts';
 import type { RunEntry } from './peer.ts';
 import { streamRoute } from './routes.ts';
 import { createRunRegistry } from './run-registry.ts';
+import { issueServingTls } from './serving-tls.ts';
 import { createStreamRendezvous } from './stream-rendezvous.ts';
 import { connectAgents, eventually, startAgent } from './two-agents.ts';
 
@@ -29,7 +29,7 @@ const authentication: MoverAuthentication = {
 
 async function startEndpoint() {
   const now = new Date('2026-11-21T00:00:00Z');
-  const tls = issueMoverTls({ dnsNames: ['stork-agent.stork-system.svc'], now, randomBytes });
+  const tls = issueServingTls({ authorityName: 'ca', dnsNames: ['stork-agent.stork-system.svc'], now, randomBytes });
   const runs = createRunRegistry();
   const endpoint = await startMoverEndpoint({
     tls,

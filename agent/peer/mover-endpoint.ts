@@ -14,20 +14,20 @@ import type { Log } from '../../kube/log.ts';
 import { type MoverRole, moverReportLimitBytes, moverRoles, parseMoverReport } from '../mover/contract.ts';
 import { readCapped } from './message.ts';
 import type { MoverAuthentication } from './mover-authentication.ts';
-import type { MoverTls } from './mover-tls.ts';
 import { type PodIdentity, peerLimits } from './peer.ts';
 import { renderPeerError } from './peer-error.ts';
 import { matchPath } from './routes.ts';
 import type { RunRegistry } from './run-registry.ts';
+import type { ServingTls } from './serving-tls.ts';
 
 export interface MoverEndpoint extends AsyncDisposable {
   readonly port: number;
   /** New connections use these certificates. */
-  renew(tls: MoverTls): void;
+  renew(tls: ServingTls): void;
 }
 
 export interface MoverEndpointOptions {
-  readonly tls: MoverTls;
+  readonly tls: ServingTls;
   readonly runs: RunRegistry;
   readonly authentication: MoverAuthentication;
   readonly port: number;

@@ -1,153 +1,18 @@
-/**
- * TLS for the in-cluster port 9443: a long-lived authority of our own and a leaf for the Service's name, both in the Secret
- * `stork-mover-tls`. Movers get the authority's certificate (public) in their Job; the leaf is renewed well before it ends,
- * so that no mover ever needs a new authority.
- */
-import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import type { KubeClient } from '../../kube/client/client.ts';
-import { isAlreadyExists, isConflict, StorkError } from '../../kube/errors.ts';
-import { newPrivateKey } from './identity.ts';
-import { createSecret, findSecret, replaceSecret, type SecretFields } from './secret-store.ts';
-import { writeCertificate } from './x509.ts';
+/** The certificates of the port that movers call (9443), in the Secret `stork-mover-tls`. */
+import { agentName } from '../../crds/agent-names.ts';
+import {
+  ensureServingTls,
+  type Served,
+  type ServingTls,
+  type ServingTlsOptions,
+  serviceDnsNames,
+} from './serving-tls.ts';
 
-export interface MoverTls {
-  /** PEM of the authority's certificate: what movers trust. */
-  readonly authority: string;
-  readonly certificate: string;
-  readonly key: string;
-  readonly renewAfter: Date;
-}
+export const moverServed = (namespace: string): Served => ({
+  secretName: 'stork-mover-tls',
+  authorityName: 'stork-mover-ca',
+  dnsNames: serviceDnsNames(agentName, namespace),
+});
 
-const secretName = 'stork-mover-tls';
-const dayMs = 24 * 3_600_000;
-const leafDays = 90;
-const renewDaysBefore = 30;
-const authorityDays = 20 * 365;
-/** Two replicas may renew at once; one of them wins each round. */
-const maxAttempts = 5;
-
-export interface MoverTlsOptions {
-  readonly client: KubeClient;
-  readonly namespace: string;
-  readonly randomBytes: (sizeBytes: number) => Uint8Array;
-  readonly now: Date;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The DNS names under which movers reach the agent. */
-export const moverDnsNames = (namespace: string) => [
-  `stork-agent.${namespace}.svc`,
-  `stork-agent.${namespace}.svc.cluster.local`,
-  `stork-agent.${namespace}`,
-];
-
-/** Reads the certificates, makes or renews them where needed. Call again after `renewAfter`. */
-export async function ensureMoverTls(options: MoverTlsOptions): Promise<MoverTls> {
-  const place = { client: options.client, namespace: options.namespace, name: secretName, signal: options.signal };
-  const dnsNames = moverDnsNames(options.namespace);
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    const stored = await findSecret(place);
-    const held = stored === undefined ? undefined : readMoverTls(stored.fields, dnsNames);
-    if (held !== undefined && held.renewAfter > options.now) return held;
-    const { authorityKey, ...tls } = issueMoverTls({
-      ...options,
-      dnsNames,
-      authority: authorityOf(stored?.fields, options.now),
-    });
-    const fields = { 'ca.crt': tls.authority, 'ca.key': authorityKey, 'tls.crt': tls.certificate, 'tls.key': tls.key };
-    try {
-      await (stored === undefined ? createSecret(place, fields) : replaceSecret(place, stored, fields));
-      return tls;
-    } catch (error) {
-      if (!isAlreadyExists(error) && !isConflict(error)) throw error;
-    }
-  }
-  throw new StorkError({
-    code: 'MoverTlsContended',
-    message: `Secret ${options.namespace}/${secretName} kept changing while its certificate was renewed`,
-    retryable: true,
-  });
-}
-
-interface Authority {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** A new leaf, under the given authority or a new one. */
-export function issueMoverTls(options: {
-  readonly dnsNames: readonly string[];
-  readonly now: Date;
-  readonly randomBytes: (sizeBytes: number) => Uint8Array;
-  readonly authority?: Authority | undefined;
-}): MoverTls & { readonly authorityKey: string } {
-  const { now, randomBytes } = options;
-  const authority = options.authority ?? newAuthority(now, randomBytes);
-  const issuerKey = createPrivateKey(authority.key);
-  const key = newPrivateKey();
-  const certificate = writeCertificate({
-    subject: 'stork-agent',
-    serial: randomBytes(16),
-    notBefore: new Date(now.getTime() - dayMs),
-    notAfter: new Date(now.getTime() + leafDays * dayMs),
-    publicKey: createPublicKey(createPrivateKey(key)),
-    use: 'Server',
-    dnsNames: options.dnsNames,
-    issuer: { name: authorityName, privateKey: issuerKey, publicKey: createPublicKey(issuerKey) },
-  });
-  return {
-    authority: authority.certificate,
-    authorityKey: authority.key,
-    certificate,
-    key,
-    renewAfter: new Date(now.getTime() + (leafDays - renewDaysBefore) * dayMs),
-  };
-}
-
-const authorityName = 'stork-mover-ca';
-
-function newAuthority(now: Date, randomBytes: (sizeBytes: number) => Uint8Array): Authority {
-  const key = newPrivateKey();
-  const privateKey = createPrivateKey(key);
-  const publicKey = createPublicKey(privateKey);
-  const certificate = writeCertificate({
-    subject: authorityName,
-    serial: randomBytes(16),
-    notBefore: new Date(now.getTime() - dayMs),
-    notAfter: new Date(now.getTime() + authorityDays * dayMs),
-    publicKey,
-    use: 'Authority',
-    issuer: { name: authorityName, privateKey, publicKey },
-  });
-  return { certificate, key };
-}
-
-/** What the Secret holds, if it is whole and its leaf good for the names; else it is made anew. */
-function readMoverTls(fields: SecretFields, dnsNames: readonly string[]): MoverTls | undefined {
-  const { 'ca.crt': authority, 'tls.crt': certificate, 'tls.key': key } = fields;
-  if (authority === undefined || certificate === undefined || key === undefined) return undefined;
-  const leaf = readCertificate(certificate);
-  const parent = readCertificate(authority);
-  if (leaf === undefined || parent === undefined || !leaf.verify(parent.publicKey)) return undefined;
-  if (dnsNames.some((name) => leaf.checkHost(name) === undefined)) return undefined;
-  return { authority, certificate, key, renewAfter: new Date(leaf.validToDate.getTime() - renewDaysBefore * dayMs) };
-}
-
-function authorityOf(fields: SecretFields | undefined, now: Date): Authority | undefined {
-  const { 'ca.crt': certificate, 'ca.key': key } = fields ?? {};
-  if (certificate === undefined || key === undefined) return undefined;
-  const read = readCertificate(certificate);
-  // An authority that is about to end is replaced with its leaf; running movers then fail and are started anew.
-  return read === undefined || read.validToDate.getTime() < now.getTime() + 365 * dayMs
-    ? undefined
-    : { certificate, key };
-}
-
-function readCertificate(pem: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    // Not a certificate: the caller makes a new one.
-    return undefined;
-  }
-}
+export const ensureMoverTls = (options: ServingTlsOptions): Promise<ServingTls> =>
+  ensureServingTls(moverServed(options.namespace), options);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { createIdentity, newPrivateKey } from './identity.ts';
-import { issueMoverTls } from './mover-tls.ts';
+import { issueServingTls } from './serving-tls.ts';
 import { pinOf, writeCertificate } from './x509.ts';
 
 const now = new Date('2026-11-21T00:00:00Z');
@@ -19,7 +19,7 @@ describe('x509', () => {
   });
 
   it('writes a leaf that its authority vouches for, with the names it is good for', () => {
-    const tls = issueMoverTls({ dnsNames: ['stork-agent.stork-system.svc'], now, randomBytes });
+    const tls = issueServingTls({ authorityName: 'ca', dnsNames: ['stork-agent.stork-system.svc'], now, randomBytes });
     const authority = new X509Certificate(tls.authority);
     const leaf = new X509Certificate(tls.certificate);
     assert.equal(authority.ca, true);

@@ -63,6 +63,17 @@ export async function deactivateNamespace(
 
 const nothing = { messages: [], failures: [] } as const;
 
+/** The kinds of which the namespace has objects that activation may change, and who asks for it must be able to. */
+export async function kindsToSwitch(
+  client: KubeClient,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<readonly Resource[]> {
+  const registrations = await listRegistrations(client, signal);
+  const { objects } = await listApplications(client, { namespace, plan: planStop, registrations }, signal);
+  return [...new Set(objects.map(({ resource }) => resource))];
+}
+
 type Plan = (object: AnyObject) => SwitchChange | undefined;
 
 interface SwitchOrder {

@@ -19,6 +19,8 @@ export const storkNames = {
   migrationName: `${prefix}migrationName`,
   migrationNamespace: `${prefix}migrationNamespace`,
   migrationTime: `${prefix}migrationTime`,
+  /** Ours: the user who asked for the migration on its source, for audits. */
+  migrationRequester: `${prefix}migration-requester`,
   /** The count that activation brings back. */
   migrationReplicas: `${prefix}migrationReplicas`,
   resourceHash: `${prefix}resource-hash`,

@@ -25,3 +25,6 @@ export const allKinds: readonly Kind[] = [
   resourceTransformations,
   rules,
 ];
+
+/** What people ask an agent to do: admission marks each with who asked. */
+export const operationKinds: readonly Kind[] = [actions, migrations];

@@ -3,7 +3,7 @@
  * conflicts, uid, generation, status subresource, finalizers and graceful pods, garbage collection, namespaces, selectors,
  * pages, watches with bookmarks and 410, server-side apply with field ownership, CRDs with defaults and validation.
  *
- * Not here: built-in kinds' schemas, defaults and immutable fields; CEL (but `serve` runs our own kinds' rules); admission webhooks; RBAC (but `authorize`);
+ * Not here: built-in kinds' schemas, defaults and immutable fields; CEL (but `serve` runs our own kinds' rules); admission webhooks (but `admitCreate`); RBAC (but `authorize`);
  * every controller but those named in collector.ts (garbage, namespaces, protection of claims and volumes). kube/client/conformance says what the real server shows too.
  */
 import { type Kind, renderCrd } from '../../crds/schema/index.ts';
@@ -47,6 +47,8 @@ export interface FakeApiServerOptions {
   readonly version?: string | undefined;
   /** Who may do what; also answers (Self)SubjectAccessReviews. Everything is allowed unless given. */
   readonly authorize?: ((access: Access) => 'Allow' | 'Deny') | undefined;
+  /** What mutating admission makes of an object that is being created. @throws ApiError to refuse it */
+  readonly admitCreate?: ((object: KubeObject, identity: Impersonation) => KubeObject) | undefined;
   /** Runs a command in a pod. @throws whatever `exec` shall reject with */
   readonly onExec?: ((request: ExecRequest) => ExecResult | Promise<ExecResult>) | undefined;
   readonly onLogs?: ((request: LogsRequest) => string | Promise<string>) | undefined;

@@ -93,7 +93,8 @@ export function fakeClient(state: FakeServerState, identity: Impersonation): Kub
       requireNamespace(resource, namespace);
       const kind = await enter(resource, { verb: 'create', namespace }, options?.signal);
       if (answeredKinds.has(kind.resource.kind)) return assertOf(resource, answerReview(state, identity, kind, object));
-      const created = writes.create(kind, object, options ?? {});
+      const admitted = state.options.admitCreate?.(object, identity) ?? object;
+      const created = writes.create(kind, admitted, options ?? {});
       followDefinition(state, created, 'Served');
       return assertOf(resource, created);
     },

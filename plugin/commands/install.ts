@@ -9,6 +9,7 @@ import { findGoStork } from '../install/find-go-stork.ts';
 import { findMisfits } from '../install/find-misfits.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
 import { planInstall } from '../install/plan-install.ts';
+import { waitForWebhook } from '../install/wait-for-webhook.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { renderStructure } from '../output/print-objects.ts';
 
@@ -87,6 +88,7 @@ export const install = defineCommand({
     await applyObjects(work, objects, flags['dry-run'] === 'server' ? 'All' : undefined);
     if (!flags.wait || flags['dry-run'] === 'server') return 0;
     await waitForAgent(work, { namespace, name: agentName, timeoutMs: flags.timeout });
+    await waitForWebhook(work, { namespace, timeoutMs: flags.timeout });
     context.print(`The agent is ready in namespace ${namespace}`);
     return 0;
   },

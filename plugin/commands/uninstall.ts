@@ -6,6 +6,7 @@ import { type CommandContext, defineCommand } from '../command.ts';
 import { duration, toggle } from '../flag.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
 import { planInstall } from '../install/plan-install.ts';
+import { planWebhooks } from '../install/plan-webhook.ts';
 import { deleteOurObjects, removeObjects, removePairBindings } from '../install/remove-install.ts';
 
 export const uninstall = defineCommand({
@@ -26,6 +27,8 @@ export const uninstall = defineCommand({
     const namespace = context.givenNamespace ?? agentNamespace;
     if (!flags.force) await refuseWhileRunning(context);
     const work = { client, clock: context.ambient.clock, signal: context.signal, tell: context.print };
+    // First, so that no request ever waits for an agent that is gone.
+    await removeObjects(work, planWebhooks(namespace));
     // While the agent still lives, so that it can let its finalizers go.
     if (flags.crds) await deleteOurObjects(work, flags.timeout);
     await removePairBindings(work);

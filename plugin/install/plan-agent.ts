@@ -3,12 +3,13 @@ import { agentName, leaderLabel, pairEndpointAnnotation, pairServiceName } from 
 import type { AnyObject } from '../../kube/client/client.ts';
 import type { InstallChoices } from './install-choices.ts';
 import { labelled } from './labelled.ts';
+import { planWebhookService, webhookPort } from './plan-webhook.ts';
 
-const ports = { http: 8080, pair: 8443, movers: 9443 } as const;
+const ports = { http: 8080, pair: 8443, movers: 9443, webhook: webhookPort } as const;
 const nameLabel = { 'app.kubernetes.io/name': agentName } as const;
 
 export function planAgent(choices: InstallChoices): readonly AnyObject[] {
-  return [agentService(choices), pairService(choices), deployment(choices)];
+  return [agentService(choices), pairService(choices), planWebhookService(choices.namespace), deployment(choices)];
 }
 
 /** Movers and metrics; only the leader answers movers. */
@@ -52,7 +53,8 @@ function deployment(choices: InstallChoices): AnyObject {
     spec: {
       replicas,
       selector: { matchLabels: nameLabel },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } },
+      // One that answers admission is always there.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: {
         metadata: { labels: { ...nameLabel, 'app.kubernetes.io/part-of': 'stork' } },
         spec: {

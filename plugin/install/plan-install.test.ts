@@ -5,8 +5,13 @@ import { isRecord } from '../../crds/schema/apply-defaults.ts';
 import { defaultInstallChoices } from './install-choices.ts';
 import { planInstall } from './plan-install.ts';
 import { agentRoles, type PolicyRule, peerRules } from './policy-rules.ts';
+import { userRoles } from './user-roles.ts';
 
-const rules: readonly PolicyRule[] = [...agentRoles.flatMap((role) => role.rules), ...peerRules];
+const rules: readonly PolicyRule[] = [
+  ...agentRoles.flatMap((role) => role.rules),
+  ...userRoles.flatMap((role) => role.rules),
+  ...peerRules,
+];
 
 describe('an installation', () => {
   const objects = planInstall({ ...defaultInstallChoices, peerClusterRoles: ['admin'] });
@@ -43,6 +48,25 @@ describe('an installation', () => {
     assert.ok(isRecord(rule));
     assert.deepEqual(rule.resourceNames, ['stork-peer']);
     assert.equal(role.kind, 'Role');
+  });
+
+  it('P19: lets viewers see migrations and no pairs, editors migrate, and only who is bound make pairs', () => {
+    const canDo = (verb: string, resource: string) =>
+      userRoles
+        .filter(({ rules: own }) => own.some((one) => one.verbs.includes(verb) && one.resources.includes(resource)))
+        .map(({ name, aggregatesTo }) => `${name} ${aggregatesTo ?? 'by binding'}`);
+    assert.deepEqual(canDo('get', 'migrations'), ['stork-view view', 'stork-migrate edit']);
+    assert.deepEqual(canDo('create', 'migrations'), ['stork-migrate edit']);
+    assert.deepEqual(canDo('create', 'clusterpairs'), ['stork-pair-admin by binding']);
+    assert.deepEqual(
+      canDo('get', 'clusterpairs').filter((role) => role.endsWith('view')),
+      [],
+    );
+  });
+
+  it('lets no person write what only the agent says: status, finalizers', () => {
+    for (const { resources } of userRoles.flatMap((role) => role.rules))
+      for (const resource of resources) assert.ok(!resource.includes('/'), resource);
   });
 
   it('says why for each feature', () => {

@@ -1,5 +1,5 @@
 /**
- * Every object of an installation, in the order to apply them: namespace, kinds, permissions, then the agent. Pure;
+ * Every object of an installation, in the order to apply them: namespace, kinds, permissions, then the agent and its admission. Pure;
  * `kubectl stork install`, its `--dry-run=client -o yaml` and the Helm chart are made from it.
  */
 import { renderCrd } from '../../crds/schema/index.ts';
@@ -9,9 +9,18 @@ import type { InstallChoices } from './install-choices.ts';
 import { labelled } from './labelled.ts';
 import { planAgent } from './plan-agent.ts';
 import { planRoles } from './plan-roles.ts';
+import { planWebhooks } from './plan-webhook.ts';
+import { planUserRoles } from './user-roles.ts';
 
 export function planInstall(choices: InstallChoices): readonly AnyObject[] {
-  return [agentHome(choices), ...planCrds(), ...planRoles(choices), ...planAgent(choices)];
+  return [
+    agentHome(choices),
+    ...planCrds(),
+    ...planRoles(choices),
+    ...planUserRoles(),
+    ...planAgent(choices),
+    ...planWebhooks(choices.namespace),
+  ];
 }
 
 export function planCrds(): readonly AnyObject[] {

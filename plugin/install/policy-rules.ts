@@ -3,6 +3,8 @@
  * be anywhere; what can be confined to the agent's own namespace is. Each says why it is needed.
  */
 
+import { webhookName } from '../../crds/agent-names.ts';
+
 export interface PolicyRule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
@@ -133,6 +135,30 @@ export const agentRoles: readonly FeatureRole[] = [
     rules: [
       ...workloads.map((kinds) => ({ ...kinds, verbs: [...read, 'patch'] })),
       { apiGroups: [''], resources: ['pods'], verbs: ['delete', 'get'] },
+    ],
+  },
+  {
+    feature: 'requester',
+    scope: 'Cluster',
+    why: 'Asks what the requester of an operation may do, and does no more for them.',
+    rules: [{ apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }],
+  },
+  {
+    feature: 'webhook',
+    scope: 'Cluster',
+    why: "Keeps its own webhook configurations trusting the agent's certificates.",
+    rules: [
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+        verbs: ['get', 'list', 'watch'],
+      },
+      {
+        apiGroups: ['admissionregistration.k8s.io'],
+        resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+        verbs: ['patch'],
+        resourceNames: [webhookName],
+      },
     ],
   },
   {

@@ -13,6 +13,8 @@ const resources: Readonly<Record<string, Resource>> = {
   RoleBinding: plain(core.roleBindings),
   Service: plain(core.services),
   Deployment: plain(core.deployments),
+  MutatingWebhookConfiguration: plain(core.mutatingWebhookConfigurations),
+  ValidatingWebhookConfiguration: plain(core.validatingWebhookConfigurations),
 };
 
 export function resourceOfObject({ kind }: AnyObject): Resource {

@@ -9,7 +9,7 @@ import type { Generator } from '../generate.ts';
 export function generateStates(): Generator {
   const machines: readonly MachineTable[] = [
     migrationMachine(assertNeverCalled()),
-    activationMachine({ agentNamespace: 'stork-system', stashKey: 'key' }),
+    activationMachine(assertNeverCalled()),
     transformationMachine(assertNeverCalled()),
   ];
   return {

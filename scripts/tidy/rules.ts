@@ -19,7 +19,7 @@ export type Rule = (file: SourceFacts) => readonly Omit<Finding, 'rule' | 'path'
 export const limits = { fileLines: 400, functionLines: 70, factoryLines: 140 } as const;
 
 /** Parts of agent/ that features may build on; all other folders there are features. */
-const services = ['resources', 'rule', 'mover', 'objectstore', 'repository', 'peer', 'observe'];
+const services = ['resources', 'rule', 'mover', 'objectstore', 'repository', 'peer', 'observe', 'requester'];
 
 /** Top-level folder → top-level folders it may import. */
 const arrows: Readonly<Record<string, readonly string[]>> = {

@@ -4,14 +4,20 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { issueMoverTls } from '../../agent/peer/mover-tls.ts';
+import { issueServingTls } from '../../agent/peer/serving-tls.ts';
 import { type LinkShape, shapedLink } from './shaped-link.ts';
 
 const program = fileURLToPath(new URL('./tls-end.ts', import.meta.url));
 
 /** Resolves with the milliseconds until everything is unpacked and on storage. */
 export async function tarPipe(from: string, to: string, shape: LinkShape | undefined): Promise<number> {
-  const tls = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: new Date(), randomBytes });
+  const tls = issueServingTls({
+    authorityName: 'ca',
+    dnsNames: ['localhost'],
+    authority: undefined,
+    now: new Date(),
+    randomBytes,
+  });
   const env = { ...process.env, BENCH_KEY: tls.key, BENCH_CERTIFICATE: tls.certificate, BENCH_CA: tls.authority };
   const end = (args: readonly string[], stdio: readonly ['pipe' | 'ignore', 'pipe' | 'ignore', 'pipe' | 'inherit']) =>
     spawn(process.execPath, ['--no-warnings', program, ...args], { env, stdio: [...stdio] });

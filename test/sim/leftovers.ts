@@ -16,7 +16,7 @@ export function leftoversOf({ name, cluster }: SimSide, kept: string): readonly 
         !claimed.has(metadata.name) || Object.keys(metadata.labels ?? {}).some((label) => label.startsWith('stork.'))
       );
     if (kind === 'ConfigMap') return metadata.name.startsWith('stork-receive-');
-    return kind !== 'Namespace' && isManagedByAgent(metadata);
+    return !ofInstallation.has(kind) && isManagedByAgent(metadata);
   };
   const snapshots = [...world.storage.snapshots.values()].filter(({ key }) => !kept.includes(key));
   return [
@@ -25,6 +25,12 @@ export function leftoversOf({ name, cluster }: SimSide, kept: string): readonly 
     ...[...world.storage.claims.keys()].map((claim) => `readable claim ${claim}`),
   ].map((what) => `${name}: ${what}`);
 }
+
+const ofInstallation: ReadonlySet<string> = new Set([
+  'MutatingWebhookConfiguration',
+  'Namespace',
+  'ValidatingWebhookConfiguration',
+]);
 
 function fieldOf(object: unknown, field: string): unknown {
   if (typeof object !== 'object' || object === null) return undefined;

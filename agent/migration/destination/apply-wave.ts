@@ -21,7 +21,7 @@ export function createWaveApplier({
   agentNamespace,
   stashKey,
 }: WaveParts): DestinationServices['applyObjects'] {
-  return ({ sender, migration, time, objects, plan }, signal) => {
+  return ({ sender, migration, time, requester, objects, plan }, signal) => {
     const account = `${agentNamespace}/${sender.grant.serviceAccount}`;
     const identity = identityOfServiceAccount(account);
     const sealed = objects.map((object) =>
@@ -31,7 +31,7 @@ export function createWaveApplier({
     const request = {
       objects: sealed,
       pairId: sender.pairId,
-      migration: { namespace, name, time },
+      migration: { namespace, name, time, requester },
       grant: sender.grant,
       plan,
     };

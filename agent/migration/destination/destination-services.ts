@@ -62,6 +62,7 @@ export interface DestinationServices {
       readonly operation: string;
       readonly migration: string;
       readonly time: string;
+      readonly requester?: string | undefined;
       readonly objects: readonly AnyObject[];
       /** Given: nothing is written; see agent/resources/apply. */
       readonly plan?: Coming | undefined;

@@ -113,14 +113,14 @@ function waveOf(
   services: DestinationServices,
   of: { readonly pair: PairFacts; readonly operation: string; readonly body: WaveRequest },
 ) {
-  const { migration, time, objects } = of.body;
+  const { migration, time, requester, objects } = of.body;
   const sender = senderOf(of.pair);
   mustCover(
     services,
     sender,
     objects.map(namespaceOf).filter((namespace) => namespace !== undefined),
   );
-  return { sender, operation: of.operation, migration, time, objects: objects.map(withNamespace) };
+  return { sender, operation: of.operation, migration, time, requester, objects: objects.map(withNamespace) };
 }
 
 function senderOf(pair: PairFacts): Sender {

@@ -7,6 +7,7 @@ import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type Step } from '../../../kube/runtime/machine.ts';
 import type { StatusPatch } from '../../../kube/runtime/outcome.ts';
 import { activeSideAfterFailure } from './active-side.ts';
+import { createStageGuard, guarded } from './requester/guard-stages.ts';
 import type { SourceServices } from './source-services.ts';
 import { runApplications } from './stages/applications.ts';
 import { cleanUp, mayLeave, runFinal } from './stages/final.ts';
@@ -21,6 +22,7 @@ export type MigrationStageName = 'Initial' | 'Planned' | 'PreExecRule' | 'Volume
 export const migrationFinalizer = 'stork.libopenstorage.org/finalizer-cleanup';
 
 export function migrationMachine(services: SourceServices): Machine<Migration, MigrationStageName, MigrationStatus> {
+  const guard = createStageGuard(services);
   return defineMachine<Migration, MigrationStageName, MigrationStatus>({
     name: 'migration',
     resource: migrations,
@@ -40,19 +42,19 @@ export function migrationMachine(services: SourceServices): Machine<Migration, M
         does: 'Runs the pre rule; background commands hold the application from here until every volume is cut.',
         to: ['Volumes'],
         onFail: 'Final',
-        run: (context) => runPreExecRule(services, context),
+        run: guarded(guard, 'PreExecRule', (context) => runPreExecRule(services, context)),
       },
       Volumes: {
         does: 'Snapshots all volumes at one point, lets the application go, runs the post rule, moves the data and proves it arrived.',
         to: ['Applications'],
         onFail: 'Final',
-        run: (context) => runVolumes(services, context),
+        run: guarded(guard, 'Volumes', (context) => runVolumes(services, context)),
       },
       Applications: {
         does: 'Collects and transforms resources; the destination applies them, and starts them when asked to.',
         to: ['Final'],
         onFail: 'Final',
-        run: (context) => runApplications(services, context),
+        run: guarded(guard, 'Applications', (context) => runApplications(services, context)),
       },
       Final: {
         does: 'Removes temporary objects on both sides, then says how it ended.',

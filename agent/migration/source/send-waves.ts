@@ -1,4 +1,7 @@
-/** Sends what a migration selects to the destination, wave after wave: to be applied, or to be planned. */
+/**
+ * Sends what a migration selects, and its requester may read, to the destination, wave after wave: to be applied, or to be
+ * planned.
+ */
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
@@ -6,6 +9,8 @@ import type { StageContext } from '../../../kube/runtime/machine.ts';
 import type { Peer } from '../../peer/peer.ts';
 import { maxWaveObjects } from '../messages.ts';
 import { findPeerVersions } from './peer-kinds.ts';
+import { checkTravelling } from './requester/check-requester.ts';
+import type { ResourceResult } from './resource-results.ts';
 import type { Collected, SourceServices } from './source-services.ts';
 
 /** Bytes of objects in one message; the link's cap is 4 MiB. */
@@ -14,11 +19,15 @@ const maxWaveBytes = 3 * 1024 * 1024;
 export interface WaveBody {
   readonly migration: string;
   readonly time: string;
+  /** Who asked, for audits on the destination. */
+  readonly requester: string;
   readonly objects: readonly AnyObject[];
 }
 
 export interface SentWaves<Result> {
   readonly collected: Collected;
+  /** What the requester may not read, and does not need to. */
+  readonly leftOut: readonly ResourceResult[];
   readonly results: readonly Result[];
 }
 
@@ -35,15 +44,16 @@ export async function sendWaves<Result>(
   const { peer, namespaces } = to;
   const peerVersions = await findPeerVersions(peer, migration.metadata.uid ?? '', signal);
   const collected = await services.collect(migration, { namespaces, pairId: peer.pairId, peerVersions }, signal);
+  const { waves, requester, leftOut } = await checkTravelling(services, migration, collected.waves, signal);
   const results: Result[] = [];
   const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
-  for (const wave of collected.waves) {
+  for (const wave of waves) {
     for (const objects of inMessages(wave)) {
-      const body = { migration: name, time: rfc3339(services.clock.now()), objects };
+      const body = { migration: name, time: rfc3339(services.clock.now()), requester, objects };
       results.push(...(await to.send(body, collected)));
     }
   }
-  return { collected, results };
+  return { collected, leftOut, results };
 }
 
 /** Splits a wave so that each message stays under the link's caps. Pure. */

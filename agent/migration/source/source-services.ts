@@ -4,6 +4,7 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import type { Clock } from '../../../kube/clock.ts';
 import type { Peer, Peers } from '../../peer/peer.ts';
+import type { Access } from '../../requester/access.ts';
 import type { PeerVersions } from '../../resources/collect/kinds.ts';
 import type { ResourceRef } from '../../resources/resource-ref.ts';
 import type { RuleRunner } from '../../rule/rule-runner.ts';
@@ -65,6 +66,8 @@ export interface SourceServices {
   readonly runs: SourceRuns;
   readonly records: Records;
   readonly rules: RuleRunner;
+  /** Who asked for a migration, and what they may do themselves. */
+  readonly access: Access;
   readonly moverJobs: MoverJobs;
   driverFor(volume: { readonly pv: AnyObject }): Driver | undefined;
   /** Collects, transforms and orders what the migration's spec selects (volumes' own objects aside). */

@@ -6,17 +6,19 @@ import { applyDefaults, parse, renderCrd } from '../../../crds/schema/index.ts';
 import { allKinds, type Migration, type MigrationSpecInput, migrations } from '../../../crds/v1alpha1/index.ts';
 import { type MemoryDriverOptions, memoryDriver } from '../../../drivers/memory/memory-driver.ts';
 import { memoryStorage } from '../../../drivers/memory/memory-storage.ts';
-import type { KubeClient } from '../../../kube/client/client.ts';
+import type { Impersonation, KubeClient } from '../../../kube/client/client.ts';
 import { type CustomResourceDefinition, core } from '../../../kube/client/core.ts';
 import { type Clock, type ManualClock, manualClock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
-import { type FakeApiServer, type FakeApiServerOptions, fakeApiServer } from '../../../kube/fake/fake-api-server.ts';
+import type { FakeApiServer, FakeApiServerOptions } from '../../../kube/fake/fake-api-server.ts';
 import { type FaultyClient, faulty } from '../../../kube/fake/faulty.ts';
 import { type Log, silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
 import type { PairFacts, Peer, PeerCall, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
+import { createAccess } from '../../requester/access.ts';
+import { guardedServer } from '../../requester/testing/guarded-server.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
 import { createWaveApplier } from '../destination/apply-wave.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
@@ -53,7 +55,8 @@ export interface TwoClusters {
   readonly a: Side;
   readonly b: Side;
   readonly link: TestLink;
-  migrate(from: Side, name: string, spec: Partial<MigrationSpecInput>): Promise<void>;
+  /** As a cluster admin unless told who asks. */
+  migrate(from: Side, name: string, spec: Partial<MigrationSpecInput>, asked?: Impersonation): Promise<void>;
   /** Drives both agents until the migration has ended; the status it ended with. */
   finish(from: Side, name: string, effects?: EffectRecorder): Promise<NonNullable<Migration['status']>>;
   /** One look of each controller and of storage. */
@@ -70,12 +73,13 @@ export interface TestLink {
   cutAt: { readonly request: number; readonly moment: 'Before' | 'After' } | undefined;
 }
 
-export function twoClusters(): TwoClusters {
+/** `authorize`: who may do what on A; every client of the fakes may do all, so only reviews ask it. */
+export function twoClusters(options: Pick<FakeApiServerOptions, 'authorize'> = {}): TwoClusters {
   const clock = manualClock();
   const link: TestLink = { ready: 'Yes', requests: 0, cutAt: undefined };
   const routes = new Map<string, readonly PeerRoute[]>();
   const peerTo = (name: 'a' | 'b') => directPeer(name, link, () => routes.get(name) ?? []);
-  const a = makeSide('a', clock, peerTo('b'));
+  const a = makeSide('a', clock, peerTo('b'), options);
   const b = makeSide('b', clock, peerTo('a'));
   for (const side of [a, b]) routes.set(side.name, destinationRoutes({ services: side.destination, wake: () => {} }));
   const stop = new AbortController();
@@ -94,14 +98,14 @@ export function twoClusters(): TwoClusters {
     b,
     link,
     turn,
-    async migrate(from, name, spec) {
+    async migrate(from, name, spec, asked) {
       const object = {
         apiVersion: migrations.apiVersion,
         kind: 'Migration',
         metadata: { name, namespace: 'db' },
         spec: { clusterPair: 'pair', namespaces: ['db'], ...spec },
       };
-      await from.client.create(migrations, applyDefaults(migrations.schema, object));
+      await from.server.client(asked).create(migrations, applyDefaults(migrations.schema, object));
     },
     async finish(from, name, effects) {
       for (let turns = 0; turns < 200; turns++) {
@@ -132,8 +136,13 @@ export function restartAgent(side: Side): void {
   side.agent.dieAtWrite(Number.POSITIVE_INFINITY, 'Before');
 }
 
-function makeSide(name: 'a' | 'b', clock: ManualClock, peer: Peer): Side {
-  const { server, client, world } = makeCluster(clock);
+function makeSide(
+  name: 'a' | 'b',
+  clock: ManualClock,
+  peer: Peer,
+  options: Pick<FakeApiServerOptions, 'authorize'> = {},
+): Side {
+  const { server, client, world } = makeCluster(clock, options);
   const agent = faulty(server.client());
   const gates = new Map<string, () => Promise<GateAnswer>>();
   const scaledDown: string[] = [];
@@ -166,8 +175,11 @@ export interface FakeCluster {
   readonly world: StorageWorld;
 }
 
-export function makeCluster(clock: Clock, options: Pick<FakeApiServerOptions, 'onExec'> = {}): FakeCluster {
-  const server = fakeApiServer({ clock, ...options });
+export function makeCluster(
+  clock: Clock,
+  options: Pick<FakeApiServerOptions, 'onExec' | 'authorize'> = {},
+): FakeCluster {
+  const server = guardedServer({ clock, ...options });
   for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
   server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
   server.seed(core.storageClasses, {
@@ -226,6 +238,7 @@ export function agentServices(parts: AgentParts): {
     peers: parts.peers,
     runs: parts.sourceRuns,
     rules: createRuleRunner({ client, clock }),
+    access: createAccess(client),
     collect: (migration, context, signal) => collectMigration(client, migration, context, signal),
   };
   const destination: DestinationServices = {

@@ -12,7 +12,7 @@ import {
 } from 'node:http2';
 import { type Duplex, PassThrough } from 'node:stream';
 import { systemClock } from '../../../kube/clock.ts';
-import { issueMoverTls } from '../../peer/mover-tls.ts';
+import { issueServingTls } from '../../peer/serving-tls.ts';
 import { type GateAnswer, type MoverReport, type MoverRole, parseMoverReport } from '../contract.ts';
 
 export interface LoopbackAgent extends AsyncDisposable {
@@ -29,7 +29,13 @@ export interface LoopbackAgent extends AsyncDisposable {
 
 /** @param link what bytes of one direction pass through on their way */
 export async function startLoopbackAgent(link: () => Duplex = () => new PassThrough()): Promise<LoopbackAgent> {
-  const tls = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: systemClock().now(), randomBytes });
+  const tls = issueServingTls({
+    authorityName: 'ca',
+    dnsNames: ['localhost'],
+    authority: undefined,
+    now: systemClock().now(),
+    randomBytes,
+  });
   const server = createSecureServer({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' });
   const sessions = new Set<ServerHttp2Session>();
   const reports: MoverReport[] = [];

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { type ConnectionOptions, connect } from 'node:tls';
-import { issueMoverTls } from '../mover-tls.ts';
+import { issueServingTls } from '../serving-tls.ts';
 import { eventually, pairConfigs, startAgent } from '../two-agents.ts';
 import { writeCertificate } from '../x509.ts';
 import { clock, closed, credentials, logged, rawConnection, startImpostor } from './attacker.ts';
@@ -70,7 +70,13 @@ describe('attack: somebody in the middle', () => {
   });
 
   it('gains nothing from a certificate that an authority vouches for, with the right name and dates', async () => {
-    const made = issueMoverTls({ dnsNames: ['localhost'], authority: undefined, now: clock.now(), randomBytes });
+    const made = issueServingTls({
+      authorityName: 'ca',
+      dnsNames: ['localhost'],
+      authority: undefined,
+      now: clock.now(),
+      randomBytes,
+    });
     using impostor = await startImpostor({ key: made.key, cert: made.certificate });
     const port = Number(impostor.endpoint.split(':')[1]);
     const strict = {

@@ -17,7 +17,13 @@ import { whyImmutable } from './immutable-fields.ts';
 
 export interface ApplyFacts {
   readonly pairId: string;
-  readonly migration: { readonly namespace: string; readonly name: string; readonly time: string };
+  readonly migration: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly time: string;
+    /** Who asked for it on the source, for audits. */
+    readonly requester?: string | undefined;
+  };
   readonly grant: ApplyGrant;
 }
 
@@ -182,7 +188,7 @@ function stamp(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFac
   const hash = hashOf(bare);
   const was = live?.metadata.annotations ?? {};
   const isSame = was[storkNames.resourceHash] === hash;
-  const { namespace, name, time } = facts.migration;
+  const { namespace, name, time, requester } = facts.migration;
   const told = (annotation: string, value: string) => (isSame ? (was[annotation] ?? value) : value);
   return annotate(bare, {
     [storkNames.migrated]: 'true',
@@ -190,6 +196,8 @@ function stamp(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFac
     [storkNames.migrationName]: told(storkNames.migrationName, name),
     [storkNames.migrationNamespace]: told(storkNames.migrationNamespace, namespace),
     [storkNames.migrationTime]: told(storkNames.migrationTime, time),
+    [storkNames.migrationRequester]:
+      requester === undefined ? undefined : told(storkNames.migrationRequester, requester),
     [storkNames.resourceHash]: hash,
   });
 }

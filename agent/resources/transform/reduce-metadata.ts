@@ -43,6 +43,7 @@ const controllersAnnotations: ReadonlySet<string> = new Set([
   storkNames.migrationName,
   storkNames.migrationNamespace,
   storkNames.migrationPair,
+  storkNames.migrationRequester,
   storkNames.migrationTime,
   storkNames.originUid,
   storkNames.resourceHash,

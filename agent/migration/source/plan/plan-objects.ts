@@ -45,11 +45,11 @@ export async function planObjects(
       return answer.results.map((one, index) => toPlanned(one, told[index]));
     },
   });
-  const kept = keptHere(sent.collected);
+  const kept = [...keptHere(sent.collected), ...sent.leftOut];
   const left = sent.collected.skipped.map(
     (one): PlannedObject => ({ ...one, namespace: one.namespace ?? '', action: 'Skip' }),
   );
-  return { planned: [...kept.map(toFailed), ...sent.results, ...left], results: [...kept, ...results], objects };
+  return { planned: [...kept.map(toStaying), ...sent.results, ...left], results: [...kept, ...results], objects };
 }
 
 /** Pure. */
@@ -78,6 +78,6 @@ function toPlanned(
   return { ...object, namespace: object.namespace ?? '', action, reason: reason ?? '', transformedBy };
 }
 
-export function toFailed({ group, version, kind, namespace, name, reason }: ResourceResult): PlannedObject {
-  return { group, version, kind, namespace, name, reason, action: 'Fail' };
+export function toStaying({ group, version, kind, namespace, name, reason, status }: ResourceResult): PlannedObject {
+  return { group, version, kind, namespace, name, reason, action: status === 'Successful' ? 'Skip' : 'Fail' };
 }

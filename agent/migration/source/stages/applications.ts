@@ -75,7 +75,7 @@ async function sendAll(
 ): Promise<readonly ResourceResult[]> {
   const { object: migration, signal } = context;
   const path = paths.wave(migration.metadata.uid ?? '');
-  const { collected, results } = await sendWaves(services, context, {
+  const { collected, leftOut, results } = await sendWaves(services, context, {
     ...to,
     async send(body, { managed }) {
       const send = () => to.peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
@@ -83,7 +83,7 @@ async function sendAll(
       return resultsOf(answer, body.objects, managed);
     },
   });
-  return [...keptHere(collected), ...results];
+  return [...keptHere(collected), ...leftOut, ...results];
 }
 
 /** Claims that are there now and did not travel: without a volume yet, or made after the migration began. */

@@ -13,6 +13,7 @@ import { findNamespaces } from '../find-namespaces.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
+import { checkReading, checkRequester } from '../requester/check-requester.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
 
@@ -56,12 +57,13 @@ export async function prepare(services: SourceServices, context: StageContext<Mi
     const message = `ClusterPair ${spec.clusterPair} does not exist here or in ${services.agentNamespace}. \`kubectl stork pair list\` shows those there are.`;
     return { do: 'refuse', refusals: [{ code: 'ClusterPairNotFound', message }], gathered: undefined };
   }
+  const wanted = await findNamespaces(services, migration, signal);
+  const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
+  await checkRequester(services, migration, existing, signal);
   if (peer.state.ready === 'No') {
     const message = `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
     return { do: 'wait', seconds: 10, reason: 'ClusterPairNotReady', message };
   }
-  const wanted = await findNamespaces(services, migration, signal);
-  const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
   const transformation = await findTransformations(services.client, transformationOf(migration, existing), signal);
   if (transformation.ready === 'Soon')
     return { do: 'wait', seconds: 2, reason: 'TransformationNotReady', message: transformation.message };
@@ -72,6 +74,7 @@ export async function prepare(services: SourceServices, context: StageContext<Mi
   const decision = decideRequest(await requestFacts(services, context, { peer, wanted, found }));
   if (decision.do === 'refuse') return { ...decision, gathered: undefined };
   const { namespaces } = decision;
+  await checkReading(services, migration, { namespaces, pairId: peer.pairId }, signal);
   const claims = found.volumes.map(({ incoming }) => incoming);
   const body = { namespaces, claims, overwrite: spec.overwriteDestination };
   const deadlineMs = sourceLimits.longAnswerMs;

@@ -10,7 +10,7 @@ import { type Refusal, summarizeRefusals } from '../decide-initial.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { composePlan, type PlanFacts, statusOfVerdict } from '../plan/compose-plan.ts';
 import { estimateTime } from '../plan/estimate-time.ts';
-import { type ObjectsPlan, planObjects, toFailed } from '../plan/plan-objects.ts';
+import { type ObjectsPlan, planObjects, toStaying } from '../plan/plan-objects.ts';
 import { planRules } from '../plan/plan-rules.ts';
 import { noSurroundings, planSurroundings } from '../plan/plan-surroundings.ts';
 import { claimObject, findUse, type PlannedVolume, planVolume } from '../plan/plan-volumes.ts';
@@ -67,7 +67,7 @@ async function gatherPlan(
   const moved = new Set(found.volumes.map(({ incoming }) => incoming.uid));
   const unmoved = await unmovedClaims(services, context, { namespaces, moved });
   const sent = spec.includeResources ? await planObjects(services, context, { peer, namespaces }) : nothingSent;
-  const objects = [...volumes.map(claimObject), ...unmoved.map(toFailed), ...sent.planned];
+  const objects = [...volumes.map(claimObject), ...unmoved.map(toStaying), ...sent.planned];
   const results = [...volumes.map(arrived), ...unmoved, ...sent.results];
   const refusals = [...of.refusals, ...rules.refusals];
   const sides = { source: services.cluster, destination: peer.cluster, spec };
