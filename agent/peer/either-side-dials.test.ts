@@ -45,7 +45,7 @@ describe('a pair whose sides both know an address', () => {
       await systemClock().sleep(30);
       await works(toRight, toLeft);
       const connects = left.log.lines.filter(({ message }) => message === 'peer connected').length;
-      assert.ok(connects <= 2, `connected ${connects} times in round ${round}`);
+      assert.ok(connects <= 3, `connected ${connects} times in round ${round}`);
     }
   });
 
@@ -66,7 +66,7 @@ describe('a pair whose sides both know an address', () => {
       );
       const startMs = systemClock().monotonicMs();
       await works(back, other);
-      assert.ok(systemClock().monotonicMs() - startMs < 3000);
+      assert.ok(systemClock().monotonicMs() - startMs < 10_000);
     }
   });
 });

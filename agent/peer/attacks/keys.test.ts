@@ -83,7 +83,7 @@ describe('attack: a key that claims to replace a trusted one', () => {
     await eventually(() => left.successions.length > 0, 'being written down');
     await left.service.revoke('uid-left');
     resolve();
-    await eventually(() => socket.destroyed, 'cut off', 3000);
+    await eventually(() => socket.destroyed, 'cut off');
   });
 
   it('is followed through at most eight replacements', async () => {
