@@ -41,7 +41,7 @@ describe('objects that Git keeps', () => {
       const live = withMeta(configMap('db', { key: 'from Git' }), metadata);
       const decision = decideApply(configMap('db', { key: 'newer' }), live, facts);
       assert.equal(decision.do === 'leave' && decision.result, 'Conflict');
-      assert.match(decision.do === 'leave' ? decision.reason : '', /Argo CD \(application shop\) manages it/);
+      assert.match(decision.do === 'leave' ? (decision.reason ?? '') : '', /Argo CD \(application shop\) manages it/);
       const same = decideApply(configMap('db', { key: 'from Git' }), live, facts);
       assert.equal(same.do === 'leave' && same.result, 'Unchanged');
     }

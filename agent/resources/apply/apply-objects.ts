@@ -19,7 +19,8 @@ import { fieldManagers } from '../names.ts';
 import { groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
 import { type ApplyDecision, type ApplyFacts, decideApply, leftAsIs, whyNotGranted } from './decide-apply.ts';
 import { describeRefusal, isUnserved } from './describe-refusal.ts';
-import { createResourceFinder, type FoundResource } from './find-resource.ts';
+import { createResourceFinder, type FoundResource, type ResourceFinder } from './find-resource.ts';
+import { lookAhead, type Sight, type Wanted } from './look-ahead.ts';
 import { type Coming, comingResource, createUntriedPlanner, needsComing, type UntriedPlanner } from './plan-untried.ts';
 
 export interface ApplyParts {
@@ -74,27 +75,43 @@ export async function applyObjects(
   const finder = createResourceFinder(parts.client);
   const writer = parts.client.as(parts.identity);
   const untried = request.plan === undefined ? undefined : createUntriedPlanner(writer, request);
-  const applyOne = async (object: AnyObject, stop: AbortSignal): Promise<AppliedObject> => {
-    const ref = refOf(object);
-    const refused = whyNotGranted(object, request.grant);
-    if (refused !== undefined) {
-      // A definition that is there needs no grant: it would not be changed with one.
-      const isThere = groupKindOf(object) === definitionKind && (await hasDefinition(parts.client, object, stop));
-      return isThere ? { ref, result: 'Unchanged', reason: leftAsIs } : { ref, result: 'Failed', reason: refused };
-    }
-    const found = orComing(await finder.find(object, stop), object, request.plan);
-    if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason, served: 'No' };
-    // A namespace on a cluster-scoped object would pass for one of the granted namespaces.
-    if (!found.resource.namespaced && object.metadata.namespace !== undefined)
-      return {
-        ref,
-        result: 'Failed',
-        reason: `kind ${object.kind} is cluster-scoped, and the object names a namespace`,
-      };
-    const write = { ...parts, limits, writer, resource: found.resource, object, request, untried };
-    return { ref, ...(await writeObject(write, stop)) };
+  const places = await mapLimit(
+    request.objects,
+    limits.parallelObjects,
+    (object, stop) => findPlace({ ...parts, finder, request }, object, stop),
+    signal,
+  );
+  const wanted = places.flatMap((place) => ('resource' in place ? [place] : []));
+  const sightOf = await lookAhead(writer, wanted, signal);
+  const applyOne = async (place: Place, stop: AbortSignal): Promise<AppliedObject> => {
+    if (!('resource' in place)) return place;
+    const { object, resource } = place;
+    const write = { clock: parts.clock, limits, writer, resource, object, request, untried };
+    return { ref: refOf(object), ...(await writeObject(write, sightOf(object), stop)) };
   };
-  return mapLimit(request.objects, limits.parallelObjects, applyOne, signal);
+  return mapLimit(places, limits.parallelObjects, applyOne, signal);
+}
+
+/** Where an object is written, or why it is not. */
+type Place = Wanted | AppliedObject;
+
+async function findPlace(
+  parts: { readonly client: KubeClient; readonly finder: ResourceFinder; readonly request: ApplyRequest },
+  object: AnyObject,
+  signal: AbortSignal,
+): Promise<Place> {
+  const ref = refOf(object);
+  const refused = whyNotGranted(object, parts.request.grant);
+  if (refused !== undefined) {
+    // A definition that is there needs no grant: it would not be changed with one.
+    const isThere = groupKindOf(object) === definitionKind && (await hasDefinition(parts.client, object, signal));
+    return isThere ? { ref, result: 'Unchanged', reason: leftAsIs } : { ref, result: 'Failed', reason: refused };
+  }
+  const found = orComing(await parts.finder.find(object, signal), object, parts.request.plan);
+  if (found.found === 'No') return { ref, result: 'Failed', reason: found.reason, served: 'No' };
+  if (found.resource.namespaced || object.metadata.namespace === undefined) return { object, resource: found.resource };
+  // A namespace on a cluster-scoped object would pass for one of the granted namespaces.
+  return { ref, result: 'Failed', reason: `kind ${object.kind} is cluster-scoped, and the object names a namespace` };
 }
 
 const definitionKind = 'apiextensions.k8s.io/CustomResourceDefinition';
@@ -126,14 +143,16 @@ interface Write {
 
 type WriteOutcome = Omit<AppliedObject, 'ref'>;
 
-async function writeObject(write: Write, signal: AbortSignal): Promise<WriteOutcome> {
+/** `sight`: what was there a moment ago; a second try looks again. */
+async function writeObject(write: Write, sight: Sight, signal: AbortSignal): Promise<WriteOutcome> {
   const { writer, resource, object, limits, request, untried } = write;
   const missing = request.plan === undefined ? undefined : needsComing(object, request.plan);
   if (untried !== undefined && missing !== undefined) return untried.plan({ object, resource, missing }, signal);
   const { namespace, name } = object.metadata;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const live = await writer.find(resource, { namespace, name }, { signal });
+      const isKnown = attempt === 1 && sight.seen === 'Yes';
+      const live = isKnown ? sight.live : await writer.find(resource, { namespace, name }, { signal });
       const decision = decideApply(object, live, write.request);
       return await carryOut(write, { decision, live }, signal);
     } catch (error) {
@@ -235,7 +254,14 @@ async function update(
   }
   const handed =
     decision.switches === undefined ? [] : [await handOver(write, { switches: decision.switches, live }, signal)];
-  return [...handed, await writer.apply(resource, decision.base, { ...writeOptions(write), signal })];
+  const same = ofSameUid(decision.base, live);
+  return [...handed, await writer.apply(resource, same, { ...writeOptions(write), signal })];
+}
+
+/** One that was deleted meanwhile is not made by an update: without its switches it would start. */
+function ofSameUid(base: AnyObject, live: AnyObject | undefined): AnyObject {
+  const uid = live?.metadata.uid;
+  return uid === undefined ? base : setMeta(base, { ...base.metadata, uid });
 }
 
 /**

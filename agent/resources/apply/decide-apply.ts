@@ -57,7 +57,7 @@ export type ApplyDecision =
 interface Left {
   readonly do: 'leave';
   readonly result: 'Unchanged' | 'Conflict' | 'Failed' | 'Skipped';
-  readonly reason: string;
+  readonly reason: string | undefined;
   /** Who keeps the live object in line with Git. */
   readonly managedBy?: string;
 }
@@ -78,6 +78,7 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
   if (managed !== undefined) return managed;
   const ownership = ownershipOf(incoming, live, facts.pairId);
   if (ownership === 'Foreign') return decideForeign(incoming, live);
+  if (isSame(base, live)) return leave('Unchanged', undefined);
   const immutable = whyImmutable(base, live);
   if (immutable !== undefined) return leave('Failed', immutable);
   return {
@@ -117,6 +118,12 @@ function decideCreateOnly(live: AnyObject): ApplyDecision {
   const left = leave('Unchanged', leftAsIs);
   return owner === undefined ? left : { ...left, reason: `${left.reason}; ${owner} manages it`, managedBy: owner };
 }
+
+/** It got this very content last time, and nobody took any of it away since. */
+const isSame = (base: AnyObject, live: AnyObject): boolean => {
+  const hash = base.metadata.annotations?.[storkNames.resourceHash];
+  return live.metadata.annotations?.[storkNames.resourceHash] === hash && covers(live, base);
+};
 
 type Ownership = 'Ours' | 'Foreign';
 
@@ -213,7 +220,7 @@ function canonical(value: unknown): string {
   return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
 }
 
-const leave = (result: Left['result'], reason: string): Left => ({
+const leave = (result: Left['result'], reason: string | undefined): Left => ({
   do: 'leave',
   result,
   reason,
