@@ -170,20 +170,6 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'edited' });
     });
 
-    it('sees many objects of a kind at once, and each for what it is', async () => {
-      const namespace = await world().freshNamespace();
-      const named = (objectName: string, key: string) =>
-        sent({ ...configMap(namespace, { key }), metadata: { name: objectName, namespace } });
-      const names = Array.from({ length: 20 }, (_, index) => `settings-${index}`);
-      assert.deepEqual(new Set(await resultsOf(names.map((one) => named(one, 'a')))), new Set(['Created']));
-      const foreign = { ...configMap(namespace, { key: 'theirs' }), metadata: { name: 'theirs', namespace } };
-      await world().client.create(configMaps, foreign);
-      await world().client.delete(configMaps, { namespace, name: 'settings-1' });
-      const objects = [named('theirs', 'a'), named('settings-0', 'b'), ...names.slice(1).map((one) => named(one, 'a'))];
-      const [theirs, changed, lost, ...others] = await resultsOf(objects);
-      assert.deepEqual([theirs, changed, lost, ...new Set(others)], ['Conflict', 'Updated', 'Created', 'Unchanged']);
-    });
-
     it('leaves the finalizers of others where they are', async () => {
       const namespace = await world().freshNamespace();
       await apply([sent(configMap(namespace))]);
