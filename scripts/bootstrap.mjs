@@ -28,6 +28,7 @@ const commands = {
   e2e: 'scripts/e2e.ts',
   setup: 'scripts/setup.ts',
   test: 'scripts/test.ts',
+  'test:crash': 'test/crash/main.ts',
   testbed: 'test/testbed/main.ts',
 };
 
