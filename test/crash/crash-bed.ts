@@ -67,17 +67,22 @@ export async function renewAgent(clusters: Bed, side: Cluster): Promise<void> {
 
 export const sideOf = ({ a, b }: Bed, victim: CrashVictim): Cluster => (victim.startsWith('source') ? a : b);
 
-/** SIGKILL; a mover that is not there yet is waited for a little. Resolves to what was hit. */
+/** SIGKILL. Where there is no mover at that moment, its side's agent dies in its place. Resolves to what was hit. */
 export async function killNow(clusters: Bed, victim: CrashVictim): Promise<string> {
   const side = sideOf(clusters, victim);
-  const isMover = victim.endsWith('mover');
-  const prefix = victim === 'source mover' ? 'stork-read-' : 'stork-write-';
-  const isVictim = ({ metadata, status }: PodView) =>
-    status.containerStatuses?.[0]?.state?.running !== undefined &&
-    (!isMover || (metadata.labels?.['batch.kubernetes.io/job-name'] ?? '').startsWith(prefix));
-  const find = async () => {
-    const pod = (await podsOf(side, isMover ? 'stork.libopenstorage.org/run' : agentLabel)).find(isVictim);
-    return pod !== undefined && (await killPod(pod)) > 0 ? pod.metadata.name : undefined;
+  if (victim.endsWith('mover')) {
+    const prefix = victim === 'source mover' ? 'stork-read-' : 'stork-write-';
+    const movers = await podsOf(side, 'stork.libopenstorage.org/run');
+    const mover = movers.find(({ metadata }) => (metadata.labels?.[jobNameLabel] ?? '').startsWith(prefix));
+    if (mover !== undefined && (await killPod(mover)) > 0) return `killed the ${victim}`;
+  }
+  const agent = async () => {
+    const pod = (await podsOf(side, agentLabel)).find(isRunning);
+    return pod !== undefined && (await killPod(pod)) > 0 ? pod : undefined;
   };
-  return await eventually(`a ${victim}`, find, isMover ? 6000 : 20_000).catch(() => `no ${victim} was there`);
+  await eventually(`an agent on ${side.context}`, agent, 20_000);
+  return `killed the ${victim.replace('mover', 'agent')}`;
 }
+
+const jobNameLabel = 'batch.kubernetes.io/job-name';
+const isRunning = ({ status }: PodView): boolean => status.containerStatuses?.[0]?.state?.running !== undefined;

@@ -76,7 +76,7 @@ export async function killRun(
 ): Promise<CrashReport> {
   const { sync, at, victim } = plan;
   const report = await crashRun(on, { sync, at, harm: () => killNow(on.clusters, victim) });
-  if (victim.endsWith('agent')) {
+  if (report.done?.endsWith('agent')) {
     await renewAgent(on.clusters, sideOf(on.clusters, victim));
     // Until its log is followed again.
     await sleep(2000);
