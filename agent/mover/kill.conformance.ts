@@ -1,55 +1,11 @@
 /** Movers as processes, killed with SIGKILL in mid-copy. Beside the unit tests because it takes its time: twenty seconds of two cores. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { type MoverResult, type MoverRole, moverCaVariable, parseMoverResult } from './contract.ts';
+import type { MoverRole } from './contract.ts';
+import { type Half, keepRunning } from './testing/keep-running.ts';
 import { type LoopbackAgent, startLoopbackAgent } from './testing/loopback-agent.ts';
 import { chanceBytes, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
-
-const program = fileURLToPath(new URL('./testing/mover-process.ts', import.meta.url));
-
-interface Half {
-  readonly role: MoverRole;
-  /** Ends the running process as a node's power loss would. */
-  kill(): void;
-  /** The result, after as many restarts as kills. */
-  readonly result: Promise<MoverResult>;
-}
-
-/** Runs a mover process and starts it again, like a kubelet, until it ends with a final result. */
-function keepRunning(space: Scratch, agent: LoopbackAgent, role: MoverRole, argv: readonly string[]): Half {
-  const resultFile = space.path(`${role}-result`);
-  const tokenFile = space.path('token');
-  writeFileSync(tokenFile, 'token');
-  let child: ChildProcess | undefined;
-  const run = async (): Promise<MoverResult> => {
-    for (let attempt = 0; attempt < 20; attempt++) {
-      const args = [
-        '--role',
-        role,
-        '--agent',
-        agent.url,
-        '--token-file',
-        tokenFile,
-        '--result-file',
-        resultFile,
-        ...argv,
-      ];
-      child = spawn(process.execPath, ['--no-warnings', program, ...args], {
-        env: { ...process.env, [moverCaVariable]: agent.ca },
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      const [code, signal] = await once(child, 'exit');
-      if (code === 0) return parseMoverResult(readFileSync(resultFile));
-      if (signal === null) assert.fail(`${role} exited with ${code}: ${readFileSync(resultFile, 'utf8')}`);
-    }
-    return assert.fail(`${role} never ended`);
-  };
-  return { role, kill: () => void child?.kill('SIGKILL'), result: run() };
-}
 
 function fill(from: string, seed: number): void {
   const chance = seededChance(seed);

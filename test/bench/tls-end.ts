@@ -17,5 +17,9 @@ if (role === 'listen') {
 } else {
   const socket = connect({ port: Number(port), host: '127.0.0.1', servername: 'localhost', ca });
   await once(socket, 'secureConnect');
-  await pipeline(process.stdin, socket);
+  // What the other end says must be read: a socket closed over unread bytes resets what is still on its way.
+  socket.resume();
+  const closed = once(socket, 'close');
+  process.stdin.pipe(socket);
+  await closed;
 }
