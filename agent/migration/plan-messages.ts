@@ -51,8 +51,16 @@ export const planObjectsAnswerSchema = object({
   results: required(list(plannedObjectSchema, { maxItems: maxWaveObjects })),
 });
 
-export function toPlannedObject({ ref, changes, reason, ...outcome }: AppliedObject): PlannedObject {
-  return { ...ref, ...outcome, reason: reason?.slice(0, 4096), changes: changes?.slice(0, maxChanges) };
+/** What is there now is told only where applications may leave for this peer: it could not read it otherwise. */
+export function toPlannedObject(
+  { ref, changes, reason, ...outcome }: AppliedObject,
+  values: 'Tell' | 'Withhold',
+): PlannedObject {
+  const told = changes?.slice(0, maxChanges);
+  return {
+    ...{ ...ref, ...outcome, reason: reason?.slice(0, 4096) },
+    changes: values === 'Tell' ? told : told?.map(({ path, after }) => ({ path, after })),
+  };
 }
 
 /** Kinds in namespaces, demands and references in one question: more is left out of the answer, never refused. */

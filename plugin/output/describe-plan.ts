@@ -60,8 +60,10 @@ function headOf({ spec, status }: Migration): string {
       return `Migrating ${what} would succeed`;
     case 'Partial':
       return `Migrating ${what} would succeed in part`;
-    default:
+    case 'Refused':
       return `Migrating ${what} would be refused`;
+    default:
+      return `Migrating ${what} could not be planned`;
   }
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { SchemaError } from '../../../crds/schema/index.ts';
+import { parse, SchemaError } from '../../../crds/schema/index.ts';
 import { core } from '../../../kube/client/core.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import type { PeerCall } from '../../peer/peer.ts';
 import { type IncomingVolume, paths } from '../messages.ts';
 import { runId } from '../names.ts';
+import { planObjectsAnswerSchema } from '../plan-messages.ts';
 import { anApplication } from '../testing/an-application.ts';
 import { answerRequest, type TwoClusters, testPair } from '../testing/two-clusters.ts';
 import { answerGate } from './answer-gate.ts';
@@ -48,6 +49,39 @@ describe('what a peer may ask of a destination', () => {
       asked,
       (error) => (error instanceof SchemaError ? 'SchemaError' : error instanceof StorkError && error.code) === code,
     );
+
+  const receiveOnly = { ...testPair, grant: { ...testPair.grant, directions: ['Receive'] as const } };
+  for (const [pair, told] of [
+    [testPair, '"mine"'],
+    [receiveOnly, undefined],
+  ] as const)
+    it(`plans, and ${told === undefined ? 'tells nothing of what it has to a peer that it sends nothing' : 'tells what changes'}`, async () => {
+      world.b.server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'db' } });
+      const settings = (text: string) => ({ ...anObject('ConfigMap', { namespace: 'db' }), data: { text } });
+      await ask(testPair, 'PUT', paths.wave(operation), aWave(settings('mine')));
+      const coming = { namespaces: [], kinds: [], roles: [] };
+      const body = { ...aWave(settings('yours')), coming };
+      const answer = await ask(pair, 'POST', paths.planObjects(operation), body);
+      const { results } = parse(planObjectsAnswerSchema, answer);
+      assert.deepEqual(
+        results[0]?.changes?.map(({ path, before, after }) => [path, before, after]),
+        [['data.text', told, '"yours"']],
+      );
+      const made = await world.b.client.get(core.configMaps, { namespace: 'db', name: 'x' });
+      assert.deepEqual(made.data, { text: 'mine' });
+    });
+
+  it('refuses to plan what it would refuse to apply', async () => {
+    const coming = { namespaces: [], kinds: [], roles: [] };
+    const body = { ...aWave(anObject('Secret', { namespace: 'kube-system' })), coming };
+    await refuses(ask(narrow, 'POST', paths.planObjects(operation), body), 'GrantRefused');
+    const around = { namespaces: [{ name: 'kube-system' }], references: [], kinds: [], demands: [] };
+    await refuses(ask(narrow, 'POST', paths.planSurroundings(operation), around), 'GrantRefused');
+    await refuses(
+      ask(sendOnly, 'POST', paths.planSurroundings(operation), { ...around, namespaces: [] }),
+      'GrantRefused',
+    );
+  });
 
   for (const [what, pair, body] of [
     ['a namespace outside the grant', narrow, aWave(anObject('Secret', { namespace: 'kube-system' }))],

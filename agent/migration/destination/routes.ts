@@ -81,7 +81,8 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       async answer({ pair, params, body, signal }) {
         const wave = waveOf(services, { pair, operation: params.uid ?? '', body });
         const planned = await services.applyObjects({ ...wave, plan: body.coming }, signal);
-        return { results: planned.map(toPlannedObject) };
+        const values = wave.sender.grant.directions.includes('Send') ? 'Tell' : 'Withhold';
+        return { results: planned.map((one) => toPlannedObject(one, values)) };
       },
     }),
     jsonRoute({

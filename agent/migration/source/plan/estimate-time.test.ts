@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyDefaults } from '../../../../crds/schema/index.ts';
 import { type Migration, migrations } from '../../../../crds/v1alpha1/index.ts';
-import { estimateTime } from './estimate-time.ts';
+import { type EarlierRun, estimateTime, readRun } from './estimate-time.ts';
 import type { PlannedVolume } from './plan-volumes.ts';
 
 const mib = 1024 ** 2;
@@ -10,7 +10,7 @@ const volume = (usedBytes?: number, action: PlannedVolume['action'] = 'Fill'): P
   ...{ namespace: 'shop', persistentVolumeClaim: 'data', action },
   ...(usedBytes === undefined ? {} : { usedBytes, usedFrom: 'Storage' }),
 });
-const earlier = (bytesTotal: number, seconds: number): Migration => ({
+const migration = (bytesTotal: number, seconds: number): Migration => ({
   ...applyDefaults(migrations.schema, {
     apiVersion: migrations.apiVersion,
     kind: 'Migration',
@@ -23,24 +23,28 @@ const earlier = (bytesTotal: number, seconds: number): Migration => ({
   },
 });
 
+const earlier = (bytesTotal: number, seconds: number): EarlierRun | undefined =>
+  readRun(migration(bytesTotal, seconds));
+const after = (...runs: readonly (EarlierRun | undefined)[]) => runs.filter((run) => run !== undefined);
+
 describe('the time that volumes take', () => {
   it('is that of earlier ones over the same pair', () => {
-    const { seconds, bytesPerSecond, how } = estimateTime([volume(1000 * mib)], [earlier(100 * mib, 10)]);
+    const { seconds, bytesPerSecond, how } = estimateTime([volume(1000 * mib)], after(earlier(100 * mib, 10)));
     assert.deepEqual([seconds, bytesPerSecond], [100, 10 * mib]);
     assert.match(how, /speed of the last migration/);
   });
 
   it('is at most that where only differences are sent', () => {
-    assert.match(estimateTime([volume(mib, 'Update')], [earlier(100 * mib, 10)]).how, /at most/);
+    assert.match(estimateTime([volume(mib, 'Update')], after(earlier(100 * mib, 10))).how, /at most/);
   });
 
   for (const [what, volumes, runs, how] of [
     ['no earlier migration', [volume(mib)], [], /^unknown: no earlier migration/],
-    ['only small ones', [volume(mib)], [earlier(mib, 10)], /^unknown: no earlier migration/],
+    ['only small ones', [volume(mib)], after(earlier(mib, 10)), /^unknown: no earlier migration/],
     [
       'a volume nobody knows',
       [volume(mib), volume()],
-      [earlier(100 * mib, 10)],
+      after(earlier(100 * mib, 10)),
       /^unknown: nobody says how much 1 of 2/,
     ],
   ] as const)

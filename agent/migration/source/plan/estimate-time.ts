@@ -9,12 +9,17 @@ const telling = { bytes: 64 * 1024 * 1024, seconds: 1 } as const;
 /** Of the last runs. */
 const runsUsed = 5;
 
-export function estimateTime(volumes: readonly PlannedVolume[], earlier: readonly Migration[]): Estimate {
+/** What an earlier migration tells of the speed. */
+export interface EarlierRun {
+  readonly endMs: number;
+  readonly bytesPerSecond: number;
+}
+
+export function estimateTime(volumes: readonly PlannedVolume[], earlier: readonly EarlierRun[]): Estimate {
   if (volumes.length === 0) return { seconds: 0, how: 'there are no volumes to move' };
   const speeds = earlier
-    .toSorted((a, b) => endOf(b) - endOf(a))
-    .map(speedOf)
-    .filter((speed) => speed !== undefined)
+    .toSorted((a, b) => b.endMs - a.endMs)
+    .map((run) => run.bytesPerSecond)
     .slice(0, runsUsed);
   const bytesPerSecond = speeds.length === 0 ? undefined : speeds.reduce((sum, one) => sum + one, 0) / speeds.length;
   const unknown = volumes.filter(({ usedBytes }) => usedBytes === undefined).length;
@@ -33,13 +38,12 @@ export function estimateTime(volumes: readonly PlannedVolume[], earlier: readonl
   return { seconds: Math.ceil(bytes / rate), bytesPerSecond: rate, how: `with the speed of ${of} to this pair${most}` };
 }
 
-const endOf = ({ status }: Migration): number => Date.parse(status?.volumeMigrationFinishTimestamp ?? '') || 0;
-
-/** Bytes that the volumes held over the time from the request to the last volume's proof. */
-function speedOf({ metadata, status }: Migration): number | undefined {
+/** Bytes that new volumes held over the time from the request to the last one's proof; `undefined`: too few to tell. */
+export function readRun({ metadata, status }: Migration): EarlierRun | undefined {
   const moved = (status?.volumes ?? []).filter((volume) => volume.mode === 'fresh' && volume.status === 'Successful');
   const bytes = moved.reduce((sum, { bytesTotal = 0 }) => sum + bytesTotal, 0);
-  const seconds =
-    (Date.parse(status?.volumeMigrationFinishTimestamp ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
-  return bytes >= telling.bytes && seconds >= telling.seconds ? bytes / seconds : undefined;
+  const endMs = Date.parse(status?.volumeMigrationFinishTimestamp ?? '');
+  const seconds = (endMs - Date.parse(metadata.creationTimestamp ?? '')) / 1000;
+  if (!(bytes >= telling.bytes && seconds >= telling.seconds)) return undefined;
+  return { endMs, bytesPerSecond: bytes / seconds };
 }

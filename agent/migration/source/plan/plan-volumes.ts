@@ -1,6 +1,7 @@
 /** What would become of each volume, and how many bytes that is. */
 import type { MigrationPlan, PlannedObject } from '../../../../crds/v1alpha1/index.ts';
 import type { Driver } from '../../../../drivers/driver.ts';
+import { mapLimit } from '../../../../kube/runtime/map-limit.ts';
 import type { ClaimAnswer } from '../../messages.ts';
 import type { SourceVolume } from '../gather-volumes.ts';
 import type { SourceServices } from '../source-services.ts';
@@ -54,20 +55,24 @@ export async function findUse(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, VolumeUse>> {
   const byStorage = await askStorage(volumes, signal);
-  const found = new Map<string, VolumeUse>();
-  for (const { incoming, volume } of volumes) {
-    const key = `${incoming.namespace}/${incoming.name}`;
-    const told = byStorage.get(volume);
-    if (told !== undefined) {
-      found.set(key, { usedBytes: told, usedFrom: 'Storage' });
-      continue;
-    }
-    const point = await services.records.findClaim(incoming.namespace, incoming.name, signal);
-    const isOfThis = point?.pairId === pairId && point.claimUid === incoming.uid;
-    if (isOfThis && point.bytes !== undefined) found.set(key, { usedBytes: point.bytes, usedFrom: 'LastPoint' });
-  }
-  return found;
+  const found = await mapLimit(
+    volumes,
+    parallelReads,
+    async ({ incoming, volume }, stop): Promise<readonly (readonly [string, VolumeUse])[]> => {
+      const key = `${incoming.namespace}/${incoming.name}`;
+      const told = byStorage.get(volume);
+      if (told !== undefined) return [[key, { usedBytes: told, usedFrom: 'Storage' }]];
+      const point = await services.records.findClaim(incoming.namespace, incoming.name, stop);
+      const isOfThis = point?.pairId === pairId && point.claimUid === incoming.uid;
+      if (!isOfThis || point.bytes === undefined) return [];
+      return [[key, { usedBytes: point.bytes, usedFrom: 'LastPoint' }]];
+    },
+    signal,
+  );
+  return new Map(found.flat());
 }
+
+const parallelReads = 16;
 
 /** By PersistentVolume. Storage that doesn't answer leaves its volumes unknown: no plan fails for an estimate. */
 async function askStorage(volumes: readonly SourceVolume[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

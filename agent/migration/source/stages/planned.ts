@@ -9,7 +9,7 @@ import { activeSideAfter, activeSideAfterFailure } from '../active-side.ts';
 import { type Refusal, summarizeRefusals } from '../decide-initial.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { composePlan, type PlanFacts, statusOfVerdict } from '../plan/compose-plan.ts';
-import { estimateTime } from '../plan/estimate-time.ts';
+import { type EarlierRun, estimateTime, readRun } from '../plan/estimate-time.ts';
 import { type ObjectsPlan, planObjects, toStaying } from '../plan/plan-objects.ts';
 import { planRules } from '../plan/plan-rules.ts';
 import { noSurroundings, planSurroundings } from '../plan/plan-surroundings.ts';
@@ -80,7 +80,7 @@ async function gatherPlan(
       ...{ peer, namespaces, sent, claims: answer.claims },
       gitOps: decideGitOpsCondition(results)?.message,
     }),
-    estimate: estimateTime(volumes, await earlierMigrations(services, migration, signal)),
+    estimate: estimateTime(volumes, await earlierRuns(services, migration, signal)),
     ending: decideEnding(results, []),
     activeSideAfter: refusals.length === 0 ? activeSideAfter(sides) : activeSideAfterFailure(sides, 'Earlier'),
     resourceCount: results.length,
@@ -108,18 +108,20 @@ async function planVolumes(
   );
 }
 
-/** To the same pair, in the namespaces that its Migrations may live in. */
-async function earlierMigrations(
+/** Over the same pair, in the namespaces that its Migrations may live in. Statuses are large: they are read few at a time. */
+async function earlierRuns(
   services: SourceServices,
   migration: Migration,
   signal: AbortSignal,
-): Promise<readonly Migration[]> {
-  const earlier: Migration[] = [];
+): Promise<readonly EarlierRun[]> {
+  const runs: EarlierRun[] = [];
   for (const namespace of new Set([migration.metadata.namespace ?? '', services.agentNamespace])) {
-    for await (const other of services.client.list(migrations, { namespace, signal }))
-      if (other.spec.clusterPair === migration.spec.clusterPair && !other.spec.dryRun) earlier.push(other);
+    for await (const other of services.client.list(migrations, { namespace, pageSize: 10, signal })) {
+      const run = other.spec.clusterPair === migration.spec.clusterPair ? readRun(other) : undefined;
+      if (run !== undefined) runs.push(run);
+    }
   }
-  return earlier;
+  return runs;
 }
 
 function totals(volumes: number, resources: number): NonNullable<MigrationStatus['summary']> {
