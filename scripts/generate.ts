@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { generateCommandDocs } from './generate/generate-command-docs.ts';
 import { generateCrds } from './generate/generate-crds.ts';
 import { generateDriverMatrix } from './generate/generate-driver-matrix.ts';
+import { generateErrors } from './generate/generate-errors.ts';
 import { generateStates } from './generate/generate-states.ts';
 
 /** A generator owns every file of its folder that ends so: what it no longer makes is deleted. */
@@ -21,6 +22,7 @@ const generators: readonly Generator[] = [
   generateCrds(),
   generateCommandDocs(),
   generateDriverMatrix(),
+  generateErrors(),
   generateStates(),
 ];
 
