@@ -12,10 +12,9 @@ import { informerSet } from '../kube/runtime/informer-set.ts';
 import { createMachineController, type MachineControllerOptions } from '../kube/runtime/machine-controller.ts';
 import { activationMachine } from './activation/activation-machine.ts';
 import type { AgentOptions } from './agent-options.ts';
-import { createWaveApplier } from './migration/destination/apply-wave.ts';
+import { destinationResources } from './migration/destination/destination-resources.ts';
 import type { DestinationServices } from './migration/destination/destination-services.ts';
 import { mustCover } from './migration/destination/must-cover.ts';
-import { createStarter } from './migration/destination/start-namespaces.ts';
 import { createMigrationFeature, type MigrationFeature } from './migration/migration-controllers.ts';
 import { createMoverJobs, type MoverRequest } from './migration/mover-jobs.ts';
 import { agentLabels, moverJobName, operationLabels } from './migration/names.ts';
@@ -46,7 +45,6 @@ import {
 import { createAccess } from './requester/access.ts';
 import { identityOfServiceAccount } from './resources/apply/apply-objects.ts';
 import { stashKeyOf } from './resources/stash/seal-stash.ts';
-import { stopOwners } from './resources/stop-owners.ts';
 import { createRuleRunner } from './rule/rule-runner.ts';
 import { transformationMachine } from './transformation/transformation-machine.ts';
 import { createTrustKeeper } from './webhook/webhook.ts';
@@ -179,24 +177,9 @@ function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature 
       if (peer !== undefined) mustCover({ agentNamespace }, peer, of.claimNamespaces);
       return shared.rendezvous.take(rendezvousKey(of.pairId, of.run), signal);
     }),
-    asPeer: (serviceAccount) => client.as(identityOfServiceAccount(`${agentNamespace}/${serviceAccount}`)),
-    ...destinationResources(parts, shared.stashKey),
+    ...destinationResources({ ...common, stashKey: shared.stashKey }),
   };
   return createMigrationFeature({ source, destination, environment: machineEnvironment(parts, shared.informers) });
-}
-
-function destinationResources(
-  { options, ambient, client }: LeaderParts,
-  stashKey: string,
-): Pick<DestinationServices, 'applyObjects' | 'activate' | 'scaleDown'> {
-  const { clock } = ambient;
-  return {
-    applyObjects: createWaveApplier({ client, clock, agentNamespace: options.namespace, stashKey }),
-    activate: createStarter({ clock, stashKey }),
-    async scaleDown(peerClient, namespace, names, signal) {
-      await stopOwners(peerClient, { namespace, names }, signal);
-    },
-  };
 }
 
 export function moverJob(

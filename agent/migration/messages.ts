@@ -15,6 +15,7 @@ import {
   oneOf,
   required,
   string,
+  time,
 } from '../../crds/schema/index.ts';
 
 const name = () => required(string({ minLength: 1, maxLength: 253 }));
@@ -77,7 +78,11 @@ export const planAnswerSchema = object({
   claims: required(list(claimAnswerSchema, { maxItems: maxClaims })),
   /** What stands in the way besides claims, e.g. a namespace outside the grant. */
   problems: required(list(object({ code: name(), message: required(text()), hint: text() }), { maxItems: 5000 })),
+  /** What this destination can do besides what every one could from the beginning. */
+  features: list(string({ maxLength: 64 }), { maxItems: 64 }),
 });
+/** In `features`: it answers `POST purge`. */
+export const purgeFeature = 'purge';
 export type PlanAnswer = Infer<typeof planAnswerSchema>;
 
 /** Where the pods that use the volumes may run, taken from such a pod's spec. */
@@ -194,6 +199,48 @@ export const kindsAnswerSchema = object({
   ),
 });
 
+/** Names in one purge message; more are sent in several. */
+export const maxPurgeNames = 10_000;
+/** Scopes in one purge message. */
+export const maxPurgeScopes = 500;
+/** Objects that one answer tells of; the source asks again for the rest. */
+export const maxPurgeResults = 2000;
+
+/** All names that the source has of one kind in one namespace, between `after` (exclusive) and `upTo` (inclusive). */
+export const purgeScopeSchema = object({
+  namespace: required(namespaceName()),
+  group: required(string({ maxLength: 253 })),
+  version: name(),
+  kind: name(),
+  after: string({ maxLength: 253 }),
+  upTo: string({ maxLength: 253 }),
+  names: required(list(string({ maxLength: 253 }), { maxItems: maxPurgeNames })),
+});
+
+export const purgeRequestSchema = object({
+  migration: name(),
+  /** When the source began to look at what it has; what came to the destination later is left. */
+  since: required(time()),
+  /** The namespaces, and since when the source has them: one that was made anew there says nothing of what came before. */
+  namespaces: required(map(string({ maxLength: 64 }), { maxProperties: 5000 })),
+  selectors: map(string({ maxLength: 63 }), { maxProperties: 500 }),
+  excludeSelectors: map(string({ maxLength: 63 }), { maxProperties: 500 }),
+  scopes: required(list(purgeScopeSchema, { maxItems: maxPurgeScopes })),
+  /** Only tell what would be deleted. */
+  dryRun: boolean(),
+});
+export type PurgeRequest = Infer<typeof purgeRequestSchema>;
+
+export const purgeAnswerSchema = object({
+  /** `result`: `Purged`, or `Failed` with its reason. */
+  results: required(list(object(objectResultFields), { maxItems: maxPurgeResults + maxClaims })),
+  /** What could not be looked at, one sentence each. */
+  notPurged: required(list(text(), { maxItems: 5000 })),
+  /** `Yes`: there is more to purge than this answer tells of. */
+  more: required(oneOf(['Yes', 'No'])),
+});
+export type PurgeAnswer = Infer<typeof purgeAnswerSchema>;
+
 export const activateRequestSchema = object({
   migration: name(),
   namespaces: required(list(namespaceName(), { maxItems: 5000 })),
@@ -218,6 +265,7 @@ export const paths = {
   planSurroundings: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-surroundings`,
   wave: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/wave`,
   activate: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/activate`,
+  purge: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/purge`,
   operation: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}`,
   stream: (run: string) => `/v1/runs/${encodeURIComponent(run)}/stream`,
 } as const;

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
-import type { ExecRequest, ExecResult } from '../../kube/client/client.ts';
 import { core, type Pod } from '../../kube/client/core.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
 import { decideConsistency, decideRule, mayHold, summarizeHold } from './decide-rule.ts';
 import { type RuleRun, type RuleSource, ruleLimits, waitCommandPlaceholder } from './rule-run.ts';
 import { createRuleRunner } from './rule-runner.ts';
+import { runHere } from './testing/run-here.ts';
 
 // The pods are the fake's; what is run "in" them runs in this machine's shell, for real.
 const operationUid = `test-runner-${process.pid}`;
@@ -189,19 +188,3 @@ const filesOf = (run: RuleRun): readonly string[] => {
   const keys = run.steps.flatMap((step) => step.targets.flatMap((target) => target.key ?? []));
   return readdirSync('/tmp').filter((name) => keys.some((key) => name.startsWith(`.stork-rule-${key}`)));
 };
-
-function runHere(request: ExecRequest): Promise<ExecResult> {
-  const [program = '', ...rest] = request.command;
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const text = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    text.stdout += piece;
-  });
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    text.stderr += piece;
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ exitCode: code ?? 1, ...text }));
-  });
-}

@@ -180,16 +180,18 @@ export const agentRoles: readonly FeatureRole[] = [
 ];
 
 const write = ['create', 'get', 'list', 'patch', 'update', 'watch'];
+/** `delete` is for `purgeDeletedResources`: what came by a pair and is gone at its source. */
+const purge = [...write, 'delete'];
 
 /**
  * What a peer's objects are written with. Kubernetes refuses a Role that grants more than its writer has, so reading pods
  * is here too: most applications' Roles grant that.
  */
 export const peerRules: readonly PolicyRule[] = [
-  ...applicationKinds.map((kinds) => ({ ...kinds, verbs: write })),
+  ...applicationKinds.map((kinds) => ({ ...kinds, verbs: purge })),
   ...clusterKinds.map((kinds) => ({ ...kinds, verbs: write })),
   { apiGroups: [''], resources: ['namespaces'], verbs: write },
-  { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: write },
+  { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: purge },
   { apiGroups: [''], resources: ['events', 'pods', 'pods/log'], verbs: read },
 ];
 

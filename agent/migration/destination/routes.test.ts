@@ -92,6 +92,18 @@ describe('what a peer may ask of a destination', () => {
   ] as const)
     it(`refuses a wave for ${what}`, () => refuses(ask(pair, 'PUT', paths.wave(operation), body), 'GrantRefused'));
 
+  for (const [what, pair, namespace] of [
+    ['a namespace outside the grant', narrow, 'kube-system'],
+    ["the agent's own namespace", testPair, 'stork-system'],
+    ['anything, when the pair only sends', sendOnly, 'db'],
+  ] as const)
+    it(`refuses to purge in ${what}`, async () => {
+      const scopes = [{ group: '', version: 'v1', kind: 'ConfigMap', namespace, names: [] }];
+      const since = '2026-11-21T00:00:00Z';
+      const body = { migration: 'db/m', since, namespaces: { [namespace]: since }, scopes };
+      await refuses(ask(pair, 'POST', paths.purge(operation), body), 'GrantRefused');
+    });
+
   for (const [what, pair, body, code] of [
     ['outside the grant', narrow, aGroup({ claims: [aVolume({ namespace: 'kube-system' })] }), 'GrantRefused'],
     [

@@ -12,6 +12,8 @@ import {
   type PlanAnswer,
   type PlanRequest,
   planRequestSchema,
+  purgeFeature,
+  purgeRequestSchema,
   receiveRequestSchema,
   type WaveRequest,
   waveRequestSchema,
@@ -24,6 +26,7 @@ import { findClaimProblems } from './gather-limits.ts';
 import { listServedKinds } from './list-served-kinds.ts';
 import { mustCover } from './must-cover.ts';
 import { planSurroundings } from './plan-surroundings.ts';
+import { purge } from './purge.ts';
 import { findGroup, receiveGroup } from './receive-group.ts';
 
 export interface DestinationRoutesParts {
@@ -102,6 +105,12 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       },
     }),
     jsonRoute({
+      method: 'POST',
+      path: '/v1/operations/:uid/purge',
+      body: purgeRequestSchema,
+      answer: ({ pair, body, signal }) => purge(services, senderOf(pair), body, signal),
+    }),
+    jsonRoute({
       method: 'DELETE',
       path: '/v1/operations/:uid',
       answer: ({ pair, params, signal }) =>
@@ -171,7 +180,7 @@ async function plan(
     const answer = claims[index];
     return answer === undefined ? [] : [{ incoming, answer }];
   });
-  return { claims, problems: await findClaimProblems(services.client, answered, signal) };
+  return { claims, problems: await findClaimProblems(services.client, answered, signal), features: [purgeFeature] };
 }
 
 function answerFor(claim: { readonly namespace: string; readonly name: string }, decision: ClaimDecision): ClaimAnswer {

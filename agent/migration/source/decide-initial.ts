@@ -2,6 +2,7 @@
  * Whether a migration may begin, from what was gathered and what the destination answered. Everything that can be refused
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
+import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import { admitHint } from '../../mover/admits-movers.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
 import { decideLeaving } from './decide-leaving.ts';
@@ -19,11 +20,13 @@ export interface RequestFacts {
   readonly missingNamespaces: 'Skip' | 'Refuse';
   readonly grant: { readonly namespaces: readonly string[]; readonly directions: readonly string[] };
   readonly pair: string;
-  readonly rules: readonly { readonly field: string; readonly name: string; readonly exists: 'Yes' | 'No' }[];
-  /** Fields set whose behaviour this version does not have yet. */
-  readonly unavailable: readonly string[];
-  /** Whether the pre rule holds the application in the background. */
-  readonly holds: 'Yes' | 'No';
+  readonly rules: readonly {
+    readonly field: string;
+    readonly name: string;
+    readonly exists: 'Yes' | 'No';
+    /** Whether one of its commands is held in the background. */
+    readonly holds: 'Yes' | 'No';
+  }[];
   /** Claims whose storage can't snapshot. */
   readonly liveClaims: readonly string[];
   /** Namespaces of such claims in which no mover may run. */
@@ -35,17 +38,23 @@ export type RequestDecision =
   | { readonly do: 'refuse'; readonly refusals: readonly Refusal[] };
 
 export function decideRequest(facts: RequestFacts): RequestDecision {
-  const refusals = [...decideFields(facts), ...decideNamespaces(facts), ...decideRules(facts), ...decideLive(facts)];
+  const refusals = [...decideNamespaces(facts), ...decideRules(facts), ...decideLive(facts)];
   if (refusals.length > 0) return { do: 'refuse', refusals };
   return { do: 'go', namespaces: facts.namespaces.filter(({ exists }) => exists === 'Yes').map(({ name }) => name) };
 }
 
-function decideFields(facts: RequestFacts): readonly Refusal[] {
-  return facts.unavailable.map((field) => ({
-    code: 'FieldNotAvailable',
-    message: `${field} is not available in this version`,
-    hint: 'Remove the field; nothing was changed.',
-  }));
+/** What can't be meant together. */
+export function decideSpec(
+  spec: Pick<Migration['spec'], 'includeResources' | 'purgeDeletedResources'>,
+): readonly Refusal[] {
+  if (spec.includeResources || !spec.purgeDeletedResources) return [];
+  return [
+    {
+      code: 'NothingToPurge',
+      message: 'spec.purgeDeletedResources needs spec.includeResources: without it nobody looks at what the source has',
+      hint: 'Remove the field, or include resources; nothing was changed.',
+    },
+  ];
 }
 
 function decideNamespaces(facts: RequestFacts): readonly Refusal[] {
@@ -84,7 +93,15 @@ function decideRules(facts: RequestFacts): readonly Refusal[] {
       message: `Rule ${name} (${field}) does not exist in namespace ${facts.migrationNamespace}`,
       hint: `Create it: kubectl -n ${facts.migrationNamespace} get rules lists those there are.`,
     }));
-  if (facts.holds === 'Yes' && facts.liveClaims.length > 0)
+  const holding = facts.rules.filter(({ holds }) => holds === 'Yes').map(({ field }) => field);
+  if (holding.includes('spec.postExecRule'))
+    refusals.push({
+      code: 'BackgroundInPostRule',
+      message:
+        'The Rule of spec.postExecRule has a background command, and the rule is a post rule: nothing would end it',
+      hint: 'Use it as spec.preExecRule, or remove background: true.',
+    });
+  if (holding.includes('spec.preExecRule') && facts.liveClaims.length > 0)
     refusals.push({
       code: 'HoldNeedsSnapshots',
       message: `The pre rule holds the application until its volumes are cut, but the storage of ${facts.liveClaims.join(', ')} can't snapshot`,
@@ -101,10 +118,20 @@ function decideLive({ restricted }: RequestFacts): readonly Refusal[] {
   }));
 }
 
-/** What the destination's answer means: refusals of claims and of the whole. */
-export function decidePlan(answer: PlanAnswer): readonly Refusal[] {
+/** What the destination's answer means: refusals of claims, of the whole, and of what an older agent there can't do. */
+export function decidePlan(
+  answer: PlanAnswer,
+  needed: readonly { readonly field: string; readonly feature: string }[] = [],
+): readonly Refusal[] {
   const claims = answer.claims.filter((claim) => claim.decision === 'refuse').map(claimRefusal);
-  return [...answer.problems, ...claims];
+  const unable = needed
+    .filter(({ feature }) => !(answer.features ?? []).includes(feature))
+    .map(({ field }) => ({
+      code: 'PeerTooOld',
+      message: `The destination's agent does not know ${field}`,
+      hint: 'Update stork-agent there, or leave the field out.',
+    }));
+  return [...answer.problems, ...unable, ...claims];
 }
 
 const claimRefusal = (claim: ClaimAnswer): Refusal => ({

@@ -21,7 +21,7 @@ export async function findNamespaces(
   }
   for (const [label, value] of Object.entries(namespaceSelectors)) {
     for await (const namespace of services.client.list(core.namespaces, { labelSelector: `${label}=${value}`, signal }))
-      found.set(namespace.metadata.name, 'Yes');
+      if (namespace.metadata.deletionTimestamp === undefined) found.set(namespace.metadata.name, 'Yes');
   }
   return [...found].map(([name, exists]) => ({ name, exists }));
 }

@@ -5,6 +5,7 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
+import { sameKind } from '../../resources/collect/kinds.ts';
 import { storkNames } from '../../resources/names.ts';
 import { getTransformer, type Transformer } from '../../resources/transformation/find-transformations.ts';
 import type { IncomingVolume } from '../messages.ts';
@@ -120,13 +121,20 @@ function incomingVolume(claim: PersistentVolumeClaim, pv: PersistentVolume, spec
   };
 }
 
+/** Without volumes, or with claims excluded, nothing is known of what the source has of them. */
+export function takesClaims({ includeVolumes, excludeResourceTypes }: Migration['spec']): boolean {
+  return (
+    includeVolumes !== false && !(excludeResourceTypes ?? []).some((kind) => sameKind(kind, 'PersistentVolumeClaim'))
+  );
+}
+
 function isSelected(claim: PersistentVolumeClaim, spec: Migration['spec']): boolean {
   const labels = claim.metadata.labels ?? {};
   const annotations = claim.metadata.annotations ?? {};
   if (claim.metadata.deletionTimestamp !== undefined) return false;
   if (isManagedByAgent(claim.metadata)) return false;
   if (skipAnnotations.some((name) => annotations[name] === 'true')) return false;
-  if ((spec.excludeResourceTypes ?? []).includes('PersistentVolumeClaim')) return false;
+  if (!takesClaims(spec)) return false;
   if (Object.entries(spec.excludeSelectors ?? {}).some(([name, value]) => labels[name] === value)) return false;
   return Object.entries(spec.selectors ?? {}).every(([name, value]) => labels[name] === value);
 }

@@ -94,7 +94,8 @@ export function listResults(
   const omitted = ordered.slice(listed.length);
   if (omitted.length === 0) return { resources: listed, omittedResources: undefined };
   const successful = omitted.filter(isDone).length;
-  return { resources: listed, omittedResources: { successful, failed: omitted.length - successful } };
+  const purged = omitted.filter(({ status }) => status === 'Purged').length;
+  return { resources: listed, omittedResources: { successful, failed: omitted.length - successful - purged } };
 }
 
 function shown({

@@ -8,6 +8,7 @@ import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../kube/runtime/machine.ts';
 import type { Peer } from '../../peer/peer.ts';
 import { maxWaveObjects } from '../messages.ts';
+import { isClusterScoped } from './collect.ts';
 import { findPeerVersions } from './peer-kinds.ts';
 import { checkTravelling } from './requester/check-requester.ts';
 import type { ResourceResult } from './resource-results.ts';
@@ -29,6 +30,8 @@ export interface SentWaves<Result> {
   /** What the requester may not read, and does not need to. */
   readonly leftOut: readonly ResourceResult[];
   readonly results: readonly Result[];
+  /** When the source began to look. */
+  readonly since: string;
 }
 
 export async function sendWaves<Result>(
@@ -36,24 +39,34 @@ export async function sendWaves<Result>(
   { object: migration, signal }: StageContext<Migration>,
   to: {
     readonly peer: Peer;
+    /** Cluster-scoped objects go over this one. */
+    readonly admin: Peer;
     readonly namespaces: readonly string[];
     /** One result for each object, in their order. */
-    send(body: WaveBody, collected: Collected): Promise<readonly Result[]>;
+    send(body: WaveBody, collected: Collected, over: Peer): Promise<readonly Result[]>;
   },
 ): Promise<SentWaves<Result>> {
-  const { peer, namespaces } = to;
+  const { peer, admin, namespaces } = to;
+  const since = rfc3339(services.clock.now());
+  const pairs = { pairId: peer.pairId, adminPairId: admin.pairId };
   const peerVersions = await findPeerVersions(peer, migration.metadata.uid ?? '', signal);
-  const collected = await services.collect(migration, { namespaces, pairId: peer.pairId, peerVersions }, signal);
+  const collected = await services.collect(migration, { namespaces, ...pairs, peerVersions }, signal);
   const { waves, requester, leftOut } = await checkTravelling(services, migration, collected.waves, signal);
   const results: Result[] = [];
   const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
   for (const wave of waves) {
-    for (const objects of inMessages(wave)) {
+    for (const { over, objects } of byPair(wave, to)) {
       const body = { migration: name, time: rfc3339(services.clock.now()), requester, objects };
-      results.push(...(await to.send(body, collected)));
+      results.push(...(await to.send(body, collected, over)));
     }
   }
-  return { collected, leftOut, results };
+  return { collected, leftOut, results, since };
+}
+
+/** The messages of a wave, each with the pair it goes over. */
+function byPair(wave: readonly AnyObject[], { peer, admin }: { readonly peer: Peer; readonly admin: Peer }) {
+  const parts = Map.groupBy(wave, (object) => (isClusterScoped(object) ? admin : peer));
+  return [...parts].flatMap(([over, part]) => inMessages(part).map((objects) => ({ over, objects })));
 }
 
 /** Splits a wave so that each message stays under the link's caps. Pure. */

@@ -29,8 +29,19 @@ export interface SourceRuns {
 export interface CollectContext {
   readonly namespaces: readonly string[];
   readonly pairId: string;
+  /** Of the pair that cluster-scoped objects go over; the same one unless told. */
+  readonly adminPairId?: string | undefined;
   /** What the destination serves; absent: unknown. */
   readonly peerVersions?: PeerVersions | undefined;
+}
+
+/** All names of one kind in one namespace; none, where there is no object of it. */
+export interface PresentKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly names: readonly string[];
 }
 
 export interface Collected {
@@ -47,6 +58,10 @@ export interface Collected {
   readonly misfits: readonly { readonly ref: ResourceRef; readonly reason: string }[];
   /** Objects that somebody keeps in line with Git here. */
   readonly managed: readonly { readonly ref: ResourceRef; readonly by: string }[];
+  /** Everything there is, whether it travels or not, by kind and namespace: what a purge must leave. */
+  readonly present: readonly PresentKind[];
+  /** The namespaces that are there, and since when. */
+  readonly namespaces: Readonly<Record<string, string>>;
   /** Left behind on purpose, with the reason. */
   readonly skipped: readonly {
     readonly kind: string;

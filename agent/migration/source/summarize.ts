@@ -10,7 +10,9 @@ export function summarize(lists: {
   readonly omitted?: MigrationStatus['omittedResources'];
   readonly elapsed?: string | undefined;
 }): Pick<MigrationStatus, 'summary'> {
-  const { volumes, resources, omitted } = lists;
+  const { volumes, omitted } = lists;
+  // What was purged did not migrate.
+  const resources = lists.resources.filter(({ status }) => status !== 'Purged');
   const movedVolumes = volumes.filter(isDone).length;
   const movedResources = resources.filter(isDone).length + (omitted?.successful ?? 0);
   const allResources = resources.length + (omitted?.successful ?? 0) + (omitted?.failed ?? 0);

@@ -1,6 +1,6 @@
 /** The application that tests migrate: a namespace `db` on A with one claim `data`, and a pod that may use it. */
 import { core } from '../../../kube/client/core.ts';
-import { type Side, type TwoClusters, twoClusters } from './two-clusters.ts';
+import { type FakeClusterOptions, type Side, type TwoClusters, twoClusters } from './two-clusters.ts';
 
 export async function aDatabase(side: Side, name = 'data', content = 'one'): Promise<void> {
   await side.client.create(core.persistentVolumeClaims, {
@@ -27,8 +27,8 @@ export function aPod(side: Side, claim = 'data'): void {
   });
 }
 
-export async function anApplication(): Promise<TwoClusters> {
-  const world = twoClusters();
+export async function anApplication(options: FakeClusterOptions = {}): Promise<TwoClusters> {
+  const world = twoClusters(options);
   world.a.server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'db' } });
   await aDatabase(world.a);
   return world;

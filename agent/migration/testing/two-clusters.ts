@@ -14,17 +14,17 @@ import type { FakeApiServer, FakeApiServerOptions } from '../../../kube/fake/fak
 import { type FaultyClient, faulty } from '../../../kube/fake/faulty.ts';
 import { type Log, silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
+import { parseKey } from '../../../kube/runtime/key.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
 import type { PairFacts, Peer, PeerCall, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createAccess } from '../../requester/access.ts';
 import { guardedServer } from '../../requester/testing/guarded-server.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
-import { createWaveApplier } from '../destination/apply-wave.ts';
+import { destinationResources } from '../destination/destination-resources.ts';
 import type { DestinationServices } from '../destination/destination-services.ts';
 import { receive } from '../destination/receive.ts';
 import { destinationRoutes } from '../destination/routes.ts';
-import { createStarter } from '../destination/start-namespaces.ts';
 import type { MoverJobs } from '../mover-jobs.ts';
 import { createRecords } from '../records.ts';
 import { collectMigration } from '../source/collect.ts';
@@ -55,7 +55,7 @@ export interface TwoClusters {
   readonly a: Side;
   readonly b: Side;
   readonly link: TestLink;
-  /** As a cluster admin unless told who asks. */
+  /** In namespace `db` unless `name` is `namespace/name`; as a cluster admin unless told who asks. */
   migrate(from: Side, name: string, spec: Partial<MigrationSpecInput>, asked?: Impersonation): Promise<void>;
   /** Drives both agents until the migration has ended; the status it ended with. */
   finish(from: Side, name: string, effects?: EffectRecorder): Promise<NonNullable<Migration['status']>>;
@@ -74,19 +74,20 @@ export interface TestLink {
 }
 
 /** `authorize`: who may do what on A; every client of the fakes may do all, so only reviews ask it. */
-export function twoClusters(options: Pick<FakeApiServerOptions, 'authorize'> = {}): TwoClusters {
+export function twoClusters(options: FakeClusterOptions = {}): TwoClusters {
   const clock = manualClock();
   const link: TestLink = { ready: 'Yes', requests: 0, cutAt: undefined };
   const routes = new Map<string, readonly PeerRoute[]>();
   const peerTo = (name: 'a' | 'b') => directPeer(name, link, () => routes.get(name) ?? []);
-  const a = makeSide('a', clock, peerTo('b'), options);
-  const b = makeSide('b', clock, peerTo('a'));
+  const { onExec } = options;
+  const a = makeSide('a', { clock, options, peers: peersOf(peerTo('b')) });
+  const b = makeSide('b', { clock, options: { onExec }, peers: peersOf(peerTo('a')) });
   for (const side of [a, b]) routes.set(side.name, destinationRoutes({ services: side.destination, wake: () => {} }));
   const stop = new AbortController();
   const turn = async (from: Side, name: string, effects?: EffectRecorder) => {
     const to = from === a ? b : a;
     const machine = migrationMachine(from.source);
-    await runMachine(machine, { client: from.client, clock, log: silentLog(), effects })(`db/${name}`, stop.signal);
+    await runMachine(machine, { client: from.client, clock, log: silentLog(), effects })(keyOf(name), stop.signal);
     await receiveAll(to);
     await runMovers(from, to);
     await Promise.all([from.world.settle(), to.world.settle()]);
@@ -99,10 +100,11 @@ export function twoClusters(options: Pick<FakeApiServerOptions, 'authorize'> = {
     link,
     turn,
     async migrate(from, name, spec, asked) {
+      const { namespace = '', name: named } = parseKey(keyOf(name));
       const object = {
         apiVersion: migrations.apiVersion,
         kind: 'Migration',
-        metadata: { name, namespace: 'db' },
+        metadata: { name: named, namespace },
         spec: { clusterPair: 'pair', namespaces: ['db'], ...spec },
       };
       await from.server.client(asked).create(migrations, applyDefaults(migrations.schema, object));
@@ -110,14 +112,16 @@ export function twoClusters(options: Pick<FakeApiServerOptions, 'authorize'> = {
     async finish(from, name, effects) {
       for (let turns = 0; turns < 200; turns++) {
         await turn(from, name, effects);
-        const { status } = await from.client.get(migrations, { namespace: 'db', name });
+        const { status } = await from.client.get(migrations, parseKey(keyOf(name)));
         if (status?.finishTimestamp !== undefined && status.status !== 'InProgress') return status;
       }
-      const { status } = await from.client.get(migrations, { namespace: 'db', name });
+      const { status } = await from.client.get(migrations, parseKey(keyOf(name)));
       throw new Error(`migration ${name} has not ended: ${JSON.stringify(status)}`);
     },
   };
 }
+
+const keyOf = (name: string): string => (name.includes('/') ? name : `db/${name}`);
 
 /** Looks at every incoming group, as its controller does: an error is tried again with the next look. */
 async function receiveAll({ server, destination }: Side): Promise<void> {
@@ -136,12 +140,13 @@ export function restartAgent(side: Side): void {
   side.agent.dieAtWrite(Number.POSITIVE_INFINITY, 'Before');
 }
 
+const peersOf = (peer: Peer): Peers => ({ find: async () => peer, findById: () => peer });
+
 function makeSide(
   name: 'a' | 'b',
-  clock: ManualClock,
-  peer: Peer,
-  options: Pick<FakeApiServerOptions, 'authorize'> = {},
+  parts: { readonly clock: ManualClock; readonly options: FakeClusterOptions; readonly peers: Peers },
 ): Side {
+  const { clock, options, peers } = parts;
   const { server, client, world } = makeCluster(clock, options);
   const agent = faulty(server.client());
   const gates = new Map<string, () => Promise<GateAnswer>>();
@@ -153,7 +158,7 @@ function makeSide(
     log: silentLog(),
     world,
     moverJobs: world.jobs,
-    peers: { find: async () => peer, findById: () => peer },
+    peers,
     sourceRuns: { open: () => ({ report: undefined, bytesPerSecond: 0 }), close: () => {} },
     destinationRuns: {
       open: ({ run }, gate) => void gates.set(run, gate),
@@ -175,10 +180,9 @@ export interface FakeCluster {
   readonly world: StorageWorld;
 }
 
-export function makeCluster(
-  clock: Clock,
-  options: Pick<FakeApiServerOptions, 'onExec' | 'authorize'> = {},
-): FakeCluster {
+export type FakeClusterOptions = Pick<FakeApiServerOptions, 'onExec' | 'authorize'>;
+
+export function makeCluster(clock: Clock, options: FakeClusterOptions = {}): FakeCluster {
   const server = guardedServer({ clock, ...options });
   for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
   server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
@@ -245,9 +249,7 @@ export function agentServices(parts: AgentParts): {
     ...shared,
     effects: parts.effects,
     runs: parts.destinationRuns,
-    asPeer: () => client,
-    applyObjects: createWaveApplier({ client, clock, agentNamespace, stashKey }),
-    activate: createStarter({ clock, stashKey }),
+    ...destinationResources({ ...shared, stashKey }),
     scaleDown: parts.scaleDown,
   };
   return { source, destination };

@@ -36,6 +36,8 @@ export interface Collected {
   /** The volumes that those claims are bound to. */
   readonly volumes: readonly PersistentVolume[];
   readonly skipped: readonly SkippedObject[];
+  /** The namespaced kinds that were listed, whether there is any object of them or not. */
+  readonly kinds: readonly CollectedKind[];
   readonly unreadable: readonly UnreadableKind[];
 }
 
@@ -44,11 +46,14 @@ export interface SkippedObject {
   readonly reason: string;
 }
 
-/** A kind that the agent may not list. */
-export interface UnreadableKind {
+export interface CollectedKind {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
+}
+
+/** A kind that the agent may not list. */
+export interface UnreadableKind extends CollectedKind {
   readonly reason: string;
 }
 
@@ -93,6 +98,7 @@ export async function collectResources(
     claims,
     volumes: await readVolumes(parts, claims, signal),
     skipped,
+    kinds: kinds.namespaced.map(({ group, version, kind }) => ({ group, version, kind })),
     unreadable: reader.unreadable(),
   };
 }

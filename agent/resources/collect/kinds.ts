@@ -93,7 +93,8 @@ function chooseVersion(versions: readonly ServedResource[], theirs: ReadonlySet<
   return ordered.find(({ version }) => theirs?.has(version) === true) ?? ordered[0];
 }
 
-const sameKind = (name: string, kind: string): boolean => name.toLowerCase() === kind.toLowerCase();
+/** Kinds in a Migration's lists are compared without regard to case. */
+export const sameKind = (name: string, kind: string): boolean => name.toLowerCase() === kind.toLowerCase();
 
 /** Stork's own objects, and kinds that describe storage or running copies of this cluster. */
 const isMachinery = (resource: ServedResource): boolean =>

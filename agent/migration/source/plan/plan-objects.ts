@@ -2,7 +2,7 @@
  * What would become of each object: the same collecting, rewriting, waves and messages as the run's, and on the destination
  * the same decisions, every write a dry run. Reads only.
  */
-import type { Migration, PlanAction, PlannedObject } from '../../../../crds/v1alpha1/index.ts';
+import type { Migration, MigrationResource, PlanAction, PlannedObject } from '../../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../../kube/client/client.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import type { Peer } from '../../../peer/peer.ts';
@@ -12,6 +12,7 @@ import { type PlannedObject as Answered, planObjectsAnswerSchema } from '../../p
 import { keptHere, type ResourceResult, resultsOf } from '../resource-results.ts';
 import { sendWaves } from '../send-waves.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
+import { purgeDeleted } from '../stages/purge-deleted.ts';
 
 export interface ObjectsPlan {
   readonly planned: readonly PlannedObject[];
@@ -24,7 +25,7 @@ export interface ObjectsPlan {
 export async function planObjects(
   services: SourceServices,
   context: StageContext<Migration>,
-  to: { readonly peer: Peer; readonly namespaces: readonly string[] },
+  to: { readonly peer: Peer; readonly admin: Peer; readonly namespaces: readonly string[] },
 ): Promise<ObjectsPlan> {
   const path = paths.planObjects(context.object.metadata.uid ?? '');
   const objects: AnyObject[] = [];
@@ -32,8 +33,8 @@ export async function planObjects(
   let coming = nothingComing;
   const sent = await sendWaves(services, context, {
     ...to,
-    async send(wave, { managed }) {
-      const answer = await to.peer.request({
+    async send(wave, { managed }, over) {
+      const answer = await over.request({
         ...{ method: 'POST', path, body: { ...wave, coming }, answer: planObjectsAnswerSchema },
         signal: context.signal,
         deadlineMs: sourceLimits.longAnswerMs,
@@ -49,7 +50,17 @@ export async function planObjects(
   const left = sent.collected.skipped.map(
     (one): PlannedObject => ({ ...one, namespace: one.namespace ?? '', action: 'Skip' }),
   );
-  return { planned: [...kept.map(toStaying), ...sent.results, ...left], results: [...kept, ...results], objects };
+  const arrived = [...kept, ...results];
+  const purged = await purgeDeleted(context, { ...to, ...sent, resources: arrived, mode: 'Plan' });
+  return {
+    planned: [...kept.map(toStaying), ...sent.results, ...left, ...purged.resources.map(toPurged)],
+    results: [...arrived, ...purged.resources],
+    objects,
+  };
+}
+
+function toPurged({ status, ...one }: MigrationResource): PlannedObject {
+  return { ...one, action: status === 'Purged' ? 'Delete' : 'Fail' };
 }
 
 /** Pure. */

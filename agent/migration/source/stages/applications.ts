@@ -2,12 +2,13 @@
 import type { Migration, MigrationResource, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
 import { rfc3339, setCondition } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
-import { advance, type Outcome } from '../../../../kube/runtime/outcome.ts';
+import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { activateAnswerSchema, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
 import { mustLetLeave } from '../decide-leaving.ts';
 import { namespacesOf } from '../find-namespaces.ts';
+import { findPeers } from '../find-peers.ts';
 import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import {
@@ -20,8 +21,9 @@ import {
   volumeResults,
 } from '../resource-results.ts';
 import { sendWaves } from '../send-waves.ts';
-import { type SourceServices, sourceLimits } from '../source-services.ts';
+import { type Collected, type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
+import { purgeDeleted } from './purge-deleted.ts';
 import { decidePair } from './volumes.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
@@ -33,13 +35,28 @@ export async function runApplications(services: SourceServices, context: StageCo
   const found = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
   const pair = decidePair(found, migration.spec.clusterPair);
   if ('hindrance' in pair) return pair.hindrance;
-  const { peer } = pair;
+  const peers = await findPeers(services, migration, signal);
+  if (peers.found === 'No')
+    return peers.next === 'Wait' ? wait(5, peers.code, peers.message) : fail(peers.code, peers.message);
+  const { peer } = peers;
   const namespaces = await namespacesOf(services, migration, signal);
   mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces });
   const volumes = migration.status?.volumes ?? [];
   const moved = new Set(volumes.map(({ uid }) => uid));
   const results = [...volumeResults(volumes), ...(await unmovedClaims(services, context, { namespaces, moved }))];
-  if (migration.spec.includeResources) results.push(...(await sendAll(services, context, { peer, namespaces })));
+  const notes: string[] = [];
+  if (migration.spec.includeResources) {
+    const sent = await sendAll(services, context, { ...peers, namespaces });
+    results.push(...sent.results);
+    const purged = await purgeDeleted(context, {
+      peer,
+      collected: sent.collected,
+      since: sent.since,
+      resources: results,
+    });
+    results.push(...purged.resources);
+    notes.push(...purged.notes);
+  }
   const notStarted = migration.spec.startApplications ? await start(context, { peer, namespaces }) : [];
   const listed = listResults(results);
   const now = services.clock.now();
@@ -53,7 +70,7 @@ export async function runApplications(services: SourceServices, context: StageCo
     }),
     resourceMigrationFinishTimestamp: rfc3339(now),
     activeSide: activeSideAfter({ source: services.cluster, destination: peer.cluster, spec: migration.spec }),
-    ending: decideEnding(results, notStarted),
+    ending: decideEnding(results, notStarted, notes),
   });
 }
 
@@ -68,22 +85,29 @@ function withGitOps(
   return { conditions: facts === undefined ? before : setCondition(before, facts, stamp) };
 }
 
+interface Sent {
+  readonly results: readonly ResourceResult[];
+  readonly collected: Collected;
+  /** When the source began to look. */
+  readonly since: string;
+}
+
 async function sendAll(
   services: SourceServices,
   context: StageContext<Migration>,
-  to: { readonly peer: Peer; readonly namespaces: readonly string[] },
-): Promise<readonly ResourceResult[]> {
+  to: { readonly peer: Peer; readonly admin: Peer; readonly namespaces: readonly string[] },
+): Promise<Sent> {
   const { object: migration, signal } = context;
   const path = paths.wave(migration.metadata.uid ?? '');
-  const { collected, leftOut, results } = await sendWaves(services, context, {
+  const { collected, leftOut, results, since } = await sendWaves(services, context, {
     ...to,
-    async send(body, { managed }) {
-      const send = () => to.peer.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
+    async send(body, { managed }, over) {
+      const send = () => over.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
       const answer = await context.effect(`apply ${body.objects.length} objects`, send);
       return resultsOf(answer, body.objects, managed);
     },
   });
-  return [...keptHere(collected), ...leftOut, ...results];
+  return { results: [...keptHere(collected), ...leftOut, ...results], collected, since };
 }
 
 /** Claims that are there now and did not travel: without a volume yet, or made after the migration began. */
@@ -111,8 +135,9 @@ async function start(
 export function decideEnding(
   resources: readonly MigrationResource[],
   notStarted: readonly string[],
+  notes: readonly string[] = [],
 ): NonNullable<MigrationStatus['ending']> {
-  const failed = resources.filter(({ status }) => status !== 'Successful');
+  const failed = resources.filter(({ status }) => status !== 'Successful' && status !== 'Purged');
   const shown = failed
     .slice(0, 3)
     .map(({ kind, namespace, name, reason }) => `${kind} ${[namespace, name].filter(Boolean).join('/')}: ${reason}`);
@@ -121,6 +146,7 @@ export function decideEnding(
       ? []
       : [`${failed.length} of ${resources.length} resources did not migrate completely: ${shown.join('; ')}`]),
     ...(notStarted.length === 0 ? [] : [`not everything was started: ${notStarted.slice(0, 3).join('; ')}`]),
+    ...notes,
   ];
   if (sentences.length === 0) return { status: 'Successful', reason: '' };
   return { status: 'PartialSuccess', reason: sentences.join('. ') };

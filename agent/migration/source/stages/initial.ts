@@ -6,10 +6,18 @@ import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outc
 import { admitsMovers } from '../../../mover/admits-movers.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
-import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema } from '../../messages.ts';
+import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema, purgeFeature } from '../../messages.ts';
 import { transformationOf } from '../collect.ts';
-import { decidePlan, decideRequest, type Refusal, type RequestFacts, summarizeRefusals } from '../decide-initial.ts';
+import {
+  decidePlan,
+  decideRequest,
+  decideSpec,
+  type Refusal,
+  type RequestFacts,
+  summarizeRefusals,
+} from '../decide-initial.ts';
 import { findNamespaces } from '../find-namespaces.ts';
+import { findPeers } from '../find-peers.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
@@ -37,6 +45,8 @@ export async function runInitial(services: SourceServices, context: StageContext
 /** What the run begins with, and what a plan is made of. */
 export interface Gathered {
   readonly peer: Peer;
+  /** Cluster-scoped objects go over this one. */
+  readonly admin: Peer;
   readonly namespaces: readonly string[];
   readonly found: GatheredVolumes;
   readonly answer: PlanAnswer;
@@ -52,18 +62,18 @@ export type Prepared =
 export async function prepare(services: SourceServices, context: StageContext<Migration>): Promise<Prepared> {
   const { object: migration, signal } = context;
   const { spec } = migration;
-  const peer = await services.peers.find(migration.metadata.namespace ?? '', spec.clusterPair, signal);
-  if (peer === undefined) {
-    const message = `ClusterPair ${spec.clusterPair} does not exist here or in ${services.agentNamespace}. \`kubectl stork pair list\` shows those there are.`;
-    return { do: 'refuse', refusals: [{ code: 'ClusterPairNotFound', message }], gathered: undefined };
+  const contradictions = decideSpec(spec);
+  if (contradictions.length > 0) return { do: 'refuse', refusals: contradictions, gathered: undefined };
+  const peers = await findPeers(services, migration, signal);
+  if (peers.found === 'No' && peers.next === 'Refuse') {
+    const { code, message } = peers;
+    return { do: 'refuse', refusals: [{ code, message }], gathered: undefined };
   }
   const wanted = await findNamespaces(services, migration, signal);
   const existing = wanted.filter(({ exists }) => exists === 'Yes').map(({ name }) => name);
   await checkRequester(services, migration, existing, signal);
-  if (peer.state.ready === 'No') {
-    const message = `ClusterPair ${peer.pair} is not Ready: ${peer.state.message}`;
-    return { do: 'wait', seconds: 10, reason: 'ClusterPairNotReady', message };
-  }
+  if (peers.found === 'No') return { do: 'wait', seconds: 10, reason: peers.code, message: peers.message };
+  const { peer, admin } = peers;
   const transformation = await findTransformations(services.client, transformationOf(migration, existing), signal);
   if (transformation.ready === 'Soon')
     return { do: 'wait', seconds: 2, reason: 'TransformationNotReady', message: transformation.message };
@@ -80,8 +90,9 @@ export async function prepare(services: SourceServices, context: StageContext<Mi
   const deadlineMs = sourceLimits.longAnswerMs;
   const path = paths.plan(migration.metadata.uid ?? '');
   const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal, deadlineMs });
-  const refusals = [...found.refused, ...decidePlan(answer)];
-  const gathered = { peer, namespaces, found, answer };
+  const needed = spec.purgeDeletedResources ? [{ field: 'spec.purgeDeletedResources', feature: purgeFeature }] : [];
+  const refusals = [...found.refused, ...decidePlan(answer, needed)];
+  const gathered = { peer, admin, namespaces, found, answer };
   return refusals.length > 0 ? { do: 'refuse', refusals, gathered } : { do: 'go', gathered };
 }
 
@@ -131,13 +142,11 @@ async function requestFacts(
     { field: 'spec.postExecRule', name: spec.postExecRule },
   ];
   const found: RequestFacts['rules'][number][] = [];
-  let holds: 'Yes' | 'No' = 'No';
   for (const { field, name } of named) {
     if (name === undefined || name === '') continue;
     const rule = await services.client.find(rules, { namespace, name }, { signal });
-    found.push({ field, name, exists: rule === undefined ? 'No' : 'Yes' });
-    if (field === 'spec.preExecRule' && rule?.rules?.some((item) => item.actions?.some(({ background }) => background)))
-      holds = 'Yes';
+    const holds = rule?.rules?.some((item) => item.actions?.some(({ background }) => background)) === true;
+    found.push({ field, name, exists: rule === undefined ? 'No' : 'Yes', holds: holds ? 'Yes' : 'No' });
   }
   const live = gathered.found.volumes.filter(({ driver }) => driver.snapshots === undefined);
   return {
@@ -148,8 +157,6 @@ async function requestFacts(
     grant: gathered.peer.grant,
     pair: gathered.peer.pair,
     rules: found,
-    unavailable: unavailableFields(spec),
-    holds,
     liveClaims: live.map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
     restricted: await findRestricted(
       services,
@@ -170,11 +177,4 @@ async function findRestricted(
     if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.push(name);
   }
   return restricted;
-}
-
-/** Fields of Stork's whose behaviour comes with later issues: refused rather than silently ignored. */
-function unavailableFields(spec: Migration['spec']): readonly string[] {
-  const fields: string[] = [];
-  if (spec.purgeDeletedResources) fields.push('spec.purgeDeletedResources');
-  return fields;
 }

@@ -61,12 +61,12 @@ async function gatherPlan(
 ): Promise<Facts> {
   const { object: migration, signal } = context;
   const { spec } = migration;
-  const { peer, namespaces, found, answer } = of.gathered;
+  const { peer, admin, namespaces, found, answer } = of.gathered;
   const rules = await planRules(services, context, namespaces);
   const volumes = await planVolumes(services, of.gathered, signal);
   const moved = new Set(found.volumes.map(({ incoming }) => incoming.uid));
   const unmoved = await unmovedClaims(services, context, { namespaces, moved });
-  const sent = spec.includeResources ? await planObjects(services, context, { peer, namespaces }) : nothingSent;
+  const sent = spec.includeResources ? await planObjects(services, context, { peer, admin, namespaces }) : nothingSent;
   const objects = [...volumes.map(claimObject), ...unmoved.map(toStaying), ...sent.planned];
   const results = [...volumes.map(arrived), ...unmoved, ...sent.results];
   const refusals = [...of.refusals, ...rules.refusals];
