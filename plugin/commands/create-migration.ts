@@ -79,6 +79,8 @@ async function describe(context: CommandContext, { positionals, flags }: Argumen
   const clusterPair = flags['cluster-pair'];
   if (name === undefined) throw missing('exactly one name needs to be provided for the migration');
   if (clusterPair === undefined) throw missing('a cluster pair needs to be given: --cluster-pair NAME');
+  if (flags.namespaces.length === 0 && unlessEmpty(flags['namespace-selectors']) === undefined)
+    throw missing('at least one namespace needs to be given: --namespaces NAMES, or --namespace-selectors KEY=VALUE');
   return applyDefaults(migrations.schema, {
     apiVersion: migrations.apiVersion,
     kind: migrations.kind,

@@ -47,10 +47,11 @@ async function run<T extends KubeObject>(view: ObjectView<T>, context: CommandCo
       : await listAll(view, context, { cluster, args });
   const watches = args.flags.watch || args.flags['watch-only'];
   if (found.length === 0 && !watches) {
-    if (!args.flags['ignore-not-found']) sayNothingFound(context, whereOf(args, cluster));
+    if (!args.flags['ignore-not-found'])
+      sayNothingFound(context, view.kind.namespaced ? whereOf(args, cluster) : undefined);
     return 0;
   }
-  const shown = printOptions(context, args);
+  const shown = printOptions(context, args, view.kind.namespaced ? 'Namespaced' : 'Cluster');
   if (!args.flags['watch-only'] && (found.length > 0 || shown.format.kind === 'table')) {
     const printed = printObjects(view, found, shown);
     // As kubectl: a template ends its lines itself.
@@ -124,11 +125,11 @@ function renderChange<T extends KubeObject>(
   return alignRows([cellsOf(view, object, how)], widthsOf(printed));
 }
 
-function printOptions(context: CommandContext, args: Args): PrintOptions {
+function printOptions(context: CommandContext, args: Args, scope: 'Namespaced' | 'Cluster'): PrintOptions {
   return {
     format: args.flags.output,
     headers: args.flags['no-headers'] ? 'Hide' : 'Show',
-    namespaces: args.flags['all-namespaces'] ? 'Show' : 'Hide',
+    namespaces: args.flags['all-namespaces'] && scope === 'Namespaced' ? 'Show' : 'Hide',
     now: context.ambient.clock.now(),
     as: args.positionals.length === 1 ? 'One' : 'List',
   };
