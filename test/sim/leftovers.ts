@@ -18,7 +18,10 @@ export function leftoversOf({ name, cluster }: SimSide, kept: string): readonly 
     if (kind === 'ConfigMap') return metadata.name.startsWith('stork-receive-');
     return !ofInstallation.has(kind) && isManagedByAgent(metadata);
   };
-  const snapshots = [...world.storage.snapshots.values()].filter(({ key }) => !kept.includes(key));
+  // The reference driver's snapshots are no objects, which would be found by name when their volume is gone.
+  const snapshots = [...world.storage.snapshots.values()].filter(
+    ({ key, volume }) => !kept.includes(key) && world.storage.volumes.has(volume),
+  );
   return [
     ...objects.filter(isLeft).map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`),
     ...snapshots.map(({ key, volume }) => `snapshot ${key} of ${volume}`),

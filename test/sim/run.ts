@@ -131,7 +131,9 @@ async function judge(sim: Simulation, course: Course, ended: Migration | undefin
   if (ended === undefined && !users.includes('the Migration is deleted')) tell('Vanished: the Migration is gone');
   if (isCalm && status !== 'Successful' && !isExcused(plan, reason)) tell(`NotSuccessful: ${status}: ${reason}`);
   if (status === 'Successful') judgeSuccess(sim, prepared, { volumes, isCalm, tell });
-  const kept = volumes.map((volume) => volume.reason ?? '').join(' ');
+  // What was overwritten is kept even if nobody is left to be told of it.
+  const unnamed = ended === undefined && plan.scenario === 'overwrite' ? undoKeys(sim) : [];
+  const kept = [...volumes.map((volume) => volume.reason ?? ''), ...unnamed].join(' ');
   await settle(sim, watchdog, `${kept} ${reason}`);
   const left = [...leftoversOf(sim.a, `${kept} ${reason}`), ...leftoversOf(sim.b, `${kept} ${reason}`)];
   const isParted = sim.link.isRevoked;
@@ -140,6 +142,11 @@ async function judge(sim: Simulation, course: Course, ended: Migration | undefin
   for (const { how, pod } of [...sim.a.holds.history, ...sim.b.holds.history])
     if (how === 'Holding' || how === 'Expired') tell(`Frozen: the hold in ${pod} was never released (${how})`);
 }
+
+const undoKeys = (sim: Simulation): readonly string[] =>
+  [...sim.b.cluster.world.storage.snapshots.values()]
+    .map(({ key }) => key)
+    .filter((key) => key.startsWith('stork-undo-'));
 
 /** A hold that died with its pod makes the point worthless: then it must fail. */
 const isExcused = ({ scenario, harms = [] }: RunPlan, reason: string): boolean =>

@@ -85,7 +85,10 @@ export function decideReceive(facts: ReceiveFacts): ReceiveStep {
   }
 }
 
-function decideAtWork({ applying, activePods, mountingPods, jobFailure }: ReceiveFacts): ReceiveStep {
+function decideAtWork(facts: ReceiveFacts): ReceiveStep {
+  const { applying, activePods, mountingPods, jobFailure } = facts;
+  // The gate would refuse; and a mover that has not started may wait for the volume for ever.
+  if (applying === 'No' && mountingPods.length > 0) return decideActive(facts, mountingPods);
   // It got past the lock: rather an update that is not finished than two that write.
   if (applying === 'Yes' && mountingPods.length > 0)
     return { do: 'restartMover', message: `in use on the destination by pod ${mountingPods.join(', ')}` };

@@ -38,7 +38,7 @@ export async function gatherReceiveFacts(
   for (const claim of mode === 'fresh' && atWork ? [] : request.claims)
     claims.push(await claimFacts(services, record, claim, signal));
   // While it is staged anybody may use the volumes; when it is about to be written, and while it is, nobody may.
-  const mayWrite = mode === 'update' && result === undefined && (!atWork || record.applyingSince !== undefined);
+  const mayWrite = mode === 'update' && result === undefined;
   const use = mayWrite ? await findUse(services.client, request.claims, signal) : nobody;
   const scratch = mode === 'update' ? await findScratch(services, record, signal) : undefined;
   return {
