@@ -151,8 +151,9 @@ async function writeObject(write: Write, sight: Sight, signal: AbortSignal): Pro
   const { namespace, name } = object.metadata;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const isKnown = attempt === 1 && sight.seen === 'Yes';
-      const live = isKnown ? sight.live : await writer.find(resource, { namespace, name }, { signal });
+      // What was absent is looked at again: a merge into somebody's object of the same name can't be pinned to a version.
+      const known = attempt === 1 && sight.seen === 'Yes' ? sight.live : undefined;
+      const live = known ?? (await writer.find(resource, { namespace, name }, { signal }));
       const decision = decideApply(object, live, write.request);
       return await carryOut(write, { decision, live }, signal);
     } catch (error) {
