@@ -1,6 +1,7 @@
 /**
  * Which cluster-scoped objects belong to the migrated namespaces: by who is bound, who is called, who is named. Pure.
  */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { at, fieldsOf, itemsOf, textOf } from '../fields.ts';
 import { groupKindOf } from '../resource-ref.ts';
@@ -50,8 +51,9 @@ export function isBindingOf(binding: AnyObject, relations: Pick<Relations, 'name
   });
 }
 
-/** Whether another cluster-scoped object (not a ClusterRoleBinding) belongs to the namespaces. */
+/** Whether another cluster-scoped object (not a ClusterRoleBinding) belongs to the namespaces. What we install, each cluster has. */
 export function isRelated(object: AnyObject, relations: Relations): boolean {
+  if (isManagedByAgent(object.metadata)) return false;
   switch (groupKindOf(object)) {
     case 'rbac.authorization.k8s.io/ClusterRole':
       return relations.clusterRoles.has(object.metadata.name) && !isSystemRbac(object);
