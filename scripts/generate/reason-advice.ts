@@ -15,6 +15,8 @@ const migrateAgain = 'Migrate again: what has arrived already is not sent a seco
 
 export const reasonAdvice: Readonly<Record<string, string>> = {
   ActionNotSupported: 'Use an action type that this version has, or update the agent.',
+  AdminPairElsewhere:
+    'Name in spec.adminClusterPair a pair that leads to the same cluster as spec.clusterPair, or leave it out.',
   AgentForbidden: 'Make the pair with `kubectl stork pair`, or let the agent write Secrets in that namespace.',
   AnswerTooLarge: 'Ask for less: a selector, or fewer namespaces at once.',
   ApplyFailed: 'Read the reason of the object: it is what the API server of the destination said.',
