@@ -59,6 +59,15 @@ describe('kubectl stork on a real API server', () => {
     assert.equal(await can('*', '*', '-A'), 'no');
   });
 
+  it('takes no operation while no agent can say who asks', async () => {
+    const refused = await stork('create migration 123 --namespaces default -c west');
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /failed calling webhook/);
+    // No agent will ever run on this server.
+    const webhooks = 'mutatingwebhookconfigurations,validatingwebhookconfigurations';
+    assert.equal((await kubectl(['delete', webhooks, 'stork-webhook'])).code, 0);
+  });
+
   it('creates, shows and deletes what kubectl sees', async () => {
     assert.equal((await stork('create migration 123 --namespaces default -c west')).code, 0);
     const both = [await stork('get migration 123 -o json'), await kubectl(['get', 'migration', '123', '-o', 'json'])];
