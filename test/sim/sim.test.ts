@@ -3,7 +3,6 @@ import { before, describe, it } from 'node:test';
 import { planRotation, planSeeds, recordEffects, type ScenarioEffects } from './plan-suite.ts';
 import { run } from './run.ts';
 import { runPlans } from './run-plans.ts';
-import { scenarios } from './scenarios.ts';
 
 describe('two clusters in virtual time', () => {
   let recorded: readonly ScenarioEffects[] = [];
@@ -18,19 +17,16 @@ describe('two clusters in virtual time', () => {
       assert.ok(all.has(effect), `${effect} is not recorded`);
   });
 
-  for (const scenario of Object.keys(scenarios))
-    it(`M17: end well whoever dies at an effect of ${scenario} (victims and timings take turns)`, async () => {
-      const effects = recorded.filter((one) => one.scenario === scenario);
-      const plans = effects.flatMap((one) => planRotation(one, scenario.length));
-      // All of them run in sim.conformance.ts; here every other one is enough for scenarios that share most of their effects.
-      const some = scenario === 'fresh' ? plans : plans.filter((_, index) => index % 2 === 0);
-      const { failures, runs } = await runPlans(some);
-      assert.deepEqual(failures, []);
-      assert.ok(runs > 3);
-    });
+  // sim.conformance.ts runs every scenario with every effect and victim.
+  it('M17: end well whoever dies at an effect of an update (victims and timings take turns)', async () => {
+    const plans = recorded.filter(({ scenario }) => scenario === 'update').flatMap((one) => planRotation(one, 3));
+    const { failures, runs } = await runPlans(plans);
+    assert.deepEqual(failures, []);
+    assert.ok(runs > 3);
+  });
 
   it('end well, whatever chance does to them', async () => {
-    assert.deepEqual((await runPlans(planSeeds(1, 20))).failures, []);
+    assert.deepEqual((await runPlans(planSeeds(1, 8))).failures, []);
   });
 
   it('do the same again for the same seed', async () => {

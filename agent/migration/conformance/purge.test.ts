@@ -1,44 +1,15 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { MigrationSpecInput } from '../../../crds/v1alpha1/index.ts';
-import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
+import type { KubeClient } from '../../../kube/client/client.ts';
 import { core } from '../../../kube/client/core.ts';
 import { ApiError } from '../../../kube/errors.ts';
-import { crashEverywhere } from '../../../kube/runtime/crash-everywhere.ts';
 import { collectMigration } from '../source/collect.ts';
 import type { SourceServices } from '../source/source-services.ts';
-import { aDatabase, anApplication, aPod, leftovers } from '../testing/an-application.ts';
-import {
-  aConfigMap,
-  aNamespace,
-  aService,
-  aServiceAccount,
-  aStatefulSet,
-  change,
-  drop,
-  look,
-  put,
-} from '../testing/objects.ts';
+import { claim, database, kept, migrated, settings } from '../testing/a-migrated-application.ts';
+import { aPod } from '../testing/an-application.ts';
+import { aConfigMap, aNamespace, aService, aServiceAccount, change, drop, look, put } from '../testing/objects.ts';
 import type { TwoClusters } from '../testing/two-clusters.ts';
-
-const database = aStatefulSet('db');
-const settings = aConfigMap('settings');
-const kept = aConfigMap('kept');
-const claim: AnyObject = {
-  apiVersion: 'v1',
-  kind: 'PersistentVolumeClaim',
-  metadata: { name: 'extra', namespace: 'db' },
-};
-
-async function migrated(): Promise<TwoClusters> {
-  const world = await anApplication();
-  await aDatabase(world.a, 'extra', 'the only copy');
-  await put(world.a, database, aService('db'), settings, kept);
-  await world.migrate(world.a, 'first', {});
-  const status = await world.finish(world.a, 'first');
-  assert.equal(status.status, 'Successful', status.reason ?? '');
-  return world;
-}
 
 async function purge(world: TwoClusters, spec: Partial<MigrationSpecInput> = {}) {
   await world.migrate(world.a, 'second', { purgeDeletedResources: true, ...spec });
@@ -183,31 +154,6 @@ describe('purgeDeletedResources', () => {
     await purge(world);
     const there = { ...settings, metadata: { ...settings.metadata, namespace: 'other' } };
     assert.notEqual(await look(world.b, there), undefined);
-  });
-});
-
-describe('a source agent that is killed while it purges', () => {
-  it('M8, M17: ends with everything purged once, from before and after every effect', async () => {
-    await crashEverywhere(async () => {
-      const world = await migrated();
-      await drop(world.a, settings, claim);
-      await world.migrate(world.a, 'second', { purgeDeletedResources: true });
-      return {
-        run: async (recorder) => void (await world.finish(world.a, 'second', recorder)),
-        async check(where) {
-          const status = await world.finish(world.a, 'second');
-          assert.equal(status.status, 'Successful', `${where}: ${status.reason}`);
-          assert.equal(await look(world.b, settings), undefined, where);
-          assert.equal(await look(world.b, claim), undefined, where);
-          assert.notEqual(await look(world.b, kept), undefined, where);
-          assert.deepEqual(
-            leftovers(world).filter((left) => !left.includes('PersistentVolume')),
-            [],
-            where,
-          );
-        },
-      };
-    });
   });
 });
 
