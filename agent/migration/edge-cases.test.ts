@@ -43,7 +43,7 @@ describe('a migration that meets trouble', () => {
     await turnUntil(world, 'first', async () => (await world.b.destination.records.listReceives()).length > 0);
     const { spec } = await world.a.client.get(core.persistentVolumeClaims, claim);
     for (const job of world.a.world.jobs.running.values())
-      job.sight = { job: 'Exhausted', result: undefined, failure: 'gone' };
+      job.sight = { job: 'Exhausted', result: undefined, failure: 'gone', redoes: 'No' };
     await world.a.client.delete(core.persistentVolumeClaims, claim);
     await world.turn(world.a, 'first');
     assert.equal(await world.a.client.find(core.persistentVolumes, { name: spec?.volumeName ?? '' }), undefined);
@@ -93,7 +93,7 @@ describe('a migration that meets trouble', () => {
     await turnUntil(world, 'second', () => {
       const found = job();
       // Not yet met by its source: this mover dies as soon as it may write.
-      if (found !== undefined) found.sight = { job: 'Exhausted', result: undefined, failure: 'Evicted' };
+      if (found !== undefined) found.sight = { job: 'Exhausted', result: undefined, failure: 'Evicted', redoes: 'No' };
       return found !== undefined;
     });
     const [receiving] = await world.b.destination.records.listReceives();

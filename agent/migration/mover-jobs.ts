@@ -7,6 +7,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { core, type Job, type Pod } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import { type MoverMode, type MoverResult, type MoverRole, parseMoverResult } from '../mover/contract.ts';
+import { redoFlag } from '../mover/mover-job.ts';
 import type { Placement } from './messages.ts';
 import { agentLabels, moverJobName } from './names.ts';
 
@@ -16,6 +17,8 @@ export interface MoverSight {
   readonly result: MoverResult | undefined;
   /** Why the newest attempt died without a result, or why its pod does not start. */
   readonly failure: string | undefined;
+  /** `Yes`: it was started to finish an update that an earlier one had begun. */
+  readonly redoes: 'Yes' | 'No';
 }
 
 export interface MoverPlace {
@@ -87,7 +90,8 @@ export function seeMover(job: Job | undefined, pods: readonly Pod[]): MoverSight
   const endings = newest.flatMap(endingsOf);
   const result = endings.map((ending) => ending.result).find((found) => found !== undefined);
   const failure = endings.find((ending) => ending.result === undefined)?.reason ?? newest.map(whyWaiting).find(Boolean);
-  return { job: jobState(job), result, failure };
+  const redoes = job?.spec?.template.spec?.containers[0]?.args?.includes(redoFlag) === true ? 'Yes' : 'No';
+  return { job: jobState(job), result, failure, redoes };
 }
 
 const created = (pod: Pod): string => pod.metadata.creationTimestamp ?? '';

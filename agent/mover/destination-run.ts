@@ -12,7 +12,7 @@ import { type DestinationVolume, destinationVolume } from './destination-volume.
 import { beginIncoming, endIncoming } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { fail } from './mover-error.ts';
-import { assertExpected } from './other-writers.ts';
+import { assertComplete, assertExpected } from './other-writers.ts';
 import { buildOwnIndex, type OwnIndex } from './own-index.ts';
 import { beginPhase } from './phase-progress.ts';
 import { createPulse, type Pulse } from './pulse.ts';
@@ -65,6 +65,7 @@ interface CurrentVolume {
   readonly spec: DestinationSpec;
   readonly sizeBytes: number;
   readonly own: OwnIndex;
+  readonly met: 'Expected' | 'Unproven';
   readonly sink: VolumeSink;
   readonly staging: StagingSink | undefined;
   readonly volume: DestinationVolume;
@@ -142,13 +143,13 @@ function createRun(options: DestinationOptions) {
       onProgress,
     });
     if (options.mode === 'fresh') beginIncoming(spec, own, options);
-    else assertExpected(spec, own, options);
+    const met = options.mode === 'fresh' ? 'Expected' : assertExpected(spec, own, options);
     const staged =
       options.mode === 'update' ? stagingSink({ directory, limitBytes: staging.limitBytes, pool }) : undefined;
     const sink = staged ?? freshSink(volumeWriter(spec.path, pool));
     const volume = destinationVolume({ root: spec.path, own, sink, pool, changed });
     const pushAfter = options.mode === 'fresh' && spec.kind === 'files' ? own.lastPath : null;
-    return { spec, sizeBytes: start.sizeBytes, own, sink, staging: staged, volume, pushAfter };
+    return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushAfter };
   };
   const run: DestinationRun = {
     options,
@@ -274,6 +275,8 @@ function concludeStaged(
   volumes: readonly StagedVolume[],
   ended: readonly CurrentVolume[],
 ): RunState {
+  for (const volume of ended.filter(({ met }) => met === 'Unproven'))
+    assertComplete(volume.spec, isEqualAlready(volume, volumes));
   const missing = ended.reduce((sum, { staging }) => sum + (staging?.missingBytes ?? 0), 0);
   const staged = ended.reduce((sum, { staging }) => sum + (staging?.stagedBytes ?? 0), 0);
   if (missing > 0) {

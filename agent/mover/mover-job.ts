@@ -5,6 +5,9 @@
 import type { Job } from '../../kube/client/core.ts';
 import { type MoverMode, type MoverRole, moverCaVariable, moverTokenAudience } from './contract.ts';
 
+/** Tells a mover that an update has begun: what its own run left there is its to finish. */
+export const redoFlag = '--redo';
+
 export interface MoverJobRequest {
   readonly namespace: string;
   readonly name: string;
@@ -160,7 +163,7 @@ function argumentsOf(request: MoverJobRequest): string[] {
     ...volumeArguments,
     ...digests,
     ...(existing === 'Overwrite' ? ['--overwrite'] : []),
-    ...(existing === 'Redo' ? ['--redo'] : []),
+    ...(existing === 'Redo' ? [redoFlag] : []),
     '--staging',
     '/scratch',
     ...limit,

@@ -108,6 +108,17 @@ describe('an update meets another writer', () => {
     assert.equal((await digestOf(to)).digest, before);
   });
 
+  it('never when it was complete and nobody was told: a redo finds what the source has', async () => {
+    using space = scratch();
+    const { from, to, staging, update } = await copiedOnce(space);
+    writeFileSync(`${from}/db/table`, 'another point');
+    const { destination: first } = await update();
+    rmSync(staging, { recursive: true });
+    const { destination } = await update({ existing: 'Redo' });
+    assert.equal(destination.digest, first.digest);
+    assert.deepEqual(readdirSync(to), ['db']);
+  });
+
   it('before an allowed update began: a redo takes only its last complete point or its own unfinished work', async () => {
     using space = scratch();
     const { to, update } = await copiedOnce(space);

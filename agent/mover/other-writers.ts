@@ -16,15 +16,27 @@ export const writeLeaseMs = 20_000;
 /**
  * A volume as it is met: it must hold its last complete point, unless the admin said that it doesn't matter, or an update of
  * this run was interrupted on it. Of a raw device that nobody can tell from itself; the agent knows which pods had it.
+ * `Unproven`: an update was allowed, and neither the old point nor its mark is there. It is complete, if what the source sends is
+ * what the volume holds ({@link assertComplete}): whoever was to tell that died with its node.
  */
-export function assertExpected(spec: DestinationSpec, own: OwnIndex, options: DestinationOptions): void {
-  if (options.existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return;
+export function assertExpected(
+  spec: DestinationSpec,
+  own: OwnIndex,
+  options: DestinationOptions,
+): 'Expected' | 'Unproven' {
+  if (options.existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return 'Expected';
   if (options.existing === 'Redo') {
-    if (spec.kind === 'block') return;
+    if (spec.kind === 'block') return 'Expected';
     const mark = findMark(spec.path);
-    if (mark?.run === options.run && isOursAlone(own.survey, mark, options)) return;
+    if (mark === undefined) return 'Unproven';
+    if (mark.run === options.run && isOursAlone(own.survey, mark, options)) return 'Expected';
   }
-  throw changed(spec, 'was written since its last complete point');
+  throw changedSince(spec);
+}
+
+/** Of an unproven volume, once all that the source has is known. */
+export function assertComplete(spec: DestinationSpec, isEqual: boolean): void {
+  if (!isEqual) throw changedSince(spec);
 }
 
 /** What the plan was made for must still be there, or what this run has made of it. */
@@ -68,6 +80,8 @@ function isOursAlone(survey: Survey, mark: VolumeMark, options: DestinationOptio
   const leaseMs = options.writeLeaseMs ?? writeLeaseMs;
   return survey.newestChangeNs <= mark.renewedNs + BigInt(leaseMs) * 1_000_000n;
 }
+
+const changedSince = (spec: DestinationSpec): Verdict => changed(spec, 'was written since its last complete point');
 
 const changed = (spec: DestinationSpec, what: string): Verdict =>
   new Verdict('DestinationChanged', `Volume ${spec.name} ${what}`);

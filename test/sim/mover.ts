@@ -126,12 +126,13 @@ async function update(order: MoverOrder, host: MoverHost): Promise<MoverResult> 
   const { staging } = host;
   host.report('Scanning');
   if (staging.state === 'Receiving') {
-    for (const volume of order.volumes) {
-      if (isExpected(order, volume, host)) continue;
-      tellOther(host, 'DestinationChanged');
-      return verdict(order, 'DestinationChanged', `Volume ${volume.name} was written since its last complete point`);
-    }
+    const unexpected = order.volumes.filter((volume) => !isExpected(order, volume, host));
+    const changed = unexpected.find(({ claim }) => order.existing !== 'Redo' || host.markOf(claim) !== undefined);
+    if (changed !== undefined) return written(changed, order, host);
     const content = await receive(order, host, async () => {});
+    // An update that was complete when its mover was lost holds what is sent.
+    const other = unexpected.find(({ name, claim }) => readVolume(host, claim) !== content.get(name));
+    if (other !== undefined) return written(other, order, host);
     const bytes = [...content.values()].join('').length;
     if (bytes > staging.limitBytes)
       return { ...verdict(order, 'NeedsScratch', 'Staging is too small'), scratchBytes: bytes };
@@ -151,6 +152,11 @@ async function update(order: MoverOrder, host: MoverHost): Promise<MoverResult> 
   }
   for (const { claim } of order.volumes) host.setMark(claim, undefined);
   return complete(order, staging.content);
+}
+
+function written({ name }: MoverVolume, order: MoverOrder, host: MoverHost): MoverResult {
+  tellOther(host, 'DestinationChanged');
+  return verdict(order, 'DestinationChanged', `Volume ${name} was written since its last complete point`);
 }
 
 function isExpected(order: MoverOrder, { claim, expectDigest }: MoverVolume, host: MoverHost): boolean {

@@ -42,6 +42,17 @@ export function planRotation(of: ScenarioEffects, turn: number): readonly RunPla
   });
 }
 
+/** Every effect with every harm, with timings taking turns. */
+export function planEach(of: ScenarioEffects, harms: readonly Harm[]): readonly RunPlan[] {
+  return of.effects.flatMap((effect, index) => {
+    const timings = of.moments.filter((moment) => effectOf(moment) === effect);
+    return harms.flatMap((what, turn) => {
+      const at = timings[(index + turn) % timings.length];
+      return at === undefined ? [] : [{ scenario: of.scenario, seed: calmSeed, harms: [{ what, at }] }];
+    });
+  });
+}
+
 /** What users do, right after each effect. */
 export function planInterferences(of: ScenarioEffects): readonly RunPlan[] {
   return planAll({ ...of, moments: of.moments.filter(({ timing }) => timing === 'After') }, interferences);

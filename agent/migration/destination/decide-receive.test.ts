@@ -35,6 +35,7 @@ const facts = (over: Partial<ReceiveFacts> = {}): ReceiveFacts => ({
   job: 'Missing',
   jobResult: undefined,
   jobFailure: undefined,
+  jobRedoes: 'No',
   scratchBytes: undefined,
   wantedScratchBytes: undefined,
   activePods: [],
@@ -109,12 +110,17 @@ const cases: readonly (readonly [string, Partial<ReceiveFacts>, ReceiveStep])[] 
   ],
   [
     'leaves alone what somebody wrote while an update was interrupted',
-    { mode: 'update', applying: 'Yes', job: 'Ended', jobResult: changed },
+    { mode: 'update', applying: 'Yes', job: 'Ended', jobRedoes: 'Yes', jobResult: changed },
     {
       do: 'fail',
       code: 'DestinationActive',
       message: 'was written; an update of it was interrupted, the snapshot taken before it is kept',
     },
+  ],
+  [
+    'lets a mover that knows of the interrupted update look, before anybody else is blamed for what it left',
+    { mode: 'update', applying: 'Yes', job: 'Ended', jobRedoes: 'No', jobResult: changed },
+    { do: 'restartMover', message: 'was written' },
   ],
   [
     'goes on with an update for which pods wait',

@@ -18,6 +18,8 @@ export interface ReceiveFacts {
   readonly jobResult: MoverResult | undefined;
   /** Why the last attempt died without a message, e.g. `OOMKilled`. */
   readonly jobFailure: string | undefined;
+  /** Whether the mover was started knowing that an update had begun. */
+  readonly jobRedoes: 'Yes' | 'No';
   /** Bytes of the scratch claim, when there is one. */
   readonly scratchBytes: number | undefined;
   /** Scratch that an earlier attempt asked for. */
@@ -143,17 +145,24 @@ function decideOnResult(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
         return giveUp(facts, { code: 'ScratchTooSmall', message: result.message });
       return { do: 'stopMover' };
     case 'DestinationChanged':
+      // Its pod was made anew from a Job of before the permission: it took what its predecessor wrote for somebody else's.
+      if (facts.applying === 'Yes' && facts.jobRedoes === 'No') return { do: 'restartMover', message: result.message };
+      return decideRefused(facts, result);
     case 'Refused':
-      // Somebody had the volume between two attempts. What that left is not ours to write over, unless we were told to.
-      if (facts.applying === 'Yes' && facts.overwrite === 'Refuse')
-        return { do: 'fail', code: 'DestinationActive', message: `${result.message}${torn}` };
-      return giveUp(facts, { code: result.code, message: result.message });
+      return decideRefused(facts, result);
     case 'Failed':
       if (facts.job === 'Running') return { do: 'wait', reason: 'MoverRestarting', message: result.message };
       return giveUp(facts, { code: result.code, message: result.message });
     default:
       return result.outcome satisfies never;
   }
+}
+
+/** Somebody had the volume between two attempts. What that left is not ours to write over, unless we were told to. */
+function decideRefused(facts: ReceiveFacts, result: MoverResult): ReceiveStep {
+  if (facts.applying === 'Yes' && facts.overwrite === 'Refuse')
+    return { do: 'fail', code: 'DestinationActive', message: `${result.message}${torn}` };
+  return giveUp(facts, { code: result.code, message: result.message });
 }
 
 /** A claim is remembered as soon as its users have it, so that what follows can't make it look like somebody else's. */

@@ -52,6 +52,7 @@ export async function gatherReceiveFacts(
       job: mover.job,
       jobResult: mover.result,
       jobFailure: mover.failure,
+      jobRedoes: mover.redoes,
       scratchBytes: scratch === undefined ? undefined : sizeOf(scratch),
       wantedScratchBytes: record.wantedScratchBytes,
       activePods: use.active,

@@ -5,7 +5,7 @@ import type { MoverSight } from '../mover-jobs.ts';
 export interface GroupFacts {
   /** Whether the claims the mover reads are there; a snapshot may be cut long before it can be read. */
   readonly readable: 'Yes' | 'No' | { readonly failed: string };
-  readonly mover: MoverSight;
+  readonly mover: Pick<MoverSight, 'job' | 'result' | 'failure'>;
   /** The group's claims. */
   readonly claims: readonly string[];
   readonly destination: ReceiveAnswer;

@@ -35,11 +35,16 @@ function fakeMoverJobs(): FakeMoverJobs {
   return {
     running,
     async start(request) {
-      const sight: MoverSight = { job: 'Running', result: undefined, failure: undefined };
+      const sight: MoverSight = {
+        job: 'Running',
+        result: undefined,
+        failure: undefined,
+        redoes: request.existing === 'Redo' ? 'Yes' : 'No',
+      };
       if (!running.has(jobKey(request))) running.set(jobKey(request), { request, sight });
     },
     look: async (place) =>
-      running.get(jobKey(place))?.sight ?? { job: 'Missing', result: undefined, failure: undefined },
+      running.get(jobKey(place))?.sight ?? { job: 'Missing', result: undefined, failure: undefined, redoes: 'No' },
     async remove(place) {
       running.delete(jobKey(place));
       return 'Gone';

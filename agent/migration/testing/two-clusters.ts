@@ -344,7 +344,7 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       return expectDigest !== undefined && digestOf(content) !== expectDigest;
     });
     if (changed !== undefined) {
-      sink.sight = { job: 'Ended', result: aResult(source.request.run, 'DestinationChanged', []), failure: undefined };
+      sink.sight = { ...sink.sight, job: 'Ended', result: aResult(source.request.run, 'DestinationChanged', []) };
       continue;
     }
     if (sink.request.mode === 'update') {
@@ -358,7 +358,7 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       volumes.push({ name: volume.name, content });
     }
     for (const job of [source, sink])
-      job.sight = { job: 'Ended', result: aResult(job.request.run, 'Complete', volumes), failure: undefined };
+      job.sight = { ...job.sight, job: 'Ended', result: aResult(job.request.run, 'Complete', volumes) };
   }
 }
 
