@@ -32,16 +32,6 @@ export function planAll({ scenario, moments }: ScenarioEffects, harms: readonly 
   return moments.flatMap((at) => harms.map((what) => ({ scenario, seed: calmSeed, harms: [{ what, at }] })));
 }
 
-/** Every effect once, with victim and timing taking turns. */
-export function planRotation(of: ScenarioEffects, turn: number): readonly RunPlan[] {
-  return of.effects.map((effect, index) => {
-    const timings = of.moments.filter((moment) => effectOf(moment) === effect);
-    const at = timings[(index + turn) % timings.length] ?? timings[0];
-    const what = victims[(index * 3 + turn) % victims.length] ?? 'link';
-    return { scenario: of.scenario, seed: calmSeed, harms: at === undefined ? [] : [{ what, at }] };
-  });
-}
-
 /** Every effect with every harm, with timings taking turns. */
 export function planEach(of: ScenarioEffects, harms: readonly Harm[]): readonly RunPlan[] {
   return of.effects.flatMap((effect, index) => {
