@@ -2,7 +2,7 @@
  * Which runs there are: for each effect that an undisturbed run of a scenario records, each timing and each harm; and seeds,
  * in which chance decides. New effects are met by themselves, because they are recorded anew each time.
  */
-import { type Harm, interferences, victims } from './harms.ts';
+import { type Harm, interferences } from './harms.ts';
 import { planRun } from './plan-run.ts';
 import { effectOf, type RunPlan, run } from './run.ts';
 import { scenarios } from './scenarios.ts';
