@@ -179,9 +179,12 @@ async function inventoryOf(side: Cluster): Promise<readonly string[]> {
     list(namespaced, '-n', agentNamespace),
     list(clusterScoped),
   ]);
-  return texts
-    .flatMap((text) => text.split('\n'))
-    .filter(Boolean)
-    .map((line) => `${side.context} ${line}`)
-    .sort();
+  return (
+    texts
+      .flatMap((text) => text.split('\n'))
+      // Goes by itself at its hour, whichever test runs then.
+      .filter((line) => line !== '' && !line.includes('stork-invite-guest-short'))
+      .map((line) => `${side.context} ${line}`)
+      .sort()
+  );
 }
