@@ -19,7 +19,7 @@ export const conformanceTests = {
     (folder) => `${folder}/**/*.conformance.ts`,
   ),
   filesAtOnce: 1,
-  limitMs: 15 * minuteMs,
+  limitMs: 25 * minuteMs,
 };
 
 /** On two real clusters, which all files share: one after the other. */

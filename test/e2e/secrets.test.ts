@@ -77,6 +77,9 @@ function findings(needles: Needles, haystack: readonly { place: string; text: st
   return [...new Set([...found, ...looksSecret])];
 }
 
+/** Fields beside keys that only name an object: here the ClusterPair whose wish for a new key was fulfilled. */
+const isName: ReadonlySet<string> = new Set(['rotated-for']);
+
 /** Every Secret's values in the agent's namespace, but for certificates, which are public. */
 async function learnSecrets(side: Cluster, needles: Needles): Promise<void> {
   const { items } = await side.get<{
@@ -87,7 +90,7 @@ async function learnSecrets(side: Cluster, needles: Needles): Promise<void> {
   }>(['secrets', '-n', agentNamespace]);
   for (const { metadata, data = {} } of items) {
     for (const [field, value] of Object.entries(data)) {
-      if (field.endsWith('.crt')) continue;
+      if (field.endsWith('.crt') || isName.has(field)) continue;
       const name = `${side.context}: ${metadata.name} ${field}`;
       const text = Buffer.from(value, 'base64').toString('utf8');
       needles.set(value, name);
