@@ -7,9 +7,9 @@ import { describe, it } from 'node:test';
 import type { AnyObject, KubeClient, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { faulty } from '../../kube/fake/faulty.ts';
 import { activateNamespace, deactivateNamespace } from './activation.ts';
 import { type ApplyLimits, applyObjects, identityOfServiceAccount } from './apply/apply-objects.ts';
+import { describeCreating } from './apply/create.suite.ts';
 import type { ApplyGrant } from './apply/decide-apply.ts';
 import { describePlanning } from './apply/plan.suite.ts';
 import { describeCollecting } from './collect/collect.suite.ts';
@@ -84,27 +84,6 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       await world().client.patch(deployments, { namespace, name: 'web' }, patch, { fieldManager: 'autoscaler' });
       assert.deepEqual(await resultsOf([sent(deployment(namespace, { replicas: 2, image: 'web:3' }))]), ['Updated']);
       assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 7);
-    });
-
-    it('never starts a workload, wherever it is killed', async () => {
-      for (const moment of ['Before', 'After'] as const) {
-        for (const write of [1, 2, 3]) {
-          const namespace = await world().freshNamespace();
-          const where = `killed ${moment} write ${write}`;
-          const dying = faulty(world().client);
-          dying.dieAtWrite(write, moment);
-          const limits = { parallelObjects: 1, attempts: 1, pauseMs: 1 };
-          const object = sent(deployment(namespace, { replicas: 3 }));
-          await assert.rejects(apply([object], everything, peerAccount, { client: dying, limits }), where);
-          const left = await world().client.find(deployments, { namespace, name: 'web' });
-          assert.equal(left === undefined ? 0 : at(left, ['spec', 'replicas']), 0, where);
-          const [repeated] = await apply([object]);
-          assert.ok(['Created', 'Updated', 'Unchanged'].includes(repeated?.result ?? ''), where);
-          await activateNamespace({ client: world().client }, namespace);
-          await apply([sent(deployment(namespace, { replicas: 3, image: 'web:2' }))]);
-          assert.equal(at(await get(deployments, namespace, 'web'), ['spec', 'replicas']), 3, where);
-        }
-      }
     });
 
     it('follows the count of the source while the workload rests', async () => {
@@ -298,6 +277,7 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
     });
   });
 
+  describeCreating(name, world);
   describePlanning(name, world);
   describeCollecting(name, world);
 

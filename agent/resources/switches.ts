@@ -3,7 +3,7 @@
  * were. So a destination can start what it received without knowing its kind. Pure.
  */
 import type { AnyObject } from '../../kube/client/client.ts';
-import { at, type Fields, numberOf, removeField, setField, withField } from './fields.ts';
+import { annotate, at, type Fields, numberOf, removeField, setField, withField } from './fields.ts';
 import { storkNames, storkPrefix, suspendAnnotation } from './names.ts';
 
 export type SwitchValue = number | boolean | string;
@@ -45,16 +45,38 @@ export function withoutSwitches(object: AnyObject, switches: readonly Switch[]):
 
 /** Only the switches, as they are in `object`: what the activation manager applies. */
 export function onlySwitches(object: AnyObject, switches: readonly Switch[]): AnyObject {
-  const { name, namespace } = object.metadata;
-  const annotations = Object.fromEntries(
-    switches.map(({ annotation }) => [annotation, object.metadata.annotations?.[annotation] ?? '']),
+  return copySwitches(nameOnly(object), object, { annotations: switches, fields: switches });
+}
+
+/**
+ * The switches of a live object as they are: every annotation, and the fields that still stand at their stopping value.
+ * `undefined`: it has none.
+ */
+export function keptSwitches(live: AnyObject): AnyObject | undefined {
+  return readSwitches(live).length === 0 ? undefined : withKeptSwitches(nameOnly(live), live);
+}
+
+/** `object` with the switches of the live one, as {@link keptSwitches}. */
+export function withKeptSwitches(object: AnyObject, live: AnyObject): AnyObject {
+  const annotations = readSwitches(live);
+  const fields = annotations.filter(({ path, stopping }) => at(live, path) === stopping);
+  return copySwitches(object, live, { annotations, fields });
+}
+
+function nameOnly({ apiVersion, kind, metadata: { name, namespace } }: AnyObject): AnyObject {
+  return { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
+}
+
+function copySwitches(
+  to: AnyObject,
+  from: AnyObject,
+  which: { readonly annotations: readonly Switch[]; readonly fields: readonly Switch[] },
+): AnyObject {
+  const marks = which.annotations.map(({ annotation }) => [annotation, from.metadata.annotations?.[annotation]]);
+  return which.fields.reduce(
+    (current, { path }) => setField(current, path, at(from, path)),
+    annotate(to, Object.fromEntries(marks)),
   );
-  const base: AnyObject = {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations },
-  };
-  return switches.reduce((current, { path }) => setField(current, path, at(object, path)), base);
 }
 
 /** Whether the live object rests: every switch stands at its stopping value. */

@@ -1,8 +1,10 @@
 /**
  * The destination's apply against bare server-side apply of the same objects, on one real kube-apiserver in one run.
  * `node test/bench/apply.bench.ts [--json] [--objects N] [--parallel N]`: 70 % ConfigMaps, 20 % Secrets, 10 % Deployments. Numbers only.
+ * Both take turns, message by message, so that other load and the growing store meet both alike.
  */
 import { readFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { applyLimits, applyObjects, identityOfServiceAccount } from '../../agent/resources/apply/apply-objects.ts';
 import { fieldManagers } from '../../agent/resources/names.ts';
@@ -16,6 +18,7 @@ import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
 import { startApiServer } from '../testbed/apiserver.ts';
+import { childCpuSeconds } from './child-cpu.ts';
 
 const { values } = parseArgs({
   options: {
@@ -51,10 +54,22 @@ function anObject(namespace: string, index: number): AnyObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
 }
 
-function objectsOf(namespace: string): readonly AnyObject[] {
-  const context = { pairId: 'bench', namespaces: [namespace], serviceAddresses: 'Clear', registrations: [] } as const;
-  return Array.from({ length: count }, (_, index) => transformObject(anObject(namespace, index), context));
+function transformed(object: AnyObject): AnyObject {
+  const namespaces = [object.metadata.namespace ?? ''];
+  return transformObject(object, { pairId: 'bench', namespaces, serviceAddresses: 'Clear', registrations: [] });
 }
+
+/** The messages of one migration, in the order of their waves. */
+function* messagesOf(namespace: string, objectCount: number): Generator<readonly AnyObject[]> {
+  const objects = Array.from({ length: objectCount }, (_, index) => transformed(anObject(namespace, index)));
+  for (const wave of orderObjects(objects))
+    for (let at = 0; at < wave.length; at += messageObjects) yield wave.slice(at, at + messageObjects);
+}
+
+const inNamespace = (namespace: string) => (object: AnyObject) => ({
+  ...object,
+  metadata: { ...object.metadata, namespace },
+});
 
 async function bare(client: KubeClient, objects: readonly AnyObject[]): Promise<void> {
   const options = { fieldManager: fieldManagers.resources };
@@ -68,19 +83,26 @@ async function ours(client: KubeClient, objects: readonly AnyObject[]): Promise<
   const grant = { namespaces: ['*'], clusterScopedKinds: [] };
   const identity = identityOfServiceAccount('stork-system/stork-peer');
   const parts = { client, clock, identity, limits: { ...applyLimits, parallelObjects } };
-  for (const wave of orderObjects(objects)) {
-    for (let at = 0; at < wave.length; at += messageObjects) {
-      const request = { objects: wave.slice(at, at + messageObjects), pairId: 'bench', migration, grant };
-      const odd = (await applyObjects(parts, request)).find(({ result }) => !['Created', 'Unchanged'].includes(result));
-      if (odd !== undefined) throw new Error(`${odd.ref.kind} ${odd.ref.name}: ${odd.result} ${odd.reason}`);
-    }
-  }
+  const odd = (await applyObjects(parts, { objects, pairId: 'bench', migration, grant })).find(
+    ({ result }) => !['Created', 'Unchanged'].includes(result),
+  );
+  if (odd !== undefined) throw new Error(`${odd.ref.kind} ${odd.ref.name}: ${odd.result} ${odd.reason}`);
 }
 
-async function seconds(run: () => Promise<void>): Promise<number> {
+interface Spent {
+  seconds: number;
+  clientCpu: number;
+  serverCpu: number;
+}
+
+async function spend(spent: Spent, run: () => Promise<void>): Promise<void> {
   const start = performance.now();
+  const [client, servers] = [process.cpuUsage(), await childCpuSeconds()];
   await run();
-  return (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(client);
+  spent.seconds += (performance.now() - start) / 1000;
+  spent.clientCpu += (user + system) / 1_000_000;
+  spent.serverCpu += (await childCpuSeconds()) - servers;
 }
 
 const server = await startApiServer();
@@ -96,18 +118,42 @@ try {
   });
   for (const name of ['warm', 'bare', 'ours'])
     await client.create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  await bare(client, objectsOf('warm').slice(0, 500));
-  const bareSeconds = await seconds(() => bare(client, objectsOf('bare')));
-  const ourSeconds = await seconds(() => ours(client, objectsOf('ours')));
-  const againSeconds = await seconds(() => ours(client, objectsOf('ours')));
+  for (const message of messagesOf('warm', 500)) {
+    await bare(client, message);
+    await ours(
+      client,
+      message.map((object) => ({
+        ...object,
+        metadata: { ...object.metadata, name: `second-${object.metadata.name}` },
+      })),
+    );
+  }
+  const nothing = (): Spent => ({ seconds: 0, clientCpu: 0, serverCpu: 0 });
+  const [barely, first, again] = [nothing(), nothing(), nothing()];
+  let turn = 0;
+  for (const message of messagesOf('ours', count)) {
+    const plain = () => spend(barely, () => bare(client, message.map(inNamespace('bare'))));
+    const full = () => spend(first, () => ours(client, message));
+    for (const run of turn % 2 === 0 ? [plain, full] : [full, plain]) await run();
+    turn += 1;
+  }
+  for (const message of messagesOf('ours', count)) await spend(again, () => ours(client, message));
+  const cpu = (spent: Spent) => spent.clientCpu + spent.serverCpu;
   const facts = {
     objects: count,
     parallelObjects,
-    bareSeconds,
-    ourSeconds,
-    ratio: bareSeconds / ourSeconds,
-    againSeconds,
-    againRatio: bareSeconds / againSeconds,
+    bareSeconds: barely.seconds,
+    ourSeconds: first.seconds,
+    ratio: barely.seconds / first.seconds,
+    cpuRatio: cpu(barely) / cpu(first),
+    bareClientCpu: barely.clientCpu,
+    bareServerCpu: barely.serverCpu,
+    ourClientCpu: first.clientCpu,
+    ourServerCpu: first.serverCpu,
+    againSeconds: again.seconds,
+    againRatio: barely.seconds / again.seconds,
+    peakRssMB: process.resourceUsage().maxRSS / 1024,
+    load: loadavg()[0] ?? 0,
   };
   const rounded = Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, Number(value.toFixed(2))]));
   if (values.json === true) process.stdout.write(`${JSON.stringify(rounded)}\n`);

@@ -17,6 +17,7 @@ import { diffObjects, type FieldChange } from '../diff-objects.ts';
 import { setMeta, withField } from '../fields.ts';
 import { fieldManagers } from '../names.ts';
 import { groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
+import { withKeptSwitches } from '../switches.ts';
 import { type ApplyDecision, type ApplyFacts, decideApply, leftAsIs, whyNotGranted } from './decide-apply.ts';
 import { describeRefusal, isUnserved } from './describe-refusal.ts';
 import { createResourceFinder, type FoundResource, type ResourceFinder } from './find-resource.ts';
@@ -149,17 +150,21 @@ async function writeObject(write: Write, sight: Sight, signal: AbortSignal): Pro
   const missing = request.plan === undefined ? undefined : needsComing(object, request.plan);
   if (untried !== undefined && missing !== undefined) return untried.plan({ object, resource, missing }, signal);
   const { namespace, name } = object.metadata;
+  let wasRefusedAsThere = false;
   for (let attempt = 1; ; attempt += 1) {
+    const birth: Birth = wasRefusedAsThere ? 'Plain' : 'OnlyIfAbsent';
+    let isBirth = false;
     try {
-      // What was absent is looked at again: a merge into somebody's object of the same name can't be pinned to a version.
-      const known = attempt === 1 && sight.seen === 'Yes' ? sight.live : undefined;
-      const live = known ?? (await writer.find(resource, { namespace, name }, { signal }));
+      const isKnown = attempt === 1 && sight.seen === 'Yes';
+      const live = isKnown ? sight.live : await writer.find(resource, { namespace, name }, { signal });
       const decision = decideApply(object, live, write.request);
-      return await carryOut(write, { decision, live }, signal);
+      isBirth = decision.do === 'create';
+      return await carryOut(write, { decision, live, birth }, signal);
     } catch (error) {
       signal.throwIfAborted();
       const refusal = describeRefusal(error);
-      const mayRepeat = refusal === 'Repeat' || (isAlreadyExists(error) && attempt === 1);
+      wasRefusedAsThere = isBirth && birth === 'OnlyIfAbsent' && isConflict(error);
+      const mayRepeat = refusal === 'Repeat' || wasRefusedAsThere || (isBirth && isAlreadyExists(error));
       if (mayRepeat && attempt < limits.attempts) {
         await write.clock.sleep(limits.pauseMs * 2 ** (attempt - 1), signal);
         continue;
@@ -177,9 +182,15 @@ async function writeObject(write: Write, sight: Sight, signal: AbortSignal): Pro
   }
 }
 
+/**
+ * `OnlyIfAbsent`: refused when somebody made it meanwhile. `Plain`: after the server refused that as a conflict although a look
+ * then found nothing, as one would that takes no version of an absent object.
+ */
+type Birth = 'OnlyIfAbsent' | 'Plain';
+
 async function carryOut(
   write: Write,
-  at: { readonly decision: ApplyDecision; readonly live: AnyObject | undefined },
+  at: { readonly decision: ApplyDecision; readonly live: AnyObject | undefined; readonly birth: Birth },
   signal: AbortSignal,
 ): Promise<WriteOutcome> {
   const { decision, live } = at;
@@ -187,58 +198,54 @@ async function carryOut(
     case 'leave':
       return { result: decision.result, reason: decision.reason, managedBy: decision.managedBy };
     case 'create':
-      await create(write, decision, signal);
+      await create(write, { decision, birth: at.birth }, signal);
       return { result: 'Created', reason: undefined };
     case 'merge': {
       const patched = await patch(write, { body: decision.patch, live }, signal);
-      return { result: 'Updated', reason: decision.reason, changes: changesOf(write, live, [patched]) };
+      const changes = isPlanned(write) && live !== undefined ? diffObjects(live, [patched]) : undefined;
+      return { result: 'Updated', reason: decision.reason, changes };
     }
     case 'update': {
       const written = await update(write, { decision, live }, signal);
-      const changes = changesOf(write, live, written);
-      const isSame = written.at(-1)?.metadata.resourceVersion === live?.metadata.resourceVersion;
-      const changed = changes === undefined ? !isSame : changes.length > 0;
-      return { result: changed ? 'Updated' : 'Unchanged', reason: undefined, changes };
+      // By content: a new version may tell of nothing but another owner of the same fields.
+      const changes = live === undefined ? [] : diffObjects(live, written);
+      const result = changes.length > 0 ? 'Updated' : 'Unchanged';
+      return { result, reason: undefined, changes: isPlanned(write) ? changes : undefined };
     }
     default:
       return decision satisfies never;
   }
 }
 
-/** Of a plan. A dry run leaves the version as it is, so there it is the fields that tell whether anything changes. */
-function changesOf(
-  { request }: Write,
-  live: AnyObject | undefined,
-  written: readonly AnyObject[],
-): readonly FieldChange[] | undefined {
-  return request.plan === undefined || live === undefined ? undefined : diffObjects(live, written);
-}
+const isPlanned = ({ request }: Write): boolean => request.plan !== undefined;
 
 /**
- * Created at rest in one write; then the activation manager co-owns the switches, and only then the resources manager
- * gives them up, so that at no instant a default (one replica) applies.
+ * Created at rest, in one write. The resources manager owns the switches until the object is first updated: whoever starts
+ * it changes their values and so takes them over.
  */
 async function create(
   write: Write,
-  decision: Extract<ApplyDecision, { readonly do: 'create' }>,
+  { decision, birth }: { readonly decision: Extract<ApplyDecision, { readonly do: 'create' }>; readonly birth: Birth },
   signal: AbortSignal,
 ): Promise<void> {
-  const { writer, resource } = write;
   const options = { ...writeOptions(write), signal };
-  if (decision.by === 'Create') {
-    await writer.create(resource, decision.object, options);
-    return;
-  }
-  const created = await writer.apply(resource, decision.object, options);
-  // After a dry run there is nothing whose switches could be handed over.
-  if (decision.switches === undefined || options.dryRun !== undefined) return;
-  await handOver(write, { switches: decision.switches, live: created }, signal);
-  await writer.apply(resource, decision.base, options);
+  if (decision.by === 'Create') await write.writer.create(write.resource, decision.object, options);
+  else if (birth === 'Plain') await write.writer.apply(write.resource, decision.object, options);
+  else await write.writer.apply(write.resource, onlyIfAbsent(decision.object), options);
 }
 
-const writeOptions = ({ request }: Write) => ({
+/**
+ * Applying makes what is absent and merges into what is there. A version that no object has refuses the second: servers
+ * compare it with the version of an object that is there, and ignore it where none is.
+ */
+const onlyIfAbsent = (object: AnyObject): AnyObject =>
+  setMeta(object, { ...object.metadata, resourceVersion: versionOfNone });
+
+const versionOfNone = String(Number.MAX_SAFE_INTEGER);
+
+const writeOptions = (write: Write) => ({
   fieldManager: fieldManagers.resources,
-  dryRun: request.plan === undefined ? undefined : ('All' as const),
+  dryRun: isPlanned(write) ? ('All' as const) : undefined,
 });
 
 /** Resolves to the object after each of its writes. */
@@ -255,7 +262,9 @@ async function update(
   }
   const handed =
     decision.switches === undefined ? [] : [await handOver(write, { switches: decision.switches, live }, signal)];
-  const same = ofSameUid(decision.base, live);
+  // A dry run hands nothing over, so that without them the next one would seem to drop the switches.
+  const isDry = isPlanned(write) && live !== undefined;
+  const same = ofSameUid(isDry ? withKeptSwitches(decision.base, live) : decision.base, live);
   return [...handed, await writer.apply(resource, same, { ...writeOptions(write), signal })];
 }
 

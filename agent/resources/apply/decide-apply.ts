@@ -11,7 +11,7 @@ import { annotate, covers, type Fields, fieldsOf, isFields, itemsOf, textOf } fr
 import { findGitOpsOwner } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf } from '../resource-ref.ts';
-import { isResting, onlySwitches, readSwitches, withoutSwitches } from '../switches.ts';
+import { isResting, keptSwitches, onlySwitches, readSwitches, withoutSwitches } from '../switches.ts';
 import { findDuplicateKey } from './duplicate-keys.ts';
 import { whyImmutable } from './immutable-fields.ts';
 
@@ -35,19 +35,14 @@ export interface ApplyGrant {
 }
 
 export type ApplyDecision =
-  /** Nothing is there: create it resting, then hand its switches to the activation manager. */
-  | {
-      readonly do: 'create';
-      readonly object: AnyObject;
-      readonly by: 'Apply' | 'Create';
-      /** Applied by the activation manager, then `base` by the resources manager. */
-      readonly switches: AnyObject | undefined;
-      readonly base: AnyObject;
-    }
+  /** Nothing is there: create it resting. */
+  | { readonly do: 'create'; readonly object: AnyObject; readonly by: 'Apply' | 'Create' }
   | {
       readonly do: 'update';
+      /** Without switches: the resources manager gives up those that it owned since it made the object. */
       readonly base: AnyObject;
       readonly by: 'Apply' | 'Patch';
+      /** Applied by the activation manager before, so that at no instant a switch has no owner and falls to its default. */
       readonly switches: AnyObject | undefined;
     }
   /** A JSON merge patch over the version that was read. */
@@ -67,10 +62,9 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
   const switches = readSwitches(stamped);
   const base = switches.length === 0 ? stamped : withoutSwitches(stamped, switches);
   const duplicate = findDuplicateKey(stamped);
-  const activation = switches.length === 0 ? undefined : onlySwitches(stamped, switches);
   if (live === undefined) {
     const by = duplicate === undefined ? 'Apply' : 'Create';
-    return { do: 'create', object: stamped, by, base, switches: activation };
+    return { do: 'create', object: stamped, by };
   }
   if (live.metadata.deletionTimestamp !== undefined) return leave('Failed', 'it is being deleted on the destination');
   if (createOnly.has(groupKindOf(incoming))) return decideCreateOnly(live);
@@ -86,7 +80,7 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
     by: duplicate === undefined ? 'Apply' : 'Patch',
     base,
     // A running application keeps its count and its annotation, whoever set them.
-    switches: activation !== undefined && isResting(live, switches) ? activation : undefined,
+    switches: switches.length > 0 && isResting(live, switches) ? onlySwitches(stamped, switches) : keptSwitches(live),
   };
 }
 
@@ -122,8 +116,24 @@ function decideCreateOnly(live: AnyObject): ApplyDecision {
 /** It got this very content last time, and nobody took any of it away since. */
 const isSame = (base: AnyObject, live: AnyObject): boolean => {
   const hash = base.metadata.annotations?.[storkNames.resourceHash];
-  return live.metadata.annotations?.[storkNames.resourceHash] === hash && covers(live, base);
+  return live.metadata.annotations?.[storkNames.resourceHash] === hash && covers(live, asStored(base));
 };
+
+/** Kubernetes' own kinds are stored without their empty lists; what a custom resource means by one is its own matter. */
+function asStored(object: AnyObject): unknown {
+  const [group = ''] = groupKindOf(object).split('/');
+  return group.includes('.') && !group.endsWith('.k8s.io') ? object : withoutEmptyLists(object);
+}
+
+function withoutEmptyLists(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmptyLists);
+  if (!isFields(value)) return value;
+  const kept = Object.entries(value).map(([name, item]) => [
+    name,
+    Array.isArray(item) && item.length === 0 ? undefined : withoutEmptyLists(item),
+  ]);
+  return Object.fromEntries(kept);
+}
 
 type Ownership = 'Ours' | 'Foreign';
 
