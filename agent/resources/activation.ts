@@ -8,7 +8,7 @@ import type { RegisteredResource } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient, Resource, ServedResource } from '../../kube/client/client.ts';
 import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
-import { listDefinedKinds } from './defined-kinds.ts';
+import { listServedKinds } from './defined-kinds.ts';
 import { endPods } from './end-pods.ts';
 import { withField } from './fields.ts';
 import { fieldManagers, storkNames } from './names.ts';
@@ -191,27 +191,12 @@ const isBuiltIn = (group: string): boolean => !group.includes('.') || group.ends
 
 async function listSwitchableKinds(client: KubeClient, signal?: AbortSignal): Promise<readonly Resource[]> {
   const chosen = new Map<GroupKind, ServedResource>();
-  for (const resource of await client.discover({ signal })) {
+  for (const resource of await listServedKinds(client, signal)) {
     const kind = `${resource.group}/${resource.kind}`;
     const isUsable = resource.namespaced && resource.verbs.includes('list') && resource.verbs.includes('patch');
     if (!isUsable || resource.plural.includes('/')) continue;
     if (isBuiltIn(resource.group) && !workloadKinds.has(kind)) continue;
     if (chosen.get(kind)?.preferred !== true) chosen.set(kind, resource);
   }
-  const kinds = new Map<GroupKind, Resource>(chosen);
-  for (const resource of await listNewKinds(client, signal)) {
-    const kind = `${resource.group}/${resource.kind}`;
-    if (resource.namespaced && !isBuiltIn(resource.group) && !kinds.has(kind)) kinds.set(kind, resource);
-  }
-  return [...kinds.values()];
-}
-
-/** None for who may not see CRDs: discovery has told of all but those made a moment ago. */
-async function listNewKinds(client: KubeClient, signal?: AbortSignal): Promise<readonly Resource[]> {
-  try {
-    return await listDefinedKinds(client, signal);
-  } catch (error) {
-    if (isForbidden(error)) return [];
-    throw error;
-  }
+  return [...chosen.values()];
 }

@@ -5,6 +5,8 @@
 import type { AnyObject, KubeClient, Resource } from '../../kube/client/client.ts';
 import { isForbidden, renderError, StorkError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
+import { type CollectFacts, whySkipped } from '../resources/collect/decide-collect.ts';
+import { listServedKinds } from '../resources/defined-kinds.ts';
 import { at, fieldsOf, itemsOf, mapItems, setMeta, withoutField } from '../resources/fields.ts';
 import { fieldManagers } from '../resources/names.ts';
 import { groupKindOf, type ResourceRef, refOf } from '../resources/resource-ref.ts';
@@ -58,7 +60,7 @@ interface Matching {
 }
 
 async function findObjects(client: KubeClient, { namespace, rules }: CheckRequest, signal?: AbortSignal) {
-  const served = await client.discover({ signal });
+  const served = await listServedKinds(client, signal);
   const objects: Matching[] = [];
   const unread: CheckedObject[] = [];
   const problems: string[] = [];
@@ -75,8 +77,8 @@ async function findObjects(client: KubeClient, { namespace, rules }: CheckReques
     const meant = rules.filter((rule) => rule.kind === kind && rule.version === version);
     try {
       for await (const object of client.list<AnyObject>(resource, { namespace, signal })) {
-        const isAlive = object.metadata.deletionTimestamp === undefined;
-        if (isAlive && meant.some((rule) => isMeant(rule, object))) objects.push({ object, resource });
+        const mayTravel = whySkipped(object, anyMigration) === undefined;
+        if (mayTravel && meant.some((rule) => isMeant(rule, object))) objects.push({ object, resource });
       }
     } catch (error) {
       if (!isForbidden(error)) throw error;
@@ -87,6 +89,19 @@ async function findObjects(client: KubeClient, { namespace, rules }: CheckReques
   }
   return { objects, unread, problems };
 }
+
+/**
+ * What some migration would take along. A kube-root-ca.crt, which every cluster makes itself, must not fail a rule that is
+ * meant for the namespace's own ConfigMaps.
+ */
+const anyMigration: CollectFacts = {
+  selectors: {},
+  excludeSelectors: {},
+  ownerCheck: 'Ignore',
+  networkPoliciesWithCidr: 'Include',
+  listedUids: new Set(),
+  headlessServices: new Set(),
+};
 
 async function checkObject(
   client: KubeClient,

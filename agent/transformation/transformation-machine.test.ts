@@ -11,7 +11,7 @@ import { faulty } from '../../kube/fake/faulty.ts';
 import { silentLog } from '../../kube/log.ts';
 import { recordEdges } from '../../kube/runtime/edge-coverage.ts';
 import { runMachine } from '../../kube/runtime/run-machine.ts';
-import { anyOf, deployment } from '../resources/testing/sample-objects.ts';
+import { anyOf, configMap, deployment } from '../resources/testing/sample-objects.ts';
 import { transformationMachine } from './transformation-machine.ts';
 
 const edges = recordEdges();
@@ -96,6 +96,18 @@ describe('checking a transformation', () => {
     const again = await cluster.check();
     assert.equal(again.status?.status, 'Ready', again.message);
     assert.equal(again.status?.conditions?.find(({ type }) => type === 'Succeeded')?.status, 'True');
+  });
+
+  it('looks at nothing that never travels', async () => {
+    const steps = '[{"op":"test","path":"/data/key","value":"ours"}]';
+    const paths: TransformSpec['paths'] = [{ path: '/', value: steps, type: 'string', operation: 'jsonpatch' }];
+    const cluster = await aCluster([{ resource: '/v1/ConfigMap', paths }]);
+    const configMaps: Resource = anyOf(core.configMaps);
+    await cluster.client.create(configMaps, configMap('shop'));
+    const made = { ...configMap('shop', { 'ca.crt': 'x' }), metadata: { name: 'kube-root-ca.crt', namespace: 'shop' } };
+    await cluster.client.create(configMaps, made);
+    const { status, message } = await cluster.check();
+    assert.deepEqual([status?.status, message], ['Ready', '1 object fits']);
   });
 
   it('fails when the API server would not take the result, in its words', async () => {

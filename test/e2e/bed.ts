@@ -84,6 +84,8 @@ export interface MigrationView {
       readonly name: string;
       readonly status: string;
       readonly reason?: string;
+      readonly version?: string;
+      readonly transformedBy?: string;
     }[];
     readonly summary?: { readonly volumes?: string; readonly resources?: string };
     readonly rule?: { readonly blockedMilliseconds?: number };

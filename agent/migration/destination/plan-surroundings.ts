@@ -2,6 +2,7 @@
 import type { AnyResource, KubeClient } from '../../../kube/client/client.ts';
 import { core } from '../../../kube/client/core.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { listServedKinds } from '../../resources/defined-kinds.ts';
 import { fitting, maxSentences, type SurroundingsAnswer, type SurroundingsRequest } from '../plan-messages.ts';
 import { type Exceeded, findExceeded } from './decide-quota.ts';
 import { describeWebhooks, type IncomingKind, type LabelsOfNamespaces } from './decide-webhooks.ts';
@@ -52,7 +53,7 @@ async function findWebhooks(
   { kinds, namespaces }: SurroundingsRequest,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const served = await client.discover({ signal });
+  const served = await listServedKinds(client, signal);
   const incoming = kinds.flatMap((one): readonly IncomingKind[] => {
     const found = served.find(
       ({ group, kind, plural }) => group === one.group && kind === one.kind && !plural.includes('/'),

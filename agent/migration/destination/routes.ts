@@ -23,7 +23,7 @@ import { type ClaimDecision, decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { findClaimProblems } from './gather-limits.ts';
-import { listServedKinds } from './list-served-kinds.ts';
+import { listKindNames } from './list-kind-names.ts';
 import { mustCover } from './must-cover.ts';
 import { planSurroundings } from './plan-surroundings.ts';
 import { purge } from './purge.ts';
@@ -62,7 +62,7 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       path: '/v1/operations/:uid/kinds',
       async answer({ pair, signal }) {
         mustCover(services, senderOf(pair), []);
-        return { kinds: await listServedKinds(services.client, signal) };
+        return { kinds: await listKindNames(services.client, signal) };
       },
     }),
     jsonRoute({

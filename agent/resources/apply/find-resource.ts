@@ -1,9 +1,8 @@
 /**
- * The destination's resource for an object's group, version and kind: from discovery, or from its CRD when that was made
- * a moment ago and discovery does not know it yet.
+ * The destination's resource for an object's group, version and kind, also when its CRD was made a moment ago.
  */
 import type { AnyObject, KubeClient, Resource } from '../../../kube/client/client.ts';
-import { listDefinedKinds } from '../defined-kinds.ts';
+import { listServedKinds } from '../defined-kinds.ts';
 import { splitApiVersion } from '../resource-ref.ts';
 
 export type FoundResource =
@@ -19,17 +18,14 @@ export function createResourceFinder(client: KubeClient): ResourceFinder {
   const known = new Map<string, Promise<FoundResource>>();
   const look = async (object: AnyObject, signal?: AbortSignal): Promise<FoundResource> => {
     const { group, version } = splitApiVersion(object.apiVersion);
-    const served = await client.discover({ signal });
-    const ofKind = served.filter(
-      (resource) => resource.group === group && resource.kind === object.kind && !resource.plural.includes('/'),
-    );
-    const exact = ofKind.find((resource) => resource.version === version);
+    const isOfKind = (one: Resource) => one.group === group && one.kind === object.kind && !one.plural.includes('/');
+    const discovered = (await client.discover({ signal })).find((one) => isOfKind(one) && one.version === version);
+    if (discovered !== undefined) return { found: 'Yes', resource: discovered };
+    // Discovery is cached: a kind that was defined a moment ago is not in it.
+    const served = (await listServedKinds(client, signal)).filter(isOfKind);
+    const exact = served.find((one) => one.version === version);
     if (exact !== undefined) return { found: 'Yes', resource: exact };
-    const defined = (await listDefinedKinds(client, signal)).find(
-      (kind) => kind.group === group && kind.kind === object.kind && kind.version === version,
-    );
-    if (defined !== undefined) return { found: 'Yes', resource: defined };
-    const others = ofKind.map((resource) => resource.version).join(', ');
+    const others = served.map((resource) => resource.version).join(', ');
     const instead = others === '' ? '' : `; it serves ${others}`;
     return { found: 'No', reason: `the destination does not serve ${object.apiVersion} ${object.kind}${instead}` };
   };

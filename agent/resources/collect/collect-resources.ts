@@ -10,6 +10,7 @@ import type { AnyObject, KubeClient, KubeObject, Resource, ServedResource } from
 import { core, type Namespace, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { isForbidden, StorkError } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { joinDefined } from '../defined-kinds.ts';
 import { at } from '../fields.ts';
 import { type GroupKind, groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
 import { whySkipped } from './decide-collect.ts';
@@ -77,9 +78,10 @@ export async function collectResources(
   signal?: AbortSignal,
 ): Promise<Collected> {
   const reader = createReader(parts, signal);
-  const crds = (await reader.listAll(core.customResourceDefinitions, undefined)).map(asAnyObject);
+  const definitions = await reader.listAll(core.customResourceDefinitions, undefined);
+  const crds = definitions.map(asAnyObject);
   const kinds = chooseKinds({
-    served: await parts.client.discover({ signal }),
+    served: joinDefined(await parts.client.discover({ signal }), definitions),
     peerVersions: request.peerVersions,
     customKinds: new Set(crds.map((crd) => `${at(crd, ['spec', 'group'])}/${at(crd, ['spec', 'names', 'kind'])}`)),
     registeredKinds: new Set(request.registrations.map(({ group, kind }) => `${group}/${kind}`)),
