@@ -25,6 +25,10 @@ export const webhookName = 'stork-webhook';
 /** On Migrations and Actions, by the admission webhook alone: who asked for it, as JSON. */
 export const requesterAnnotation = 'stork.libopenstorage.org/requester';
 
+/** On VolumeSnapshots that outlive their operation: when the agent removes them, RFC 3339, or `for good`; and why they are there. */
+export const keptUntilAnnotation = 'stork.libopenstorage.org/kept-until';
+export const keptBecauseAnnotation = 'stork.libopenstorage.org/kept-because';
+
 /**
  * A new webhook configuration has reached every API server after this: what was made earlier might have passed by it.
  */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { keptBecauseAnnotation, keptUntilAnnotation } from '../crds/agent-names.ts';
 import { applyDefaults } from '../crds/schema/index.ts';
 import { clusterPairs, migrations, rules } from '../crds/v1alpha1/index.ts';
 import { core } from '../kube/client/core.ts';
@@ -135,6 +136,34 @@ describe('describe', () => {
     assert.doesNotMatch(world.transcript(), /hunter/);
     assert.ok(!world.transcript().includes('\u001b'));
     await assertGolden('describe.txt', world.transcript());
+  });
+});
+
+describe('what is kept of an overwritten volume', () => {
+  it('is told with its end and what to do, and listed by status', async () => {
+    const world = terminalWorld();
+    const labels = { 'app.kubernetes.io/managed-by': 'stork-agent' };
+    const kept = (name: string, until: string) =>
+      world.servers.east.seed(core.volumeSnapshots, {
+        apiVersion: 'snapshot.storage.k8s.io/v1',
+        kind: 'VolumeSnapshot',
+        metadata: {
+          ...{ name, namespace, labels },
+          annotations: { [keptUntilAnnotation]: until, [keptBecauseAnnotation]: 'mysql-data was overwritten' },
+        },
+        spec: { source: { persistentVolumeClaimName: 'mysql-data' } },
+        status: { readyToUse: true, creationTime: at('02:00:00'), restoreSize: '1Gi' },
+      });
+    kept('stork-undo-1', '2019-07-16T02:00:00Z');
+    kept('stork-undo-2', 'for good');
+    world.servers.east.seed(core.deployments, {
+      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'stork-agent', namespace: 'stork-system' } },
+      status: { readyReplicas: 1 },
+    });
+    await world.run('describe volumesnapshot/stork-undo-1 -n mysql');
+    await world.run('describe vs stork-undo-2 -n mysql');
+    assert.equal(await world.run('status'), 0);
+    await assertGolden('describe-kept.txt', world.transcript());
   });
 });
 

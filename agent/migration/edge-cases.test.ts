@@ -9,7 +9,8 @@ import { handOverLabel } from './destination/hand-over.ts';
 import { incomingClaimName } from './names.ts';
 import { migrationMachine } from './source/migration-machine.ts';
 import { aDatabase, anApplication, aPod, leftovers, synced, turnUntil } from './testing/an-application.ts';
-import { digestOf, type TwoClusters, testPair, unfinishedContent } from './testing/two-clusters.ts';
+import { testPair } from './testing/connected-link.ts';
+import { digestOf, type TwoClusters, unfinishedContent } from './testing/two-clusters.ts';
 
 const claim = { namespace: 'db', name: 'data' };
 

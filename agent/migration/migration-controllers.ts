@@ -3,9 +3,10 @@
  * woken by what they wait for (jobs, pods, snapshots, records), and the routes that answer peers.
  */
 import { createHash } from 'node:crypto';
-import { type Migration, migrations } from '../../crds/v1alpha1/index.ts';
+import { type ClusterPair, clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { KubeObject } from '../../kube/client/client.ts';
 import { type ConfigMap, core, type Job, type Pod, type VolumeSnapshot } from '../../kube/client/core.ts';
+import { findCondition } from '../../kube/runtime/conditions.ts';
 import { createController } from '../../kube/runtime/controller.ts';
 import type { Change, InformerDefinition } from '../../kube/runtime/informer.ts';
 import type { InformerSet } from '../../kube/runtime/informer-set.ts';
@@ -15,7 +16,7 @@ import type { DestinationServices } from './destination/destination-services.ts'
 import { receive } from './destination/receive.ts';
 import { destinationRoutes } from './destination/routes.ts';
 import { agentLabels } from './names.ts';
-import { receiveRecordSelector } from './records.ts';
+import { pairOf, receiveRecordSelector } from './records.ts';
 import { migrationMachine } from './source/migration-machine.ts';
 import type { SourceServices } from './source/source-services.ts';
 
@@ -59,6 +60,7 @@ export function createMigrationFeature(parts: MigrationFeatureParts): MigrationF
   });
   const records = informers.informer(receiveRecords(source.agentNamespace));
   receiveController.watch(records, (change) => runsOf(entryOf(change)));
+  receiveController.watch(informers.informer(usablePairs), ({ key }) => records.by('pair', key).map(({ run }) => run));
   return {
     routes: destinationRoutes({ services: destination, wake: (run) => receiveController.enqueue(run) }),
     async run(signal) {
@@ -110,9 +112,19 @@ const ownedSnapshots: InformerDefinition<VolumeSnapshot, OwnedEntry> = {
   project: (snapshot) => owned(snapshot, snapshot.status),
 };
 
-const receiveRecords = (namespace: string): InformerDefinition<ConfigMap, OwnedEntry> => ({
+/** Wakes what came over a pair when that can't be used any more. */
+const usablePairs: InformerDefinition<ClusterPair, { readonly reason: string; readonly pairId: string }> = {
+  resource: clusterPairs,
+  project: ({ status }) => ({
+    reason: findCondition(status?.conditions, 'Ready')?.reason ?? '',
+    pairId: status?.pairId ?? '',
+  }),
+};
+
+const receiveRecords = (namespace: string): InformerDefinition<ConfigMap, OwnedEntry & { readonly pair: string }> => ({
   resource: core.configMaps,
   namespace,
   labelSelector: receiveRecordSelector,
-  project: (map) => owned(map, map.data),
+  project: (map) => ({ ...owned(map, map.data), pair: pairOf(map) }),
+  indexers: { pair: ({ pair }) => [pair] },
 });

@@ -35,7 +35,8 @@ const receiveRecordSchema = object({
   /** The ServiceAccount of the grant under which users' objects are written: `namespace/name`. */
   actAs: name(),
   request: required(receiveRequestSchema),
-  phase: required(oneOf(['Working', 'Complete', 'Failed', 'Removing'])),
+  /** `Kept`: nothing is left but snapshots of what was overwritten, until `keptUntil`. */
+  phase: required(oneOf(['Working', 'Complete', 'Failed', 'Removing', 'Kept'])),
   reason: required(string({ maxLength: 64 })),
   message: required(string({ maxLength: 4096 })),
   started: required(time()),
@@ -49,6 +50,10 @@ const receiveRecordSchema = object({
   point: integer({ minimum: 1 }),
   /** Where a person finds what was overwritten, one sentence a claim. */
   kept: list(string({ maxLength: 1024 }), { maxItems: 64 }),
+  /** When what was overwritten is removed; absent where a person must decide. */
+  keptUntil: time(),
+  /** When it was told on the cluster what is kept. */
+  announced: time(),
 });
 export type ReceiveRecord = Infer<typeof receiveRecordSchema>;
 
@@ -110,6 +115,15 @@ export function createRecords(client: KubeClient, agentNamespace: string): Recor
       await client.delete(core.configMaps, key(receiveRecordName(run)), { signal });
     },
   };
+}
+
+/** The ClusterPair over which a group comes, `namespace/name`; empty when the record can't be read. */
+export function pairOf(map: ConfigMap): string {
+  try {
+    return stored(map).value.pair;
+  } catch {
+    return '';
+  }
 }
 
 function configMap(namespace: string, recordName: string, kind: 'claim' | 'receive', record: unknown): ConfigMap {

@@ -1,13 +1,13 @@
 /** `describe KIND/NAME`: what an object's status, conditions and events tell, in one page. */
-import type { KubeClient, KubeObject } from '../../kube/client/client.ts';
+import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';
 import { core, type Event } from '../../kube/client/core.ts';
 import { defineCommand } from '../command.ts';
 import { readNamedObject } from '../named-object.ts';
-import type { ObjectView } from '../output/object-view.ts';
 import { eventsSection } from '../output/tell/section.ts';
 import { tellClusterPair } from '../output/tell/tell-cluster-pair.ts';
 import { tellMigration } from '../output/tell/tell-migration.ts';
 import { tellRule } from '../output/tell/tell-rule.ts';
+import { tellVolumeSnapshot } from '../output/tell/tell-volume-snapshot.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { ruleView } from '../output/views/rule-view.ts';
@@ -30,11 +30,13 @@ const stories: readonly Story[] = [
   story(migrationView, tellMigration),
   story(clusterPairView, tellClusterPair),
   story(ruleView, tellRule),
+  story({ kind: core.volumeSnapshots, words: ['volumesnapshot', 'volumesnapshots', 'vs'] }, tellVolumeSnapshot),
 ];
 
 export const describeObject = defineCommand({
   words: [['describe']],
-  summary: 'Tells the story of a migration, cluster pair or rule: times, bytes, what was skipped and why, events.',
+  summary:
+    'Tells the story of a migration, cluster pair, rule or kept snapshot: times, bytes, what was skipped and why, events.',
   positionals: { shown: 'KIND/NAME', min: 1, max: 2, completes: stories.map(({ words }) => words[0] ?? '') },
   flags: {},
   examples: ['kubectl stork describe migration/mysqlmigration -n mysql', 'kubectl stork describe clusterpair west'],
@@ -47,7 +49,10 @@ export const describeObject = defineCommand({
   },
 });
 
-function story<T extends KubeObject>(view: ObjectView<T>, tell: (object: T, now: Date) => readonly string[]): Story {
+function story<T extends KubeObject>(
+  view: { readonly kind: Resource<T>; readonly words: readonly string[] },
+  tell: (object: T, now: Date) => readonly string[],
+): Story {
   return {
     words: view.words,
     async tell(client, key, { now, signal }) {

@@ -1,12 +1,13 @@
 /** `status`: is the agent there and well, with whom is it paired, what is under way. */
-import { agentName, agentNamespace, leaderLabel } from '../../crds/agent-names.ts';
+import { agentName, agentNamespace, keptUntilAnnotation, leaderLabel, managedByLabel } from '../../crds/agent-names.ts';
 import { clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';
 import { core, type Deployment, type Pod } from '../../kube/client/core.ts';
-import { isNotFound } from '../../kube/errors.ts';
+import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { cellsOf, columnsOf } from '../output/object-view.ts';
 import { renderTable } from '../output/render-table.ts';
+import { describeEnd } from '../output/tell/tell-volume-snapshot.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 
@@ -32,6 +33,7 @@ export const status = defineCommand({
     context.print(describeAgent(agent, pods));
     await printPairs(context, client);
     await printMigrations(context, client);
+    await printKept(context, client);
     return (agent.status?.readyReplicas ?? 0) > 0 ? 0 : 1;
   },
 });
@@ -77,7 +79,20 @@ function isRunning({ status: seen }: Migration): boolean {
   return seen?.stage !== 'Final' && seen?.stage !== 'Planned';
 }
 
-/** A kind whose CRD isn't there has no objects. */
+/** What overwritten volumes held, in namespaces that the user may see. */
+async function printKept(context: CommandContext, client: KubeClient): Promise<void> {
+  const labelSelector = `${managedByLabel}=${agentName}`;
+  const found = await listAll(client, core.volumeSnapshots, { labelSelector, signal: context.signal });
+  const rows = found.flatMap(({ metadata, spec }) => {
+    const until = metadata.annotations?.[keptUntilAnnotation];
+    const claim = spec.source.persistentVolumeClaimName ?? '';
+    return until === undefined ? [] : [[metadata.namespace ?? '', metadata.name, claim, describeEnd(until)]];
+  });
+  if (rows.length === 0) return;
+  context.print(`\nKept snapshots:\n${renderTable(['NAMESPACE', 'NAME', 'OF', 'REMOVED'], rows)}`);
+}
+
+/** A kind whose CRD isn't there, or that the user may not list, has no objects. */
 async function listAll<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
@@ -88,7 +103,7 @@ async function listAll<T extends KubeObject>(
     for await (const object of client.list(resource, options)) found.push(object);
     return found;
   } catch (error) {
-    if (isNotFound(error)) return [];
+    if (isNotFound(error) || (resource.plural === core.volumeSnapshots.plural && isForbidden(error))) return [];
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** What may be done to a simulation: killing what is ours, and what users do at any instant. */
+import { revokePair } from '../../agent/migration/testing/connected-link.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';
 import { core } from '../../kube/client/core.ts';
 import { ApiError } from '../../kube/errors.ts';
@@ -62,7 +63,11 @@ async function interfere(sim: Simulation, prepared: Prepared, what: Interference
     'a source claim is deleted': () => a.delete(core.persistentVolumeClaims, claim),
     'the destination namespace is deleted': () => b.delete(core.namespaces, { name: namespace }),
     'the Migration is deleted': () => a.delete(migrations, prepared.migration),
-    'the pair is revoked': () => sim.link.revoke(),
+    'the pair is revoked': async () => {
+      sim.link.revoke();
+      await revokePair(sim.a.cluster, 'Here');
+      await revokePair(sim.b.cluster, 'There');
+    },
     'a source pod is deleted': () => {
       sim.a.holds.end(`${namespace}/app`);
       return a.delete(core.pods, { namespace, name: 'app' });

@@ -10,12 +10,13 @@ export function leftoversOf({ name, cluster }: SimSide, kept: string): readonly 
   const claimed = new Set(
     objects.filter(({ kind }) => kind === 'PersistentVolumeClaim').map(({ spec }) => fieldOf(spec, 'volumeName')),
   );
-  const isLeft = ({ kind, metadata }: AnyObject) => {
+  const isLeft = (object: AnyObject) => {
+    const { kind, metadata } = object;
     if (kind === 'PersistentVolume')
       return (
         !claimed.has(metadata.name) || Object.keys(metadata.labels ?? {}).some((label) => label.startsWith('stork.'))
       );
-    if (kind === 'ConfigMap') return metadata.name.startsWith('stork-receive-');
+    if (kind === 'ConfigMap') return metadata.name.startsWith('stork-receive-') && !isKept(object);
     return !ofInstallation.has(kind) && isManagedByAgent(metadata);
   };
   // The reference driver's snapshots are no objects, which would be found by name when their volume is gone.
@@ -28,6 +29,9 @@ export function leftoversOf({ name, cluster }: SimSide, kept: string): readonly 
     ...[...world.storage.claims.keys()].map((claim) => `readable claim ${claim}`),
   ].map((what) => `${name}: ${what}`);
 }
+
+/** The record of what was overwritten, until it expires. */
+const isKept = (map: AnyObject): boolean => /"phase":"Kept"/.test(String(fieldOf(map.data, 'record')));
 
 const ofInstallation: ReadonlySet<string> = new Set([
   'MutatingWebhookConfiguration',

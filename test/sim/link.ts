@@ -2,7 +2,7 @@
  * The pair link: it takes its time, loses requests and answers, delivers some requests twice, breaks and comes back. Requests
  * reach the other agent's routes as over the real link; movers' streams break whenever it does.
  */
-import { answerRequest, testPair } from '../../agent/migration/testing/two-clusters.ts';
+import { answerRequest, connectedPeer, testPair } from '../../agent/migration/testing/connected-link.ts';
 import { type Peer, type PeerCall, type PeerRoute, peerLimits } from '../../agent/peer/peer.ts';
 import { parse } from '../../crds/schema/index.ts';
 import type { ManualClock } from '../../kube/clock.ts';
@@ -117,29 +117,10 @@ export function createLink(parts: {
     },
     peer(from, caller) {
       const to = from === 'a' ? 'b' : 'a';
-      return {
-        pairId: testPair.id,
-        pair: `${testPair.namespace}/${testPair.name}`,
-        cluster: to,
-        grant: testPair.grant,
-        get state() {
-          return isUp()
-            ? ({ ready: 'Yes' } as const)
-            : ({ ready: 'No', code: 'Disconnected', message: 'the link is cut' } as const);
-        },
-        link: {
-          state: 'Connected',
-          code: 'Connected',
-          message: '',
-          roundTripMs: 1,
-          clockSkewMs: 0,
-          lastSeen: undefined,
-          cluster: to,
-          version: '0',
-        },
+      return connectedPeer(to, {
+        ready: () => (isUp() ? 'Yes' : 'No'),
         request: (call) => request(to, caller, call),
-        openStream: () => Promise.reject(new Error('movers are simulated')),
-      };
+      });
     },
   };
 }

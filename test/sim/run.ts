@@ -133,12 +133,15 @@ async function judge(sim: Simulation, course: Course, ended: Migration | undefin
   if (status === 'Successful') judgeSuccess(sim, prepared, { volumes, isCalm, tell });
   // What was overwritten is kept even if nobody is left to be told of it.
   const unnamed = ended === undefined && plan.scenario === 'overwrite' ? undoKeys(sim) : [];
-  const kept = [...volumes.map((volume) => volume.reason ?? ''), ...unnamed].join(' ');
-  await settle(sim, watchdog, `${kept} ${reason}`);
+  const announced = () =>
+    sim.b.cluster.server
+      .objects()
+      .filter(({ kind }) => kind === 'Event')
+      .map(({ message }) => String(message));
+  await settle(sim, watchdog, [...volumes.map((volume) => volume.reason ?? ''), ...unnamed, reason].join(' '));
+  const kept = [...volumes.map((volume) => volume.reason ?? ''), ...unnamed, ...announced()].join(' ');
   const left = [...leftoversOf(sim.a, `${kept} ${reason}`), ...leftoversOf(sim.b, `${kept} ${reason}`)];
-  const isParted = sim.link.isRevoked;
-  for (const what of left.filter((one) => !isParted || one.startsWith('a:')))
-    tell(`LeftBehind: ${what} (${status}: ${reason})`);
+  for (const what of left) tell(`LeftBehind: ${what} (${status}: ${reason})`);
   for (const { how, pod } of [...sim.a.holds.history, ...sim.b.holds.history])
     if (how === 'Holding' || how === 'Expired') tell(`Frozen: the hold in ${pod} was never released (${how})`);
 }

@@ -1,6 +1,7 @@
 /** What is migrated, and what the destination holds before. Each prepares both clusters and creates one Migration. */
 import { createRecords } from '../../agent/migration/records.ts';
-import { agentNamespace, digestOf, testPair } from '../../agent/migration/testing/two-clusters.ts';
+import { testPair } from '../../agent/migration/testing/connected-link.ts';
+import { agentNamespace, digestOf } from '../../agent/migration/testing/two-clusters.ts';
 import { waitCommandPlaceholder } from '../../agent/rule/rule-run.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { type MigrationSpecInput, migrations, rules } from '../../crds/v1alpha1/index.ts';

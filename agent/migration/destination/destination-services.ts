@@ -101,6 +101,10 @@ export const destinationLimits = {
   askedMinutes: 15,
   /** A record whose peer has gone silent is given up after this long, unless its update is being applied. */
   giveUpHours: 48,
+  /** How long what an overwrite replaced can be gone back to. */
+  undoKeepDays: 7,
+  /** How often it is looked whether that is over. */
+  keptLookHours: 6,
   /** How long an overwritten destination's pods may take to end. */
   scaleDownMinutes: 10,
   /** How long after its start an update waits for other nodes to let go of its volumes. */

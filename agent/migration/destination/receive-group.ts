@@ -198,7 +198,8 @@ async function refuseAgain(
 function answerOf(record: ReceiveRecord): ReceiveAnswer {
   const { phase, message } = record;
   if (phase === 'Working' && record.applyingSince !== undefined) return { phase, reason: applyingReason, message };
-  if (phase !== 'Complete')
+  // What is kept of it changes nothing about how it ended.
+  if (phase !== 'Complete' && phase !== 'Kept')
     return { phase: phase === 'Working' ? 'Working' : 'Failed', reason: record.reason, message };
   const result = parseMoverResult(record.result ?? '');
   const volumes = result.volumes.map(({ name, digest, files, bytes, bytesSent, degraded }) => ({

@@ -3,13 +3,16 @@
  * and the peer; an update that has been staged and allowed is always finished.
  */
 import { renderError, StorkError } from '../../../kube/errors.ts';
+import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { awaitChange, type ReconcileResult, requeueAfter } from '../../../kube/runtime/reconcile.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
+import { announceUndo } from './announce-undo.ts';
 import { answerGate } from './answer-gate.ts';
 import { decideReceive, type ReceiveStep } from './decide-receive.ts';
 import { type DestinationServices, destinationEffect, destinationLimits } from './destination-services.ts';
 import { gatherReceiveFacts, moverNamespace, type ReceiveSight } from './gather-receive-facts.ts';
 import { growClaims } from './grow-claims.ts';
+import { observePairGone } from './pair-gone.ts';
 import {
   handOverClaims,
   keepResult,
@@ -20,8 +23,8 @@ import {
   removeScratch,
   startMover,
 } from './receive-steps.ts';
-import { removeTemporary } from './remove-temporary.ts';
-import { describeUndo } from './undo-snapshots.ts';
+import { releaseUndo, removeTemporary } from './remove-temporary.ts';
+import { describeUndo, keepsUndo } from './undo-snapshots.ts';
 
 type Signal = AbortSignal | undefined;
 
@@ -40,12 +43,14 @@ export async function receive(
     case 'Failed':
     case 'Removing':
       return await settle(services, stored, signal);
+    case 'Kept':
+      return await keep(services, stored, signal);
     default:
       return stored.value.phase satisfies never;
   }
 }
 
-/** It is over: nothing temporary stays, and the record itself goes when its peer asks, or never asks again. */
+/** It is over: nothing temporary stays, and the record itself goes when its peer asks, or can never ask again. */
 async function settle(
   services: DestinationServices,
   stored: Stored<ReceiveRecord>,
@@ -55,10 +60,37 @@ async function settle(
   const remove = () => removeTemporary(services, record, signal);
   const left = await destinationEffect(services, { does: 'remove temporary', record, signal }, remove);
   if (left.length > 0) return requeueAfter(1);
+  if (keepsUndo(record) && record.announced === undefined) {
+    await destinationEffect(services, { does: 'announce', record, signal }, async () => {
+      await announceUndo(services, record, signal);
+      await services.records.saveReceive({ ...record, announced: rfc3339(services.clock.now()) }, stored, signal);
+    });
+    return requeueAfter(0);
+  }
   const leftMs = giveUpMs - silentMs(services, record);
-  if (record.phase !== 'Removing' && leftMs > 0) return requeueAfter(Math.ceil(leftMs / 1000));
-  const forget = () => services.records.removeReceive(record.request.run, signal);
-  await destinationEffect(services, { does: 'forget', record, signal }, forget);
+  if (record.phase !== 'Removing' && leftMs > 0 && (await observePairGone(services.client, record, signal)) === 'There')
+    return requeueAfter(Math.ceil(leftMs / 1000));
+  if (!keepsUndo(record) || record.keptUntil === undefined) return await forget(services, record, signal);
+  await services.records.saveReceive({ ...record, phase: 'Kept' }, stored, signal);
+  return requeueAfter(0);
+}
+
+/** Only snapshots of what was overwritten are left, until they are of no use any more. */
+async function keep(
+  services: DestinationServices,
+  { value: record }: Stored<ReceiveRecord>,
+  signal: Signal,
+): Promise<ReconcileResult> {
+  const leftMs = Date.parse(record.keptUntil ?? '') - services.clock.now().getTime();
+  if (leftMs > 0) return requeueAfter(Math.min(Math.ceil(leftMs / 1000), destinationLimits.keptLookHours * 3600));
+  const release = () => releaseUndo(services, record, signal);
+  const left = await destinationEffect(services, { does: 'expire undo', record, signal }, release);
+  return left.length > 0 ? requeueAfter(1) : await forget(services, record, signal);
+}
+
+async function forget(services: DestinationServices, record: ReceiveRecord, signal: Signal): Promise<ReconcileResult> {
+  const remove = () => services.records.removeReceive(record.request.run, signal);
+  await destinationEffect(services, { does: 'forget', record, signal }, remove);
   return awaitChange();
 }
 
@@ -68,8 +100,9 @@ async function work(
   signal: Signal,
 ): Promise<ReconcileResult> {
   const { value: record } = stored;
-  if (isForsaken(services, record)) {
-    await services.records.saveReceive({ ...record, phase: 'Removing', reason: 'PeerSilent' }, stored, signal);
+  const forsaken = await whyForsaken(services, record, signal);
+  if (forsaken !== undefined) {
+    await services.records.saveReceive({ ...record, phase: 'Removing', reason: forsaken }, stored, signal);
     return requeueAfter(0);
   }
   services.runs.open(
@@ -93,10 +126,18 @@ async function work(
   }
 }
 
-/** Nobody asked for it for days: what it holds is given back. What has begun to change for good is finished regardless. */
-function isForsaken(services: DestinationServices, record: ReceiveRecord): boolean {
-  const hasBegun = record.applyingSince !== undefined || record.result !== undefined;
-  return !hasBegun && silentMs(services, record) > giveUpMs;
+/**
+ * Its pair was revoked, or nobody asked for it for days: what it holds is given back. What has begun to change for good is
+ * finished regardless.
+ */
+async function whyForsaken(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal: Signal,
+): Promise<'PeerSilent' | 'PairRevoked' | undefined> {
+  if (record.applyingSince !== undefined || record.result !== undefined) return undefined;
+  if (silentMs(services, record) > giveUpMs) return 'PeerSilent';
+  return (await observePairGone(services.client, record, signal)) === 'Gone' ? 'PairRevoked' : undefined;
 }
 
 const giveUpMs = destinationLimits.giveUpHours * 3_600_000;
@@ -228,10 +269,17 @@ async function tell(
 async function complete(services: DestinationServices, stored: Stored<ReceiveRecord>, signal: Signal): Promise<void> {
   const { value: record } = stored;
   const point = await reachedPoint(services, record, signal);
-  const kept = await describeUndo(services, { ...record, point }, signal);
+  const keptUntil = keptUntilOf(services, { ...record, point });
+  const kept = await describeUndo(services, { ...record, point, keptUntil }, signal);
   const message = 'everything was read back and is equal';
-  const reached = { ...stored, value: { ...record, point, kept } };
+  const reached = { ...stored, value: { ...record, point, kept, keptUntil } };
   await conclude(services, reached, { phase: 'Complete', reason: 'Complete', message }, signal);
+}
+
+/** An overwrite that went well was wanted; what an update that broke has left is kept until a person decides. */
+function keptUntilOf(services: DestinationServices, record: ReceiveRecord): string | undefined {
+  if (!keepsUndo(record)) return undefined;
+  return rfc3339(new Date(services.clock.now().getTime() + destinationLimits.undoKeepDays * 86_400_000));
 }
 
 async function conclude(

@@ -1,4 +1,5 @@
 /** Removes what receiving a group has made for itself on the destination. Repeatable; names what is still there. */
+import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import { core } from '../../../kube/client/core.ts';
 import { isNotFound } from '../../../kube/errors.ts';
 import { incomingClaimName, undoSnapshotKey } from '../names.ts';
@@ -46,7 +47,8 @@ async function removeIncoming(
   return left;
 }
 
-async function releaseUndo(
+/** The snapshots of before an update; what somebody has taken over by taking our label off stays. */
+export async function releaseUndo(
   services: DestinationServices,
   record: ReceiveRecord,
   signal: AbortSignal | undefined,
@@ -55,6 +57,8 @@ async function releaseUndo(
   const known = new Set<string>();
   for (const { driver, snapshot } of await undoSnapshots(services, record, signal)) {
     known.add(snapshot.volume.claim.name);
+    if (await isTakenOver(services, { namespace: snapshot.volume.claim.namespace, name: snapshot.key }, signal))
+      continue;
     if ((await driver.snapshots?.release(snapshot, signal)) === 'Releasing')
       left.push(`volumesnapshot ${snapshot.key}`);
   }
@@ -62,9 +66,19 @@ async function releaseUndo(
   for (const { namespace, name } of record.request.claims) {
     if (known.has(name)) continue;
     const key = { namespace, name: undoSnapshotKey(record.request.run, name) };
+    if (await isTakenOver(services, key, signal)) continue;
     await services.client.delete(core.volumeSnapshots, key, { signal }).catch(onlyMissing);
   }
   return left;
+}
+
+async function isTakenOver(
+  { client }: DestinationServices,
+  key: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const found = await client.find(core.volumeSnapshots, key, { signal }).catch(onlyMissing);
+  return found !== undefined && !isManagedByAgent(found.metadata);
 }
 
 /** A cluster without external-snapshotter has no such kind, and nothing of it to remove. */

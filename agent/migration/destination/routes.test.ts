@@ -8,7 +8,8 @@ import { type IncomingVolume, paths } from '../messages.ts';
 import { runId } from '../names.ts';
 import { planObjectsAnswerSchema } from '../plan-messages.ts';
 import { anApplication } from '../testing/an-application.ts';
-import { answerRequest, type TwoClusters, testPair } from '../testing/two-clusters.ts';
+import { answerRequest, testPair } from '../testing/connected-link.ts';
+import type { TwoClusters } from '../testing/two-clusters.ts';
 import { answerGate } from './answer-gate.ts';
 import { destinationRoutes } from './routes.ts';
 

@@ -225,6 +225,7 @@ async function removeOperation(
   for (const stored of await services.records.listReceives(signal)) {
     const { value: record } = stored;
     if (record.request.operation !== call.operation || record.pairId !== call.sender.pairId) continue;
+    if (record.phase === 'Kept') continue;
     left.push(`receiving ${record.request.group}`);
     const hasBegun = record.applyingSince !== undefined || record.result !== undefined;
     const finishing = record.phase === 'Working' && hasBegun;

@@ -41,30 +41,52 @@ export function keepsUndo({ request, applyingSince, point }: ReceiveRecord): boo
   return applyingSince !== undefined && (request.overwrite || point === undefined);
 }
 
+export interface KeptSnapshot {
+  readonly namespace: string;
+  readonly claim: string;
+  /** The VolumeSnapshot's name. */
+  readonly name: string;
+  /** A claim that was deleted meanwhile: nobody knows its driver any more, nor whether that took a snapshot. */
+  readonly isCertain: boolean;
+}
+
+/** What stays of a group that has ended. */
+export async function listKept(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal?: AbortSignal,
+): Promise<readonly KeptSnapshot[]> {
+  if (!keepsUndo(record)) return [];
+  const undos = await undoSnapshots(services, record, signal);
+  const known = undos.map(({ snapshot: { key, volume } }) => ({
+    ...{ namespace: volume.claim.namespace, claim: volume.claim.name },
+    ...{ name: key, isCertain: true },
+  }));
+  const others = record.request.claims.filter(({ name }) => !known.some(({ claim }) => claim === name));
+  const gone = await findGone(services, others, signal);
+  return [
+    ...known,
+    ...gone.map(({ namespace, name }) => ({
+      ...{ namespace, claim: name },
+      ...{ name: undoSnapshotKey(record.request.run, name), isCertain: false },
+    })),
+  ];
+}
+
 /** Where a person finds what was overwritten, or what an update that was not finished has changed. */
 export async function describeUndo(
   services: DestinationServices,
   record: ReceiveRecord,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  if (!keepsUndo(record)) return [];
-  const undos = await undoSnapshots(services, record, signal);
-  const kept = undos.map(({ snapshot }) => sentence(snapshot.volume.claim, snapshot.key));
-  // Of a claim that was deleted meanwhile nobody knows the driver any more.
-  const others = record.request.claims.filter(
-    ({ name }) => !undos.some(({ snapshot }) => snapshot.volume.claim.name === name),
-  );
-  const gone = await findGone(services, others, signal);
-  return [
-    ...kept,
-    ...gone.map(
-      (claim) => `${sentence(claim, undoSnapshotKey(record.request.run, claim.name))}, if its storage has snapshots`,
-    ),
-  ];
+  return (await listKept(services, record, signal)).map((kept) => describeKept(kept, record.keptUntil));
 }
 
-const sentence = ({ namespace, name }: { readonly namespace: string; readonly name: string }, key: string): string =>
-  `what ${name} held before is kept in volumesnapshot ${namespace}/${key}`;
+export function describeKept({ namespace, claim, name, isCertain }: KeptSnapshot, until: string | undefined): string {
+  const doubt = isCertain ? '' : ', if its storage has snapshots';
+  const end = until === undefined ? '' : ` until ${until}`;
+  return `what ${claim} held before is kept in volumesnapshot ${namespace}/${name}${end}${doubt}`;
+}
 
 /** Only those that are gone; a claim that is there and not among the snapshots has none. */
 async function findGone<T extends { readonly namespace: string; readonly name: string }>(

@@ -2,8 +2,14 @@
  * Two clusters on fakes with the migration feature on both sides, joined without a network: requests go straight to the
  * other side's routes, and a pair of mover jobs moves a volume's content when both run. Time is the test's.
  */
-import { applyDefaults, parse, renderCrd } from '../../../crds/schema/index.ts';
-import { allKinds, type Migration, type MigrationSpecInput, migrations } from '../../../crds/v1alpha1/index.ts';
+import { applyDefaults, renderCrd } from '../../../crds/schema/index.ts';
+import {
+  allKinds,
+  clusterPairs,
+  type Migration,
+  type MigrationSpecInput,
+  migrations,
+} from '../../../crds/v1alpha1/index.ts';
 import { type MemoryDriverOptions, memoryDriver } from '../../../drivers/memory/memory-driver.ts';
 import { memoryStorage } from '../../../drivers/memory/memory-storage.ts';
 import type { Impersonation, KubeClient } from '../../../kube/client/client.ts';
@@ -17,7 +23,7 @@ import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { parseKey } from '../../../kube/runtime/key.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
-import type { PairFacts, Peer, PeerCall, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
+import type { Peer, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createAccess } from '../../requester/access.ts';
 import { guardedServer } from '../../requester/testing/guarded-server.ts';
 import { createRuleRunner } from '../../rule/rule-runner.ts';
@@ -30,12 +36,12 @@ import { createRecords } from '../records.ts';
 import { collectMigration } from '../source/collect.ts';
 import { migrationMachine } from '../source/migration-machine.ts';
 import type { SourceServices } from '../source/source-services.ts';
+import { directPeer, seenPair } from './connected-link.ts';
 import { type StorageWorld, storageWorld } from './fake-storage-world.ts';
 
 export const agentNamespace = 'stork-system';
 /** What stashes are sealed with on both sides. */
 export const stashKey = 'key';
-const pairId = 'pair-1';
 
 export interface Side {
   readonly name: 'a' | 'b';
@@ -186,6 +192,7 @@ export function makeCluster(clock: Clock, options: FakeClusterOptions = {}): Fak
   const server = guardedServer({ clock, ...options });
   for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
   server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
+  server.seed(clusterPairs, seenPair);
   server.seed(core.storageClasses, {
     apiVersion: 'storage.k8s.io/v1',
     kind: 'StorageClass',
@@ -253,82 +260,6 @@ export function agentServices(parts: AgentParts): {
     scaleDown: parts.scaleDown,
   };
   return { source, destination };
-}
-
-/** The pair as each side's ClusterPair describes it. */
-export const testPair: PairFacts = {
-  id: pairId,
-  uid: 'uid-1',
-  namespace: agentNamespace,
-  name: 'pair',
-  cluster: 'other',
-  grant: { namespaces: ['*'], directions: ['Receive', 'Send'], clusterScopedKinds: [], serviceAccount: 'stork-peer' },
-};
-
-const isCut = () => new StorkError({ code: 'PeerNotConnected', message: 'the link is cut', retryable: true });
-
-function directPeer(cluster: 'a' | 'b', link: TestLink, routes: () => readonly PeerRoute[]): Peer {
-  const notReady = { ready: 'No', code: 'Disconnected', message: 'the link is cut' } as const;
-  return {
-    pairId,
-    pair: `${agentNamespace}/pair`,
-    cluster,
-    get grant() {
-      return link.grant ?? testPair.grant;
-    },
-    get state() {
-      return link.ready === 'Yes' ? ({ ready: 'Yes' } as const) : notReady;
-    },
-    link: {
-      state: 'Connected',
-      code: 'Connected',
-      message: '',
-      roundTripMs: 1,
-      clockSkewMs: 0,
-      lastSeen: undefined,
-      cluster,
-      version: '0',
-    },
-    async request<Out>(call: PeerCall<Out>): Promise<Out> {
-      if (link.ready === 'No') throw isCut();
-      link.requests += 1;
-      const cut = link.cutAt?.request === link.requests ? link.cutAt.moment : undefined;
-      if (cut === 'Before') throw isCut();
-      const answer = await answerRequest(routes(), testPair, call);
-      if (cut === 'After') throw isCut();
-      return parse(call.answer, JSON.parse(JSON.stringify(answer)));
-    },
-    openStream: () => Promise.reject(new Error('movers are simulated')),
-  };
-}
-
-/** What a side's routes answer to a peer: parsed, answered and rendered as over the link. */
-export async function answerRequest(
-  routes: readonly PeerRoute[],
-  pair: PairFacts,
-  call: Pick<PeerCall<unknown>, 'method' | 'path' | 'body'>,
-): Promise<unknown> {
-  const found = routes.map((route) => ({ route, params: matchPath(route.path, call.path) }));
-  const hit = found.find(
-    ({ route, params }) => route.kind === 'json' && route.method === call.method && params !== undefined,
-  );
-  if (hit?.route.kind !== 'json') throw new Error(`no route ${call.method} ${call.path}`);
-  const { route, params = {} } = hit;
-  const body = route.body === undefined ? undefined : parse(route.body, JSON.parse(JSON.stringify(call.body)));
-  const { signal } = new AbortController();
-  return await hit.route.answer({ pair, params, query: new URLSearchParams(), body, operation: undefined, signal });
-}
-
-function matchPath(pattern: string, path: string): Record<string, string> | undefined {
-  const wanted = pattern.split('/');
-  const given = path.split('/');
-  if (wanted.length !== given.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [index, segment] of wanted.entries()) {
-    if (segment.startsWith(':')) params[segment.slice(1)] = decodeURIComponent(given[index] ?? '');
-    else if (segment !== given[index]) return undefined;
-  }
-  return params;
 }
 
 /** When both movers of a run are there, the content crosses, as the real ones' contract says. */

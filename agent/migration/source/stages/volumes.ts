@@ -57,7 +57,8 @@ export function decidePair<P extends Pick<Peer, 'pair' | 'state' | 'link'>>(
   peer: P | undefined,
   clusterPair: string,
 ): { readonly peer: P } | { readonly hindrance: Outcome<never, MigrationStatus> } {
-  const itself = 'What the destination holds temporarily it removes by itself within two days.';
+  const itself =
+    'What the destination holds temporarily it removes by itself; what it keeps of an overwritten volume is told by an Event there.';
   if (peer === undefined)
     return failure('ClusterPairNotFound', `ClusterPair ${clusterPair} was deleted during the migration. ${itself}`);
   if (peer.link.state === 'Revoked')
