@@ -8,7 +8,15 @@ import { basename, join } from 'node:path';
 import { ensureImage } from '../images/images.ts';
 import { startDns } from './addons.ts';
 import { answersReadyz } from './apiserver.ts';
-import { allBinaries, ensureBinaries, type Report } from './binaries.ts';
+import {
+  allBinaries,
+  ensureBinaries,
+  kubernetesVersion,
+  type OlderMinor,
+  olderVersions,
+  type Report,
+  withOlderKubernetes,
+} from './binaries.ts';
 import { ensureBedCgroup, findLeftCgroups, killBedCgroup, listBedProcesses, removeBedCgroups } from './cgroups.ts';
 import { type StartedCluster, startCluster } from './cluster.ts';
 import { createDaemons, findDaemon, listDaemons } from './daemons.ts';
@@ -29,6 +37,8 @@ import { startStorage } from './storage.ts';
 export interface UpOptions {
   readonly report: Report;
   readonly audit?: 'On' | 'Off';
+  /** An older Kubernetes for cluster b. */
+  readonly minorOfB?: OlderMinor | undefined;
 }
 
 export type BedState = 'Up' | 'Broken' | 'Down';
@@ -36,17 +46,21 @@ export type BedState = 'Up' | 'Broken' | 'Down';
 const readyLimitMs = 90_000;
 const readyMark = 'ready';
 
-/** Returns at once on a healthy bed; a broken one is taken down first and its data are lost. */
-export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<void> {
+/**
+ * Returns at once on a healthy bed; a broken one is taken down first and its data are lost. A bed that runs stays what it
+ * is: asked for another version of b, it throws.
+ */
+export async function bringUp({ report, audit = 'Off', minorOfB }: UpOptions): Promise<void> {
   const places = findPlaces();
   await requirePackages();
   const binaries = await ensureBinaries(allBinaries, report);
+  const ofB = minorOfB === undefined ? binaries : await withOlderKubernetes(binaries, minorOfB, report);
   const pause = await ensureImage('pause', report);
   const snapshotCrds = await ensureSnapshotCrds();
   await locked(places, report, async () => {
     const state = await observeState(places);
     if (state === 'Up') {
-      report('the test bed is up already');
+      await reportUp(places, minorOfB, report);
       return;
     }
     if (state === 'Broken') {
@@ -63,7 +77,7 @@ export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<voi
     const daemons = createDaemons(places.state, await ensureBedCgroup());
     const started = await Promise.all(
       listClusters(plan).map(async (cluster) => {
-        const inputs = { places, binaries, daemons, cluster, report, audit };
+        const inputs = { places, binaries: cluster.name === 'b' ? ofB : binaries, daemons, cluster, report, audit };
         const running = await startCluster(inputs);
         report(`[${since()}] cluster ${cluster.name}: control plane ready, kubelets started`);
         await Promise.all(running.nodes.map(({ prepared }) => importImage(prepared.enter, pause)));
@@ -81,8 +95,19 @@ export async function bringUp({ report, audit = 'Off' }: UpOptions): Promise<voi
       await waitForNodes(places, running);
       report(`[${since()}] cluster ${running.cluster.name}: nodes Ready`);
     }
-    await writeFile(join(places.state, readyMark), '');
+    await writeFile(join(places.state, readyMark), versionOfB(minorOfB));
   });
+}
+
+const versionOfB = (minor: OlderMinor | undefined): string =>
+  minor === undefined ? kubernetesVersion : olderVersions[minor];
+
+async function reportUp(places: Places, minorOfB: OlderMinor | undefined, report: Report): Promise<void> {
+  const running = await readFile(join(places.state, readyMark), 'utf8');
+  if (minorOfB !== undefined && running !== versionOfB(minorOfB))
+    throw new Error(`cluster b of the test bed runs ${running || kubernetesVersion}: npm run testbed -- down first`);
+  const isOlder = running !== '' && running !== kubernetesVersion;
+  report(`the test bed is up already${isOlder ? `, cluster b with ${running}` : ''}`);
 }
 
 /** Stops and removes everything; works on a half-built or killed bed, and on none. */

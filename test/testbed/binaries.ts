@@ -16,6 +16,10 @@ import { CommandFailed, runCommand } from './run-command.ts';
 
 export const kubernetesVersion = 'v1.36.3';
 
+/** What cluster b may run instead, by the minor: a control plane and kubelets from a Go module of their own. */
+export const olderVersions = { '1.34': 'v1.34.4' } as const;
+export type OlderMinor = keyof typeof olderVersions;
+
 /** Names under which the one multi-call binary is called. */
 const multiCallNames = [
   'etcd',
@@ -69,7 +73,18 @@ interface Build {
   readonly env: Readonly<Record<string, string>>;
   /** The file that go build makes, when `names` are links to it. */
   readonly linksTo?: string;
+  /** Of Kubernetes, when it is not the bed's own. */
+  readonly version?: string;
 }
+
+/** etcd, kubectl and the sidecars stay the bed's own. A kubelet must not be newer than its API server. */
+const olderNames = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+] as const satisfies readonly BinaryName[];
 
 const builds: readonly Build[] = [
   {
@@ -120,6 +135,27 @@ export async function ensureBinaries(names: readonly BinaryName[], report: Repor
   };
 }
 
+/** The same programs but for the control plane and the kubelets, which are those of an older Kubernetes. */
+export async function withOlderKubernetes(
+  binaries: Binaries,
+  minor: OlderMinor,
+  report: Report = () => {},
+): Promise<Binaries> {
+  const version = olderVersions[minor];
+  const build: Build = {
+    what: `Kubernetes ${version} (about 6 minutes on 2 cores the first time)`,
+    names: olderNames,
+    module: `go-${minor}`,
+    packages: ['.'],
+    env: {},
+    linksTo: 'testbed-older',
+    version,
+  };
+  const folder = await ensureBuilt(build, olderNames, report);
+  const isOlder = (name: BinaryName) => olderNames.some((older) => older === name);
+  return { path: (name) => (isOlder(name) ? join(folder, name) : binaries.path(name)) };
+}
+
 /**
  * Control plane parts only, and from PATH only beside a kube-apiserver: a distribution's lone etcd or kubectl is
  * years older. Sidecars and our own programs are always ours, so that their flags fit.
@@ -133,7 +169,7 @@ function findInstalled(name: BinaryName): string | undefined {
 }
 
 async function ensureBuilt(build: Build, names: readonly BinaryName[], report: Report): Promise<string> {
-  const folder = join(findPlaces().cache, 'bin', `${build.module}-${await contentKey(build.module)}`);
+  const folder = join(findPlaces().cache, 'bin', `${build.module}-${await contentKey(build)}`);
   const isComplete = () => names.every((name) => existsSync(join(folder, name)));
   if (isComplete()) return folder;
   await withLock(
@@ -164,7 +200,14 @@ async function goBuild(build: Build, folder: string): Promise<void> {
   const target = `${folder}.building`;
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
-  const flags = ['build', '-trimpath', '-buildvcs=false', `-ldflags=${linkerFlags()}`, '-o', `${target}/`];
+  const flags = [
+    'build',
+    '-trimpath',
+    '-buildvcs=false',
+    `-ldflags=${linkerFlags(build.version ?? kubernetesVersion)}`,
+    '-o',
+    `${target}/`,
+  ];
   await runCommand('go', [...flags, ...build.packages], {
     cwd: join(import.meta.dirname, build.module),
     env: { GOFLAGS: '-mod=readonly', ...build.env },
@@ -175,10 +218,10 @@ async function goBuild(build: Build, folder: string): Promise<void> {
 }
 
 /** Without the version an API server reports v0.0.0, and clients misjudge what it serves. */
-function linkerFlags(): string {
-  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(kubernetesVersion) ?? [];
+function linkerFlags(version: string): string {
+  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(version) ?? [];
   const variable = 'k8s.io/component-base/version';
-  return `-s -w -X ${variable}.gitVersion=${kubernetesVersion} -X ${variable}.gitMajor=${major} -X ${variable}.gitMinor=${minor}`;
+  return `-s -w -X ${variable}.gitVersion=${version} -X ${variable}.gitMajor=${major} -X ${variable}.gitMinor=${minor}`;
 }
 
 async function findGo(): Promise<string> {
@@ -195,9 +238,9 @@ async function findGo(): Promise<string> {
 }
 
 /** Changes with any source of the module, the platform and the version. */
-async function contentKey(module: string): Promise<string> {
+async function contentKey({ module, version = kubernetesVersion }: Build): Promise<string> {
   const root = join(import.meta.dirname, module);
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${kubernetesVersion}`);
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${version}`);
   const files = (await readdir(root, { recursive: true })).filter((file) => /\.(go|mod|sum)$/.test(file)).sort();
   for (const file of files) hash.update(`\0${file}\0`).update(await readFile(join(root, file)));
   return hash.digest('hex').slice(0, 16);

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { ensureImage, parseImageName } from '../images/images.ts';
 import { startApiServer } from './apiserver.ts';
 import { bringDown, bringUp, loadImage } from './bed.ts';
-import { allBinaries, ensureBinaries } from './binaries.ts';
+import { allBinaries, ensureBinaries, type OlderMinor, olderVersions } from './binaries.ts';
 import { cutLink, describeLink, type LinkShape, restoreLink, shapeLink } from './link.ts';
 import { findPlaces, kubeconfigPlace } from './places.ts';
 import { parseClusterName } from './plan.ts';
@@ -15,6 +15,7 @@ import { describeBed } from './status.ts';
 const usage = `usage: npm run testbed -- COMMAND
 
   up [--audit]              starts clusters a and b; returns at once when they run
+     [--b-version 1.34]     b with an older Kubernetes; built the first time
   down                      stops them and removes every trace
   status                    what runs
   kubeconfig [a|b]          path of the kubeconfig with contexts a and b, or of one cluster's
@@ -28,8 +29,10 @@ const report = (line: string) => process.stderr.write(`${line}\n`);
 
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   up: async (args) => {
-    const { values } = parseArgs({ args: [...args], options: { audit: { type: 'boolean' } } });
-    await bringUp({ report, audit: values.audit === true ? 'On' : 'Off' });
+    const options = { audit: { type: 'boolean' }, 'b-version': { type: 'string' } } as const;
+    const { values } = parseArgs({ args: [...args], options });
+    const minorOfB = parseMinor(values['b-version']);
+    await bringUp({ report, audit: values.audit === true ? 'On' : 'Off', minorOfB });
   },
   down: () => bringDown(report),
   status: async () => {
@@ -84,6 +87,13 @@ function parseShape({ mbit, loss }: { mbit?: string | undefined; loss?: string |
     ...(mbit === undefined ? {} : { bitsPerSecond: Number(mbit) * 1_000_000 }),
     ...(loss === undefined ? {} : { loss: Number(loss) }),
   };
+}
+
+function parseMinor(text: string | undefined): OlderMinor | undefined {
+  if (text === undefined) return undefined;
+  const isKnown = (minor: string): minor is OlderMinor => minor in olderVersions;
+  if (isKnown(text)) return text;
+  throw new Error(`--b-version ${text}: there is ${Object.keys(olderVersions).join(', ')}`);
 }
 
 function printLines(lines: readonly string[]): void {
