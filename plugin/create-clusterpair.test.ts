@@ -120,6 +120,7 @@ describe('create clusterpair with two kubeconfigs', () => {
     ['a storage token', `remote ${files} --destToken t`, /--dest-token: not possible/],
     ['a storage address', `remote ${files} --dest-ip 192.0.2.1`, /--dest-ip: not possible/],
     ['a bare address', `remote ${files} --dest-ep 192.0.2.1`, /an address needs its port, e\.g\. 192\.0\.2\.1:30443/],
+    ['a port that no socket has', `remote ${files} --dest-ep west.example.org:99999`, /1 to 65535/],
     ['a bad endpoint of the source', `remote ${files} --src-ep http://a:1`, /the scheme is https, not http/],
     ['a dry run', `remote ${files} --dry-run`, /--dry-run goes with -f FILE only/],
     ['a name beside a file', 'remote -f -', /leave the name out/],

@@ -96,6 +96,10 @@ const scenes: Readonly<Record<string, Scene & { readonly blocked?: string }>> = 
     status: { conditions: [joined, confirmed, connected] },
     probe: [refused, passed('10.250.2.12:30443')],
   },
+  'the wire was cut a moment ago': {
+    status: { conditions: [joined, confirmed, connected], lastSeenTime: '2026-11-21T06:29:50Z', roundTripMs: 1.2 },
+    probe: [refused],
+  },
   'the peer is down': {
     status: {
       conditions: [joined, confirmed, is('Connected', 'False', 'PeerUnreachable', '10.250.2.11:30443 refused.')],

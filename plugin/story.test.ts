@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { keptBecauseAnnotation, keptUntilAnnotation } from '../crds/agent-names.ts';
+import { keptBecauseAnnotation, keptUntilAnnotation, requesterAnnotation } from '../crds/agent-names.ts';
 import { applyDefaults } from '../crds/schema/index.ts';
 import { clusterPairs, migrations, rules } from '../crds/v1alpha1/index.ts';
 import { core } from '../kube/client/core.ts';
@@ -14,7 +14,10 @@ const at = (time: string) => `2019-07-09T${time}Z`;
 const finished = applyDefaults(migrations.schema, {
   apiVersion,
   kind: 'Migration',
-  metadata: { name: 'mysqlmigration', namespace, uid, creationTimestamp: at('02:04:00') },
+  metadata: {
+    ...{ name: 'mysqlmigration', namespace, uid, creationTimestamp: at('02:04:00') },
+    annotations: { [requesterAnnotation]: '{"username":"ann@example.org","groups":["shop-owners"]}' },
+  },
   spec: { clusterPair: 'remote', namespaces: [namespace], includeVolumes: true, includeResources: true },
   status: {
     stage: 'Final',

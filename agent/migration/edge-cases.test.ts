@@ -63,7 +63,7 @@ describe('a migration that meets trouble', () => {
     const status = await world.finish(world.a, 'first');
     assert.equal(status.status, 'Failed');
     assert.match(status.reason ?? '', /db\/logs was deleted/);
-    assert.match(status.activeSide ?? '', /a \(source\) is active as before; nothing was started/);
+    assert.match(status.activeSide ?? '', /a \(source\) runs as before; nothing was started/);
     assert.deepEqual(leftovers(world), []);
   });
 

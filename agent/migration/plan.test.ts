@@ -135,7 +135,7 @@ describe('a plan', () => {
     assert.match(plan.plan?.refusals?.join() ?? '', /in use on the destination by pod db-0/);
     assert.equal(plan.plan?.volumes?.[0]?.action, 'Refuse');
     assert.equal(actionsOf(plan)['ConfigMap/settings'], 'Unchanged');
-    assert.match(plan.plan?.activeSideAfter ?? '', /active as before/);
+    assert.match(plan.plan?.activeSideAfter ?? '', /runs as before/);
     const refused = await run('second');
     assert.equal(refused.status, 'Failed');
     assert.equal(refused.reason, plan.reason);

@@ -51,6 +51,7 @@ describe('a pairing code', () => {
     'another version': mint().code.replace('stork1', 'stork2'),
     'a megabyte': 'x'.repeat(1 << 20),
     'no endpoint': renderCode({ ...invitation, endpoints: [] }),
+    'a port that no socket has': renderCode({ ...invitation, endpoints: ['a.example:99999'] }),
     'a URL for an endpoint': renderCode({ ...invitation, endpoints: ['http://169.254.169.254/'] }),
     'a pin of another length': renderCode({ ...invitation, pin: 'abc' }),
     'a pair id that is a path': renderCode({ ...invitation, pairId: '../../../../etc/passwd/////////x' }),

@@ -23,9 +23,10 @@ const base64urlOf = (bytes: number) => {
 export const pairIdSchema = required(string({ pattern: `^[0-9a-f]{${2 * pairIdBytes}}$` }));
 /** SHA-256 of a SubjectPublicKeyInfo, base64url. */
 export const pinSchema = base64urlOf(32);
-export const endpointSchema = required(
-  string({ maxLength: 261, pattern: '^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}$' }),
-);
+const hostPattern = '([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])';
+/** 1 to 65535: another number makes a socket throw instead of being refused. */
+const portPattern = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
+export const endpointSchema = required(string({ maxLength: 261, pattern: `^${hostPattern}:${portPattern}$` }));
 
 const invitationSchema = object({
   pairId: pairIdSchema,

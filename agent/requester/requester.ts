@@ -71,6 +71,12 @@ const unknown = (message: string, hint: string): RequesterDecision => ({
   hint,
 });
 
+/** As the stamp says it, to be told only; who may do what is asked by {@link decideRequester}. */
+export function requesterNameOf(metadata: Pick<ObjectMeta, 'annotations'>): string | undefined {
+  const stamp = metadata.annotations?.[requesterAnnotation];
+  return stamp === undefined ? undefined : readRequester(stamp)?.username;
+}
+
 /** `undefined` when the text is not what the webhook writes. */
 function readRequester(text: string): Requester | undefined {
   if (text.length > requesterLimitBytes) return undefined;

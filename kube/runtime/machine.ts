@@ -79,6 +79,8 @@ export interface Machine<T extends MachineObject<Status>, Stage extends string, 
   statusFor(step: Step<T, Stage, Status>): StatusPatch<Status>;
   /** `No`: no events are recorded about this object. */
   tells?(object: T): 'Yes' | 'No';
+  /** What events and the log add to a stage that ended, where its outcome says nothing: `status` as it was written. Pure. */
+  story?(object: T, status: Status): string | undefined;
   /** When the current stage began (RFC 3339), for deadlines. */
   stageStartTime?(object: T): string | undefined;
   readonly cleanup?: CleanupSpec<T, Status> | undefined;

@@ -104,7 +104,7 @@ async function runStage<T extends MachineObject<Status>, Stage extends string, S
   });
   const written = await run.scope.effect(`write status: ${stage} → ${step.next}`, () => write(run, status));
   if (written === 'Void') return requeueAfter(voidRetrySeconds);
-  tell(run, step);
+  tell(run, step, status);
   if (outcome.do !== 'wait')
     return step.next === 'End' && machine.cleanup === undefined ? awaitChange() : requeueAfter(0);
   const left = secondsLeft(run, stage);
@@ -157,6 +157,7 @@ async function stall<T extends MachineObject<Status>, Stage extends string, Stat
 function tell<T extends MachineObject<Status>, Stage extends string, Status extends MachineStatus>(
   run: Run<T, Stage, Status>,
   { stage, next, outcome }: Step<T, Stage, Status>,
+  status: Status,
 ): void {
   const { machine, environment, object } = run;
   if (outcome.do === 'wait') {
@@ -164,17 +165,25 @@ function tell<T extends MachineObject<Status>, Stage extends string, Status exte
     return;
   }
   environment.onEdge?.(machine.name, { from: stage, to: next, by: outcome.do });
-  run.log.info(outcome.do, { stage, next, ...('reason' in outcome ? { reason: outcome.reason } : {}) });
+  const told = 'message' in outcome && outcome.message !== '' ? outcome.message : machine.story?.(object, status);
+  run.log.info(outcome.do, {
+    stage,
+    next,
+    ...('reason' in outcome ? { reason: outcome.reason } : {}),
+    ...(told === undefined ? {} : { told }),
+  });
   if (machine.tells?.(object) === 'No') return;
   const reason = outcome.do === 'advance' ? next || 'Initial' : outcome.reason;
-  const message = outcome.do === 'advance' ? `${stage || 'Initial'} is done` : outcome.message;
+  const message = outcome.do === 'advance' ? [`${stage || 'Initial'} is done`, told].filter(Boolean).join(': ') : told;
   environment.events?.record({
     regarding: object,
-    type: outcome.do === 'fail' ? 'Warning' : 'Normal',
+    type: outcome.do === 'fail' || endedBadly.has(reason) ? 'Warning' : 'Normal',
     reason,
-    message,
+    message: message ?? '',
   });
 }
+
+const endedBadly: ReadonlySet<string> = new Set(['Failed', 'PartialSuccess']);
 
 function contextOf<T extends MachineObject<Status>, Stage extends string, Status extends MachineStatus>(
   run: Run<T, Stage, Status>,

@@ -12,6 +12,7 @@ import { planInstall } from '../install/plan-install.ts';
 import { waitForWebhook } from '../install/wait-for-webhook.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { renderStructure } from '../output/print-objects.ts';
+import { parseEndpoints } from '../pairing/parse-endpoint.ts';
 
 export const install = defineCommand({
   words: [['install']],
@@ -71,7 +72,7 @@ export const install = defineCommand({
       clusterName: flags['cluster-name'] ?? (printsOnly ? 'cluster' : (await context.cluster()).context),
       pairService: flags['pair-service'],
       pairNodePort: flags['pair-node-port'],
-      pairEndpoints: flags['pair-endpoint'],
+      pairEndpoints: parseEndpoints('pair-endpoint', flags['pair-endpoint']),
       kubeconfigServers: flags['kubeconfig-server'],
       peerClusterRoles: flags['peer-cluster-role'],
     });

@@ -4,6 +4,7 @@ import { duration, texts, toggle } from '../flag.ts';
 import { findEndpoints } from '../pairing/find-endpoints.ts';
 import { describeGrant, grantFlags, grantOf, placeOf, waitFlags } from '../pairing/pair-place.ts';
 import { invite } from '../pairing/pair-steps.ts';
+import { parseEndpoints } from '../pairing/parse-endpoint.ts';
 
 export const pairAccept = defineCommand({
   words: [['pair'], ['accept']],
@@ -27,7 +28,8 @@ export const pairAccept = defineCommand({
   ],
   async run(context, { positionals: [name = ''], flags }) {
     const place = placeOf(context, await context.cluster(), name);
-    const endpoints = flags.endpoint.length > 0 ? flags.endpoint : await findEndpoints(context, place);
+    const given = parseEndpoints('endpoint', flags.endpoint);
+    const endpoints = given.length > 0 ? given : await findEndpoints(context, place);
     const grant = grantOf(flags);
     const ttlSeconds = Math.round(flags.ttl / 1000);
     const code = await invite(context, place, { endpoints, ttlSeconds, grant, timeoutMs: flags.timeout });

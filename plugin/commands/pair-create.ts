@@ -5,6 +5,7 @@ import { text, texts } from '../flag.ts';
 import { findEndpoints, findEndpointsIfAny } from '../pairing/find-endpoints.ts';
 import { describeGrant, grantFlags, grantOf, nameOfContext, placeOf, waitFlags } from '../pairing/pair-place.ts';
 import { pairTwo } from '../pairing/pair-two.ts';
+import { parseEndpoints } from '../pairing/parse-endpoint.ts';
 
 export const pairCreate = defineCommand({
   words: [['pair'], ['create']],
@@ -37,9 +38,10 @@ export const pairCreate = defineCommand({
     const [clusterA, clusterB] = [await context.clusterOf(a), await context.clusterOf(b)];
     const joining = placeOf(context, clusterA, flags.name ?? nameOfContext(b));
     const accepting = placeOf(context, clusterB, flags['peer-name'] ?? nameOfContext(a));
-    const endpoints = flags.endpoint.length > 0 ? flags.endpoint : await findEndpoints(context, accepting);
-    const back =
-      flags['back-endpoint'].length > 0 ? flags['back-endpoint'] : await findEndpointsIfAny(context, joining);
+    const given = parseEndpoints('endpoint', flags.endpoint);
+    const givenBack = parseEndpoints('back-endpoint', flags['back-endpoint']);
+    const endpoints = given.length > 0 ? given : await findEndpoints(context, accepting);
+    const back = givenBack.length > 0 ? givenBack : await findEndpointsIfAny(context, joining);
     const grant = grantOf(flags);
     await pairTwo(context, {
       joining: { called: a, place: joining, grant },

@@ -118,11 +118,14 @@ async function askAgent(
   return { pair, answered: 'No' };
 }
 
+const hasLinkNote = (findings: readonly Finding[]) =>
+  findings.some(({ hop, result }) => hop === 'link' && result === 'note');
+
 function render({ context, namespace, name }: PairPlace, findings: readonly Finding[]): string {
   const blocked = blockedAt(findings);
   const title =
     blocked === undefined
-      ? `Pair ${namespace}/${name} on ${context}: nothing blocks it`
+      ? `Pair ${namespace}/${name} on ${context}: ${hasLinkNote(findings) ? 'connected, but see link' : 'nothing blocks it'}`
       : `Pair ${namespace}/${name} on ${context}: blocked at ${blocked.hop}`;
   const rows = findings.flatMap(({ hop, result, message, hint }) => [
     ['', result, hop, message],

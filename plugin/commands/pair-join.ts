@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts';
 import { text, texts, toggle } from '../flag.ts';
 import { describeGrant, grantFlags, grantOf, placeOf, waitFlags } from '../pairing/pair-place.ts';
 import { join, waitUntilReady } from '../pairing/pair-steps.ts';
+import { parseEndpoints } from '../pairing/parse-endpoint.ts';
 import { readCode } from '../pairing/read-code.ts';
 
 export const pairJoin = defineCommand({
@@ -24,11 +25,12 @@ export const pairJoin = defineCommand({
   examples: ['kubectl stork pair join east', 'kubectl stork pair join east --code-file code.txt'],
   async run(context, { positionals: [name = ''], flags }) {
     const place = placeOf(context, await context.cluster(), name);
+    const endpoints = parseEndpoints('endpoint', flags.endpoint);
     const code = await readCode(context.ambient, flags['code-file']);
     const grant = grantOf(flags);
     const fingerprint = await join(context, place, {
       code,
-      endpoints: flags.endpoint,
+      endpoints,
       grant,
       timeoutMs: flags.timeout,
     });

@@ -22,7 +22,12 @@ export const status = defineCommand({
     const signal = context.signal;
     const agent = await client.find(core.deployments, { namespace, name: agentName }, { signal });
     if (agent === undefined) {
-      context.print(`Agent: not installed on ${named} (kubectl stork install)`);
+      const where = context.givenNamespace === undefined ? named : `${named} in namespace ${namespace}`;
+      const advice =
+        context.givenNamespace === undefined
+          ? 'kubectl stork install'
+          : `leave out -n: it is the agent's namespace, ${agentNamespace} unless it was installed elsewhere`;
+      context.print(`Agent: not installed on ${where} (${advice})`);
       return 1;
     }
     const pods = await listAll(client, core.pods, {

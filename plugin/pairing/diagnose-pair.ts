@@ -105,7 +105,9 @@ function linkFinding(pair: ClusterPair): Finding {
   if (connected.status === 'True') {
     const trip = pair.status?.roundTripMs;
     const measured = trip === undefined ? '' : ` Round trip ${trip} ms.`;
-    return { hop: 'link', result: 'ok', message: `${connected.message}${measured}` };
+    if (!isDoubtful(pair)) return { hop: 'link', result: 'ok', message: `${connected.message}${measured}` };
+    const message = `It counts as connected (last seen ${pair.status?.lastSeenTime}), but no address of the peer answers now.`;
+    return { hop: 'link', result: 'note', message, hint: doubtfulHint };
   }
   const seen = pair.status?.lastSeenTime;
   const since = seen === undefined ? ' It was never connected.' : ` Last seen ${seen}.`;
@@ -113,6 +115,13 @@ function linkFinding(pair: ClusterPair): Finding {
   return { hop: 'link', result: 'FAIL', message, hint: linkHints[connected.reason] ?? anyLinkHint };
 }
 
+/** A wire that was cut a moment ago is noticed only when nothing came for a while; or the peer dials, and none need answer. */
+function isDoubtful(pair: ClusterPair): boolean {
+  const peers = (pair.status?.probe?.endpoints ?? []).filter(({ whose }) => whose === 'Peer');
+  return peers.length > 0 && peers.every(({ result }) => result !== 'Passed');
+}
+
+const doubtfulHint = 'Look again in half a minute. If it stays so, the peer dials this cluster, and all is well.';
 const anyLinkHint = 'Run kubectl stork pair doctor on the other cluster too: it sees the other half of the way.';
 const linkHints: Readonly<Record<string, string>> = {
   Revoked: 'It can not come back: revoke it here too (kubectl stork pair revoke NAME), and pair anew.',

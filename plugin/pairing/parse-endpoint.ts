@@ -1,4 +1,4 @@
-/** `--dest-ep` and `--src-ep`: where an agent is reached, in the forms that Stork's tool takes. Pure. */
+/** `--endpoint`, `--dest-ep`, `--src-ep`: where an agent is reached, in the forms that Stork's tool takes. Pure. */
 import { isIP } from 'node:net';
 import { pairNodePort } from '../../crds/agent-names.ts';
 import { StorkError } from '../../kube/errors.ts';
@@ -23,6 +23,10 @@ export function parseEndpoint(flag: string, given: string): string {
     throw bad(flag, given, 'its port must be 1 to 65535');
   return `${host}:${port ?? pairNodePort}`;
 }
+
+/** @throws StorkError `BadFlag` */
+export const parseEndpoints = (flag: string, given: readonly string[]): readonly string[] =>
+  given.map((one) => parseEndpoint(flag, one));
 
 const withPort = (address: string, port: number) =>
   isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ClaimFacts, decideClaim } from './decide-claim.ts';
+import { nameBusy } from './gather-claim-facts.ts';
 
 const GiB = 1n << 30n;
 
@@ -126,6 +127,12 @@ const refused: readonly (readonly [string, Partial<ClaimFacts>, string, RegExp])
   ['another volume mode', { existing: { ...existing, volumeMode: 'Block' }, memory }, 'VolumeModeDiffers', /Block/],
   ['a claim that is not bound', { existing: { ...existing, phase: 'Lost' }, memory }, 'ClaimNotBound', /Lost/],
 ];
+
+const ofM1 = { operation: 'u1', migration: 'shop/m1', pairId: 'p1' };
+describe('who writes a claim', () => {
+  it('is named to its own pair', () => assert.equal(nameBusy(ofM1, 'p1'), 'Migration shop/m1'));
+  it('is not named to another', () => assert.equal(nameBusy(ofM1, 'p2'), 'operation u1 of another pair'));
+});
 
 describe('decideClaim', () => {
   for (const [name, over, expected] of accepted) it(name, () => assert.deepEqual(decideClaim(facts(over)), expected));

@@ -68,8 +68,8 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   if (facts.busyWith !== undefined)
     return refuse(
       'DestinationBusy',
-      `${claim} is being written by operation ${facts.busyWith}`,
-      'Wait for it to end, or delete that migration.',
+      `${claim} is being written by ${facts.busyWith}`,
+      'Wait for it to end, or delete that Migration where it was made.',
     );
   if (existing === undefined) return decideFresh(facts, claim);
   if (existing.terminating)
@@ -127,10 +127,11 @@ function decideFresh(facts: ClaimFacts, claim: string): ClaimDecision {
         .map((storageClass) => storageClass.name)
         .sort()
         .join(', ') || 'none';
+    const mapped = (facts.storageClasses.find(({ isDefault }) => isDefault) ?? facts.storageClasses[0])?.name ?? 'NAME';
     return refuse(
       'StorageClassMissing',
       `StorageClass ${wanted} of ${claim} does not exist on the destination (it has: ${names})`,
-      `Create it there, or map it: --storage-class-mapping ${wanted}=NAME.`,
+      `Create it there, or map the class that the claim has on the source: --storage-class-mapping CLASS=${mapped}.`,
     );
   }
   const byDefault = facts.storageClasses.find((storageClass) => storageClass.isDefault);

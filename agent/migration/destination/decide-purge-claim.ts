@@ -43,7 +43,7 @@ export function decidePurgeClaim(facts: PurgeClaimFacts): PurgeClaimDecision {
   if (cameFromAnother(claim.namespace, record.time, request))
     return { do: 'refuse', reason: renewedReason(claim.namespace) };
   if (facts.running !== undefined) return { do: 'refuse', reason: facts.running };
-  if (busyWith !== undefined) return { do: 'refuse', reason: `operation ${busyWith} is writing it` };
+  if (busyWith !== undefined) return { do: 'refuse', reason: `${busyWith} is writing it` };
   if (pods.length > 0) return { do: 'refuse', reason: `pod ${pods.join(', ')} uses it on the destination` };
   return { do: 'delete' };
 }

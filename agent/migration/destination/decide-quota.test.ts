@@ -25,7 +25,7 @@ for (const [what, one, crossed] of [
   [
     'too little storage',
     quota({ 'requests.storage': '10Gi' }, { 'requests.storage': '8Gi' }),
-    /requests\.storage 10Gi, 8Gi is used and 3221225472 more/,
+    /requests\.storage 10Gi, 8Gi is used and 3Gi more/,
   ],
   [
     'too few claims',

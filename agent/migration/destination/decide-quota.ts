@@ -34,7 +34,7 @@ export function findExceeded(quotas: readonly ResourceQuota[], demands: readonly
       const [limit = '0', taken = '0'] = [hard[name], used[name]];
       if (parseMilli(taken) + milli <= parseMilli(limit)) return [];
       const about = `resourcequota ${quota.metadata.namespace}/${quota.metadata.name}`;
-      const message = `${about} allows ${name} ${limit}, ${taken} is used and ${renderMilli(milli)} more is needed`;
+      const message = `${about} allows ${name} ${limit}, ${taken} is used and ${renderDemand(name, milli)} more is needed`;
       return [{ resource, message }];
     });
   });
@@ -82,6 +82,21 @@ export function findMisfits(ranges: readonly LimitRange[], claims: readonly Inco
         }),
       ),
   );
+}
+
+/** Storage and memory in the unit that people write, where it comes out even. */
+function renderDemand(resource: string, milli: bigint): string {
+  const bytes = milli / 1000n;
+  const counted = !/(^|\.|\/)(storage|memory|ephemeral-storage)$/.test(resource);
+  if (counted || milli % 1000n !== 0n || bytes === 0n) return renderMilli(milli);
+  const units = [
+    ['Ti', 40n],
+    ['Gi', 30n],
+    ['Mi', 20n],
+    ['Ki', 10n],
+  ] as const;
+  const unit = units.find(([, shift]) => bytes % (1n << shift) === 0n);
+  return unit === undefined ? String(bytes) : `${bytes >> unit[1]}${unit[0]}`;
 }
 
 function renderMilli(milli: bigint): string {

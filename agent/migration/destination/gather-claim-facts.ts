@@ -14,10 +14,21 @@ export interface ClusterFacts {
   /** Pods that have not ended, movers aside, by `namespace/claim`. */
   readonly podsByClaim: ReadonlyMap<string, readonly string[]>;
   /** The unfinished operation that writes a claim, by `namespace/claim`. */
-  readonly busy: ReadonlyMap<string, string>;
+  readonly busy: ReadonlyMap<string, Busy>;
   /** Namespaces that admit no mover. */
   readonly restricted: ReadonlySet<string>;
 }
+
+export interface Busy {
+  readonly operation: string;
+  /** `namespace/name` on its source. */
+  readonly migration: string;
+  readonly pairId: string;
+}
+
+/** As a sentence names it: another pair's Migration is nobody's business, its operation tells who has the log. */
+export const nameBusy = ({ operation, migration, pairId }: Busy, asking: string): string =>
+  pairId === asking ? `Migration ${migration}` : `operation ${operation} of another pair`;
 
 /** What is read once for many claims. */
 export async function gatherClusterFacts(
@@ -38,10 +49,12 @@ export async function gatherClusterFacts(
     const namespace = await client.find(core.namespaces, { name }, { signal });
     if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.add(name);
   }
-  const busy = new Map<string, string>();
+  const busy = new Map<string, Busy>();
   for (const { value } of await records.listReceives(signal)) {
     if (value.phase !== 'Working') continue;
-    for (const claim of value.request.claims) busy.set(`${claim.namespace}/${claim.name}`, value.request.operation);
+    const { operation, migration, claims } = value.request;
+    const writer = { operation, migration, pairId: value.pairId };
+    for (const claim of claims) busy.set(`${claim.namespace}/${claim.name}`, writer);
   }
   return { storageClasses, podsByClaim, busy, restricted };
 }
@@ -69,7 +82,10 @@ export async function gatherClaimFacts(
     existing: existing === undefined ? undefined : existingClaim(existing),
     memory,
     activePods: cluster.podsByClaim.get(key) ?? [],
-    busyWith: busyWith === context.operation ? undefined : busyWith,
+    busyWith:
+      busyWith === undefined || busyWith.operation === context.operation
+        ? undefined
+        : nameBusy(busyWith, context.pairId),
     storageClasses: cluster.storageClasses,
     overwrite: context.overwrite,
     admitsMovers: cluster.restricted.has(incoming.namespace) ? 'No' : 'Yes',

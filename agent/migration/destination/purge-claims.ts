@@ -12,7 +12,7 @@ import type { PurgedObject } from '../../resources/purge/purge-objects.ts';
 import { refOf } from '../../resources/resource-ref.ts';
 import { decidePurgeClaim } from './decide-purge-claim.ts';
 import type { DestinationServices } from './destination-services.ts';
-import { type ClusterFacts, gatherClusterFacts } from './gather-claim-facts.ts';
+import { type ClusterFacts, gatherClusterFacts, nameBusy } from './gather-claim-facts.ts';
 
 /** Label of a volume whose claim was purged. */
 export const purgedLabel = 'stork.libopenstorage.org/purged';
@@ -55,6 +55,7 @@ async function purgeClaim(
   const { claim, cluster, facts } = of;
   const { namespace = '', name, uid = '', resourceVersion } = claim.metadata;
   const key = `${namespace}/${name}`;
+  const busy = cluster.busy.get(key);
   const decision = decidePurgeClaim({
     request: facts,
     claim: {
@@ -66,7 +67,7 @@ async function purgeClaim(
     record: await services.records.findClaim(namespace, name, signal),
     running: of.running.get(namespace),
     pods: cluster.podsByClaim.get(key) ?? [],
-    busyWith: cluster.busy.get(key),
+    busyWith: busy === undefined ? undefined : nameBusy(busy, facts.pairId),
   });
   const ref = refOf(claim);
   if (decision.do === 'leave') return undefined;

@@ -23,7 +23,7 @@ export function activeSideAfterFailure(
   { source, spec }: Pick<Sides, 'source' | 'spec'>,
   stage: 'Applications' | 'Earlier',
 ): string {
-  const left = `${source} (source) is active as before`;
+  const left = `${source} (source) runs as before`;
   if (stage === 'Earlier') return `${left}; nothing was started on the destination`;
   return spec.startApplications
     ? `${left}; the destination may have been started: look before you use it`

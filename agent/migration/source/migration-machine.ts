@@ -6,6 +6,7 @@ import { type Migration, type MigrationState, type MigrationStatus, migrations }
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type Step } from '../../../kube/runtime/machine.ts';
 import type { StatusPatch } from '../../../kube/runtime/outcome.ts';
+import { requesterNameOf } from '../../requester/requester.ts';
 import { activeSideAfterFailure } from './active-side.ts';
 import { createStageGuard, guarded } from './requester/guard-stages.ts';
 import type { SourceServices } from './source-services.ts';
@@ -16,6 +17,7 @@ import { runPlanned } from './stages/planned.ts';
 import { runPreExecRule } from './stages/pre-exec-rule.ts';
 import { runVolumes } from './stages/volumes.ts';
 import { renderElapsed, summarize } from './summarize.ts';
+import { tellStage } from './tell-migration.ts';
 
 export type MigrationStageName = 'Initial' | 'Planned' | 'PreExecRule' | 'Volumes' | 'Applications' | 'Final';
 
@@ -66,6 +68,7 @@ export function migrationMachine(services: SourceServices): Machine<Migration, M
     statusFor: (step) => statusFor(step, services.cluster),
     // A plan leaves no trace beside itself.
     tells: ({ spec }) => (spec.dryRun ? 'No' : 'Yes'),
+    story: (migration, status) => tellStage(migration, status, requesterNameOf(migration.metadata)),
     stageStartTime: ({ status }) => status?.stageStartTimestamp,
     cleanup: {
       finalizer: migrationFinalizer,

@@ -99,7 +99,7 @@ export function whyNotGranted(object: AnyObject, grant: ApplyGrant): string | un
   const isGranted = [...names, '*'].some((name) => grant.clusterScopedKinds.includes(name));
   return isGranted
     ? undefined
-    : `kind ${names.at(-1)} is not in the pair's grant (clusterScopedKinds) on the destination`;
+    : `kind ${names.at(-1)} is not in the pair's grant on the destination; its admin may add it to spec.grant.clusterScopedKinds of the ClusterPair there`;
 }
 
 /** Stork creates these and never changes them: others share them. */

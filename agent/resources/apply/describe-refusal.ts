@@ -25,8 +25,9 @@ export function describeRefusal(error: unknown): Refusal {
 export const isUnserved = (error: unknown): boolean => isNotFound(error) && error.status.details === undefined;
 
 const reasons: Readonly<Record<string, string>> = {
-  Invalid: 'the destination does not accept it (an existing object is never deleted to change an immutable field)',
-  Forbidden: "the grant's ServiceAccount may not write it",
+  Invalid: 'the destination does not accept it',
+  // Quotas, Pod Security and admission plugins answer Forbidden as RBAC does; which of them it was, the details say.
+  Forbidden: "the destination forbids it to the grant's ServiceAccount",
   NotFound: 'its namespace or kind is not there',
   BadRequest: 'the destination does not understand it',
 };

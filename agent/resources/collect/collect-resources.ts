@@ -53,6 +53,10 @@ export interface CollectedKind {
   readonly kind: string;
 }
 
+/** Said where a right of the agent is missing: what `install` can't know, an admin adds. */
+const agentRightsHint =
+  'give it the right by a ClusterRole labelled stork.libopenstorage.org/aggregate-to-agent=true (docs/registrations.md), or leave the kind out (spec.excludeResourceTypes)';
+
 /** A kind that the agent may not list. */
 export interface UnreadableKind extends CollectedKind {
   readonly reason: string;
@@ -131,7 +135,12 @@ function createReader(parts: CollectParts, signal: AbortSignal | undefined): Rea
       if (!isForbidden(error)) throw error;
       const { group, version, kind, plural } = resource;
       const wanted = group === '' ? plural : `${plural}.${group}`;
-      refused.set(`${group}/${kind}`, { group, version, kind, reason: `stork-agent may not list ${wanted}` });
+      refused.set(`${group}/${kind}`, {
+        group,
+        version,
+        kind,
+        reason: `stork-agent may not list ${wanted}; ${agentRightsHint}`,
+      });
     }
     return objects;
   };

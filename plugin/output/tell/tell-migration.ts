@@ -35,7 +35,17 @@ export function tellMigration(migration: Migration, now: Date): readonly string[
 function askedOf({ metadata }: Migration): string {
   const by = Object.entries(metadata.annotations ?? {}).find(([name]) => name.endsWith('/requester'))?.[1];
   const at = formatTime(metadata.creationTimestamp);
-  return by === undefined ? at : `${at} by ${by.slice(0, 300)}`;
+  return by === undefined ? at : `${at} by ${userOf(by).slice(0, 300)}`;
+}
+
+/** The stamp is JSON; what can't be read is shown as it is. */
+function userOf(stamp: string): string {
+  try {
+    const { username } = JSON.parse(stamp) as { readonly username?: unknown };
+    return typeof username === 'string' && username !== '' ? username : stamp;
+  } catch {
+    return stamp;
+  }
 }
 
 function scopeOf({ namespaces = [], namespaceSelectors = {}, includeVolumes, includeResources }: Migration['spec']) {

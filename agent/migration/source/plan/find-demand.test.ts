@@ -64,4 +64,12 @@ describe('what objects name', () => {
       { kind: 'IngressClass', name: 'nginx', neededBy: 'ingress shop/web' },
     ]);
   });
+
+  it('finds a class that would come along, but is refused', () => {
+    const gold = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'gold' } };
+    const objects = [gold, workload('Deployment', '1', { priorityClassName: 'gold' })];
+    assert.deepEqual(findReferences(objects, [{ kind: 'PriorityClass', name: 'gold' }]), [
+      { kind: 'PriorityClass', name: 'gold', neededBy: 'deployment shop/web' },
+    ]);
+  });
 });

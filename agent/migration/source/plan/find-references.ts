@@ -11,18 +11,23 @@ export interface Reference {
   readonly neededBy: string;
 }
 
-/** Those that come along, too, are left out. */
-export function findReferences(objects: readonly AnyObject[]): readonly Reference[] {
-  const coming = new Set(objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+/** Those that come along are left out, unless the destination refuses them. */
+export function findReferences(
+  objects: readonly AnyObject[],
+  refused: readonly { readonly kind?: string | undefined; readonly name?: string | undefined }[] = [],
+): readonly Reference[] {
+  const stays = new Set(refused.map(({ kind, name }) => `${kind}/${name}`));
+  const named = objects.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  const coming = new Set(named.filter((key) => !stays.has(key)));
   const found = new Map<string, Reference>();
   for (const object of objects) {
     const spec = podSpecOf(object);
-    const named = [
+    const names = [
       { kind: 'IngressClass', name: object.kind === 'Ingress' ? at(object, ['spec', 'ingressClassName']) : undefined },
       { kind: 'PriorityClass', name: spec?.priorityClassName },
       { kind: 'RuntimeClass', name: spec?.runtimeClassName },
     ] as const;
-    for (const { kind, name: value } of named) {
+    for (const { kind, name: value } of names) {
       const name = textOf(value);
       const key = `${kind}/${name}`;
       if (name === undefined || name === '' || name.startsWith('system-') || coming.has(key) || found.has(key))

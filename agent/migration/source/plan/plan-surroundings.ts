@@ -35,7 +35,10 @@ export async function planSurroundings(
   },
 ): Promise<SurroundingsPlan> {
   const { peer, namespaces, sent } = of;
-  const references = findReferences(sent.objects);
+  const references = findReferences(
+    sent.objects,
+    sent.planned.filter(({ action }) => action === 'Fail'),
+  );
   const path = paths.planSurroundings(migration.metadata.uid ?? '');
   const body: SurroundingsRequest = {
     namespaces: namespaces.map((name) => ({ name, labels: labelsOf(sent.objects, name) })),
