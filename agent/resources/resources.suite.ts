@@ -340,7 +340,7 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       const namespace = await world().freshNamespace();
       const [applied] = await apply([sent(configMap(namespace))], everything, powerlessAccount);
       assert.equal(applied?.result, 'Failed');
-      assert.match(applied?.reason ?? '', /ServiceAccount may not/);
+      assert.match(applied?.reason ?? '', /forbids it to the grant.s ServiceAccount/);
     });
 
     it('applies a custom resource right after its CRD, at rest as its registration says, and starts it again', async () => {
