@@ -2,7 +2,7 @@
  * A mover's connection to its agent: HTTP/2 over TLS, the agent's CA pinned, the pod's token on each request (read anew, it rotates).
  * The byte stream has a connection of its own, so that reports and gates never queue behind bulk.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
@@ -69,8 +69,10 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   };
   const post = async (path: string, body: unknown): Promise<{ readonly status: number; readonly body: Buffer }> => {
     if (control === undefined || control.destroyed || control.closed) control = openSession();
-    const stream = request(control, path);
-    stream.setTimeout(answerTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL));
+    const session = control;
+    const stream = request(session, path);
+    // The whole connection: one that leads to an agent's former pod would not answer the next request either.
+    using _deadline = clock.after(answerTimeoutMs, () => session.destroy());
     stream.end(JSON.stringify(body));
     const status = await statusOf(stream);
     return { status, body: await readBody(stream) };
