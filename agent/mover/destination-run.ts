@@ -9,7 +9,7 @@ import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './con
 import type { VolumeEnd, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
-import { beginIncoming, endIncoming } from './incoming-marker.ts';
+import { beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { fail } from './mover-error.ts';
 import { assertComplete, assertExpected } from './other-writers.ts';
@@ -23,7 +23,7 @@ import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
 import { Verdict } from './verdict.ts';
 import { resultOf, verifyVolumes } from './verify-volume.ts';
-import { freshSink, type VolumeSink } from './volume-sink.ts';
+import { freshSink, provingSink, type VolumeSink } from './volume-sink.ts';
 import { volumeWriter } from './volume-writer.ts';
 
 export interface DestinationSpec extends VolumeSpec {
@@ -142,13 +142,12 @@ function createRun(options: DestinationOptions) {
       signal,
       onProgress,
     });
-    if (options.mode === 'fresh') beginIncoming(spec, own, options);
-    const met = options.mode === 'fresh' ? 'Expected' : assertExpected(spec, own, options);
-    const staged =
-      options.mode === 'update' ? stagingSink({ directory, limitBytes: staging.limitBytes, pool }) : undefined;
-    const sink = staged ?? freshSink(volumeWriter(spec.path, pool));
+    const isFresh = options.mode === 'fresh';
+    const met = isFresh ? beginIncoming(spec, own, options) : assertExpected(spec, own, options);
+    const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool });
+    const sink = staged ?? filling(spec, own, met, pool);
     const volume = destinationVolume({ root: spec.path, own, sink, pool, changed });
-    const pushAfter = options.mode === 'fresh' && spec.kind === 'files' ? own.lastPath : null;
+    const pushAfter = isFresh && met === 'Expected' && spec.kind === 'files' ? own.lastPath : null;
     return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushAfter };
   };
   const run: DestinationRun = {
@@ -220,6 +219,11 @@ function createRun(options: DestinationOptions) {
     for (const { staging: open } of [...ended, ...(current === undefined ? [] : [current])]) open?.close();
   };
   return { run, progress: () => progress, state: () => state, close };
+}
+
+function filling(spec: DestinationSpec, own: OwnIndex, met: CurrentVolume['met'], pool: WorkerPool): VolumeSink {
+  if (met === 'Unproven') return provingSink(() => failNotEmpty(spec, own));
+  return freshSink(volumeWriter(spec.path, pool));
 }
 
 /** After a restart the peer isn't needed any more; but it may not know that. */

@@ -17,17 +17,31 @@ export interface VolumeMark {
   readonly renewedNs: bigint;
 }
 
-export function beginIncoming(spec: DestinationSpec, own: OwnIndex, options: DestinationOptions): void {
-  if (spec.kind === 'block') return;
+/**
+ * Marks a volume that should be new. `Unproven`: it holds files and no mark, and stays unmarked. Either somebody's data, or this
+ * run was complete, took its mark away, and whoever was to tell that died with its node: what the source sends will tell.
+ */
+export function beginIncoming(
+  spec: DestinationSpec,
+  own: OwnIndex,
+  options: DestinationOptions,
+): 'Expected' | 'Unproven' {
+  if (spec.kind === 'block') return 'Expected';
   const isEmpty = own.tree.files <= 1;
-  if (!isEmpty && options.existing === 'Refuse' && findMark(spec.path)?.run !== options.run) {
-    fail(
-      'DestinationNotEmpty',
-      `Volume ${spec.name} should be new but holds ${own.tree.files - 1} files that we did not write`,
-    );
+  const mark = findMark(spec.path);
+  if (!isEmpty && options.existing === 'Refuse' && mark?.run !== options.run) {
+    if (mark === undefined) return 'Unproven';
+    failNotEmpty(spec, own);
   }
   writeFileSync(markerOf(spec.path), options.run, { mode: 0o600, flush: true });
+  return 'Expected';
 }
+
+export const failNotEmpty = (spec: DestinationSpec, own: OwnIndex): never =>
+  fail(
+    'DestinationNotEmpty',
+    `Volume ${spec.name} should be new but holds ${own.tree.files - 1} files that we did not write`,
+  );
 
 /** Marks volumes whose update begins, and leaves their roots' times as they were. A raw device has no room for a mark. */
 export function beginUpdate(volumes: readonly DestinationSpec[], run: string, syscalls: Syscalls): void {

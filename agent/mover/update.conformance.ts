@@ -100,7 +100,28 @@ describe('updating a destination', () => {
   it("refuses to fill a volume that holds somebody's files", async () => {
     using space = scratch();
     const { from, to, staging } = await copiedOnce(space);
-    await assert.rejects(copyVolume({ from, to, staging, run: 'second' }), { code: 'DestinationNotEmpty' });
+    const somebodys = [
+      () => writeFileSync(`${to}/theirs`, 'a file that the source has not'),
+      () => rmSync(`${to}/db`, { recursive: true }),
+      () => writeFileSync(`${to}/theirs`, ''),
+    ];
+    for (const change of somebodys) {
+      change();
+      const { digest } = await digestOf(to);
+      await assert.rejects(copyVolume({ from, to, staging, run: 'second' }), { code: 'DestinationNotEmpty' });
+      assert.equal((await digestOf(to)).digest, digest);
+    }
+  });
+
+  it('knows a volume that it had filled when its node died before it could say so', async () => {
+    using space = scratch();
+    const { from, to, expectDigest } = await copiedOnce(space);
+    const { ctimeMs } = statSync(`${to}/db`);
+    const elsewhere = space.path('staging of another node');
+    const { destination } = await copyVolume({ from, to, staging: elsewhere, run: 'first' });
+    assert.equal(destination.digest, expectDigest);
+    assert.ok(destination.bytesSent < 20_000, `sent ${destination.bytesSent}`);
+    assert.equal(statSync(`${to}/db`).ctimeMs, ctimeMs);
   });
 
   it('leaves holes where the source has zeros', async () => {

@@ -89,3 +89,23 @@ export function freshSink(writer: VolumeWriter): VolumeSink {
     },
   };
 }
+
+/** Writes nothing: for a volume that must already hold all that comes. `differs` throws. */
+export function provingSink(differs: () => never): VolumeSink {
+  return {
+    remove: differs,
+    makeDirectory: differs,
+    store: async () => differs(),
+    findStored: () => undefined,
+    write: differs,
+    create: async () => differs(),
+    link: async () => differs(),
+    finish: async () => differs(),
+    complete: async () => undefined,
+    isCounting: false,
+    count: () => undefined,
+    touchesDirectories: false,
+    planned: { files: 0, bytes: 0 },
+    degraded: {},
+  };
+}

@@ -103,14 +103,21 @@ async function send(order: MoverOrder, host: MoverHost): Promise<MoverResult> {
 async function fill(order: MoverOrder, host: MoverHost): Promise<MoverResult> {
   const { run, volumes } = order;
   if (host.staging.state !== 'Done') {
+    const unproven = new Set<string>();
     for (const { claim, name } of volumes) {
       const found = readVolume(host, claim);
-      if (found !== '' && !found.startsWith(marker(run)) && order.existing !== 'Overwrite')
-        throw final('DestinationNotEmpty', `Volume ${name} should be new but holds files that we did not write`);
+      if (found === '' || found.startsWith(marker(run)) || order.existing === 'Overwrite') continue;
+      if (isIncoming(found)) throw notEmpty(name);
+      unproven.add(name);
     }
-    const content = await receive(order, host, async ({ claim }, blocks) =>
-      host.write(claim, marker(run) + blocks.join(',')),
-    );
+    const content = await receive(order, host, async ({ claim, name }, blocks) => {
+      // Complete before its mover was lost: then it holds what is sent, block by block.
+      if (!unproven.has(name)) return host.write(claim, marker(run) + blocks.join(','));
+      const held = readVolume(host, claim).split(',').slice(0, blocks.length);
+      if (held.join(',') !== blocks.join(',')) throw notEmpty(name);
+    });
+    for (const { claim, name } of volumes)
+      if (unproven.has(name) && readVolume(host, claim) !== content.get(name)) throw notEmpty(name);
     host.report('Verifying');
     await host.life.pause(host.chance.between(10, 500));
     for (const [name, text] of content) host.staging.content.set(name, text);
@@ -238,6 +245,9 @@ function readVolume(host: MoverHost, claim: string): string {
 function tellOther(host: MoverHost, failure: string): void {
   if (host.stream() !== undefined) host.meeting.failure = failure;
 }
+
+const notEmpty = (name: string) =>
+  final('DestinationNotEmpty', `Volume ${name} should be new but holds files that we did not write`);
 
 const final = (code: string, message: string) => new StorkError({ code, message });
 
