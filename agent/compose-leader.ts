@@ -74,7 +74,7 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   await using peer = createPeerService({
     identity,
     self: { cluster: options.cluster, version: ambient.version },
-    routes: [...feature.routes, capacityRoute(createCapacityMeter(client, clock)), runStreamRoute(rendezvous)],
+    routes: [...feature.routes, capacityRoute(createCapacityMeter(informers, clock)), runStreamRoute(rendezvous)],
     agentNamespace: options.namespace,
     clock,
     random,
@@ -104,7 +104,7 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   });
   const renewing = keepServingTls(
     {
-      ...{ client, clock, log, randomBytes, namespace: options.namespace, first: tls },
+      ...{ client, clock, random, log, randomBytes, namespace: options.namespace, first: tls },
       served: moverServed(options.namespace),
       renew: (renewed) => endpoint.renew(renewed),
     },

@@ -45,7 +45,7 @@ export async function runAgent(ambient: Ambient): Promise<number> {
     // A pod's containers run one after the other: after a crash the new one leads at once, without waiting for the lease.
     identity: options.pod,
   };
-  const webhookParts = { client, clock, log, namespace: options.namespace, randomBytes: ambient.randomBytes };
+  const webhookParts = { client, clock, random, log, namespace: options.namespace, randomBytes: ambient.randomBytes };
   await using _webhook = await serveWebhook({ ...webhookParts, port: options.webhookPort }, signal);
   health.ready();
   const ended = await runAsLeader(election, leading, signal);

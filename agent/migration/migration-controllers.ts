@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { type ClusterPair, clusterPairs, type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { KubeObject } from '../../kube/client/client.ts';
-import { type ConfigMap, core, type Job, type Pod, type VolumeSnapshot } from '../../kube/client/core.ts';
+import {
+  type ConfigMap,
+  type CustomResourceDefinition,
+  core,
+  type Job,
+  type Pod,
+  type VolumeSnapshot,
+} from '../../kube/client/core.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import { createController } from '../../kube/runtime/controller.ts';
 import type { Change, InformerDefinition } from '../../kube/runtime/informer.ts';
@@ -69,9 +76,14 @@ export function createMigrationFeature(parts: MigrationFeatureParts): MigrationF
   };
 }
 
-/** Without external-snapshotter's CRDs this informer only retries its list now and then; nothing waits for its sync. */
+/** Asked for only where external-snapshotter's CRD is: without it every list is refused, again and again. */
 function watchSnapshots(informers: InformerSet, onChange: (change: Change<OwnedEntry>) => void): void {
-  informers.informer(ownedSnapshots).subscribe(onChange);
+  let isAsked = false;
+  informers.informer(snapshotKind).subscribe(({ type }) => {
+    if (type === 'Deleted' || isAsked) return;
+    isAsked = true;
+    informers.informer(ownedSnapshots).subscribe(onChange);
+  });
 }
 
 const entryOf = (change: Change<OwnedEntry>): OwnedEntry => (change.type === 'Deleted' ? change.before : change.now);
@@ -110,6 +122,12 @@ const ownedSnapshots: InformerDefinition<VolumeSnapshot, OwnedEntry> = {
   resource: core.volumeSnapshots,
   labelSelector: ofOperations,
   project: (snapshot) => owned(snapshot, snapshot.status),
+};
+
+const snapshotKind: InformerDefinition<CustomResourceDefinition, 'Defined'> = {
+  resource: core.customResourceDefinitions,
+  fieldSelector: `metadata.name=${core.volumeSnapshots.plural}.${core.volumeSnapshots.group}`,
+  project: () => 'Defined',
 };
 
 /** Wakes what came over a pair when that can't be used any more. */

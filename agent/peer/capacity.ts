@@ -3,11 +3,12 @@
  * anything (CSIStorageCapacity). Told only to a peer that may write there. An older peer has no such route: unknown.
  */
 import { type Infer, list, object, required, string } from '../../crds/schema/index.ts';
-import type { KubeClient } from '../../kube/client/client.ts';
-import { core } from '../../kube/client/core.ts';
+import { type CSIStorageCapacity, core, type StorageClass } from '../../kube/client/core.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { parseBytes } from '../../kube/quantity.ts';
+import type { InformerDefinition } from '../../kube/runtime/informer.ts';
+import type { InformerSet } from '../../kube/runtime/informer-set.ts';
 import type { Peer, PeerRoute } from './peer.ts';
 import { jsonRoute } from './routes.ts';
 
@@ -53,23 +54,38 @@ export async function askCapacity(
   }
 }
 
-/** How old a measurement may be: several pairs ask once a minute each. */
-const freshMs = 20_000;
+/** A cluster that serves no CSIStorageCapacity never tells of any: its classes are named without. */
+const waitForSaidMs = 2_000;
 
-/** What this cluster has, from its API server. */
-export function createCapacityMeter(client: KubeClient, clock: Clock): MeasureCapacity {
-  let last: { readonly atMs: number; readonly classes: readonly ClassCapacity[] } | undefined;
+/** What this cluster has, as its API server tells by itself: watched from the first question on. */
+export function createCapacityMeter(informers: InformerSet, clock: Clock): MeasureCapacity {
   return async (signal) => {
-    if (last !== undefined && clock.monotonicMs() - last.atMs < freshMs) return last.classes;
-    const names: string[] = [];
-    for await (const { metadata } of client.list(core.storageClasses, { signal })) names.push(metadata.name);
-    const said: SaidCapacity[] = [];
-    for await (const { storageClassName, capacity } of client.list(core.csiStorageCapacities, { signal }))
-      said.push({ storageClassName, capacity });
-    last = { atMs: clock.monotonicMs(), classes: sumCapacity(names, said) };
-    return last.classes;
+    const classes = informers.informer(storageClassNames);
+    const capacities = informers.informer(saidCapacities);
+    await classes.synced(signal);
+    using late = abortAfter(clock, waitForSaidMs);
+    await capacities.synced(AbortSignal.any([signal, late.signal])).catch(() => signal.throwIfAborted());
+    const names = [...classes.entries()].map(([, name]) => name);
+    const said = [...capacities.entries()].map(([, one]) => one);
+    return sumCapacity(names, said);
   };
 }
+
+function abortAfter(clock: Clock, ms: number): Disposable & { readonly signal: AbortSignal } {
+  const stop = new AbortController();
+  const timer = clock.after(ms, () => stop.abort());
+  return { signal: stop.signal, [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+const storageClassNames: InformerDefinition<StorageClass, string> = {
+  resource: core.storageClasses,
+  project: ({ metadata }) => metadata.name,
+};
+
+const saidCapacities: InformerDefinition<CSIStorageCapacity, SaidCapacity> = {
+  resource: core.csiStorageCapacities,
+  project: ({ storageClassName, capacity }) => ({ storageClassName, capacity }),
+};
 
 interface SaidCapacity {
   readonly storageClassName: string;

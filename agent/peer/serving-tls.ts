@@ -5,7 +5,9 @@
  */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import type { KubeClient } from '../../kube/client/client.ts';
+import { core, type Secret } from '../../kube/client/core.ts';
 import { isAlreadyExists, isConflict, StorkError } from '../../kube/errors.ts';
+import type { InformerDefinition } from '../../kube/runtime/informer.ts';
 import { newPrivateKey } from './identity.ts';
 import { createSecret, findSecret, replaceSecret, type SecretFields } from './secret-store.ts';
 import { writeCertificate } from './x509.ts';
@@ -24,6 +26,17 @@ export interface Served {
   readonly authorityName: string;
   readonly dnsNames: readonly string[];
 }
+
+/** Tells of each change of the Secret; what is in it is read when needed. */
+export const secretOf = (
+  { secretName }: Served,
+  namespace: string,
+): InformerDefinition<Secret, { readonly version: string | undefined }> => ({
+  resource: core.secrets,
+  namespace,
+  fieldSelector: `metadata.name=${secretName}`,
+  project: ({ metadata }) => ({ version: metadata.resourceVersion }),
+});
 
 const dayMs = 24 * 3_600_000;
 const leafDays = 90;

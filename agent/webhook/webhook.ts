@@ -12,8 +12,8 @@ import { type Controller, createController } from '../../kube/runtime/controller
 import type { InformerDefinition } from '../../kube/runtime/informer.ts';
 import type { InformerSet } from '../../kube/runtime/informer-set.ts';
 import { type ReconcileResult, requeueAfter } from '../../kube/runtime/reconcile.ts';
-import { keepServingTls } from '../peer/keep-serving-tls.ts';
-import { ensureServingTls, type ServingTls } from '../peer/serving-tls.ts';
+import { keepServingTls, nextLookMs } from '../peer/keep-serving-tls.ts';
+import { ensureServingTls, type ServingTls, secretOf } from '../peer/serving-tls.ts';
 import { type Guard, trustAuthority } from './trust-authority.ts';
 import { startWebhookServer, type WebhookServer } from './webhook-server.ts';
 import { webhookServed } from './webhook-tls.ts';
@@ -21,6 +21,7 @@ import { webhookServed } from './webhook-tls.ts';
 export interface WebhookParts {
   readonly client: KubeClient;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly log: Log;
   readonly namespace: string;
   readonly randomBytes: (sizeBytes: number) => Uint8Array;
@@ -64,24 +65,21 @@ async function firstTls({ log, clock, ...place }: WebhookParts, signal: AbortSig
 
 const retryMs = 2000;
 
-/** Nothing watches the Secret. */
-const lookEverySeconds = 60;
-
-export function createTrustKeeper(
-  parts: WebhookParts & { readonly random: () => number; readonly informers: InformerSet },
-): Controller {
+export function createTrustKeeper(parts: WebhookParts & { readonly informers: InformerSet }): Controller {
   const { client, clock, informers, namespace } = parts;
+  const served = webhookServed(namespace);
   const controller = createController({
     ...parts,
     name: 'webhook',
     async reconcile(_key, signal): Promise<ReconcileResult> {
-      const tls = await ensureServingTls(webhookServed(namespace), { ...parts, now: clock.now(), signal });
+      const tls = await ensureServingTls(served, { ...parts, now: clock.now(), signal });
       const { state } = await trustAuthority(client, tls.authority, signal);
       if (state === 'Missing') parts.log.warn(unguarded, { name: webhookName });
-      return requeueAfter(lookEverySeconds);
+      return requeueAfter(nextLookMs(tls, clock.now()) / 1000);
     },
   });
   for (const guard of [mutating, validating]) controller.watch(informers.informer(guard), () => [webhookName]);
+  controller.watch(informers.informer(secretOf(served, namespace)), () => [webhookName]);
   controller.enqueue(webhookName);
   return controller;
 }

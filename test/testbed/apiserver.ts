@@ -11,7 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,11 +28,16 @@ export interface ApiServerOptions {
   /** Only the version that ensureBinaries builds is available. */
   readonly version?: string;
   readonly report?: Report;
+  /** Users whose requests are written down in `auditLog`, each with its verb and object. */
+  readonly auditedUsers?: readonly string[];
 }
 
 export interface RunningApiServer extends AsyncDisposable {
   readonly kubeconfigPath: string;
   readonly url: string;
+  readonly caCertificate: string;
+  /** JSON lines of audit.k8s.io/v1; empty unless users are audited. */
+  readonly auditLog: string;
   stop(): Promise<void>;
 }
 
@@ -49,7 +54,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
   const [port, etcdPort, peerPort] = await findFreePorts(3);
   const url = `https://${address}:${port}`;
   const pki = await createPki(join(dir, 'pki'));
-  const commands = await planCommands({ binaries, pki, dir, port, etcdPort, peerPort });
+  const audit = { policyFile: join(dir, 'audit-policy.json'), logFile: join(dir, 'audit.log') };
+  await writeFile(audit.policyFile, JSON.stringify(auditPolicy(options.auditedUsers ?? [])));
+  const audited = options.auditedUsers === undefined ? {} : { audit };
+  const commands = await planCommands({ binaries, pki, dir, port, etcdPort, peerPort, ...audited });
   const kubeconfigPath = join(dir, 'kubeconfig');
   const admin = await pki.issue(controlPlaneIdentities([address]).admin);
   const entry = { context: 'stork-apiserver', url, caCertificate: pki.ca.certificate, credential: admin };
@@ -71,8 +79,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ru
     await stop();
     throw new Error(`kube-apiserver did not become ready:\n${tail}`, { cause: error });
   }
-  return { kubeconfigPath, url, stop, [Symbol.asyncDispose]: stop };
+  const caCertificate = pki.ca.certificate;
+  return { kubeconfigPath, url, caCertificate, auditLog: audit.logFile, stop, [Symbol.asyncDispose]: stop };
 }
+
+const auditPolicy = (users: readonly string[]) => ({
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [...(users.length === 0 ? [] : [{ level: 'Metadata', users }]), { level: 'None' }],
+});
 
 interface CommandInputs {
   readonly binaries: Binaries;
@@ -81,6 +97,7 @@ interface CommandInputs {
   readonly port: number;
   readonly etcdPort: number;
   readonly peerPort: number;
+  readonly audit?: { readonly policyFile: string; readonly logFile: string };
 }
 
 type NamedCommand = readonly [name: string, argv: readonly string[]];
@@ -103,6 +120,7 @@ async function planCommands(inputs: CommandInputs): Promise<readonly NamedComman
     serving,
     kubeletClient,
     frontProxy,
+    ...(inputs.audit === undefined ? {} : { audit: inputs.audit }),
   });
   return [
     ['etcd', [binaries.path('etcd'), ...etcd]],
