@@ -21,6 +21,8 @@ export interface FeatureRole {
 
 const stork = 'stork.libopenstorage.org';
 const read = ['get', 'list', 'watch'];
+/** Applications are read when one migrates, never watched: least of all everybody's Secrets. */
+const look = ['get', 'list'];
 const own = ['actions', 'clusterpairs', 'migrations', 'resourcetransformations'];
 const declared = ['applicationregistrations', 'rules'];
 
@@ -68,9 +70,9 @@ export const agentRoles: readonly FeatureRole[] = [
     scope: 'Cluster',
     why: 'Reads the resources of the applications that migrate.',
     rules: [
-      ...applicationKinds.map((kinds) => ({ ...kinds, verbs: read })),
-      ...clusterKinds.map((kinds) => ({ ...kinds, verbs: read })),
-      { apiGroups: [''], resources: ['namespaces'], verbs: read },
+      ...applicationKinds.map((kinds) => ({ ...kinds, verbs: look })),
+      ...clusterKinds.map((kinds) => ({ ...kinds, verbs: look })),
+      { apiGroups: [''], resources: ['namespaces'], verbs: look },
       {
         apiGroups: ['admissionregistration.k8s.io'],
         resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -107,6 +109,8 @@ export const agentRoles: readonly FeatureRole[] = [
         verbs: [...read, 'create', 'delete', 'patch'],
       },
       { apiGroups: ['snapshot.storage.k8s.io'], resources: ['volumesnapshotclasses'], verbs: read },
+      // To learn when the kinds of snapshots come: a watch of one CustomResourceDefinition.
+      { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs: ['watch'] },
     ],
   },
   {
@@ -133,7 +137,7 @@ export const agentRoles: readonly FeatureRole[] = [
     scope: 'Cluster',
     why: 'Scales migrated workloads up and down; ends the pods that a suspended operator leaves running (podsPath).',
     rules: [
-      ...workloads.map((kinds) => ({ ...kinds, verbs: [...read, 'patch'] })),
+      ...workloads.map((kinds) => ({ ...kinds, verbs: [...look, 'patch'] })),
       { apiGroups: [''], resources: ['pods'], verbs: ['delete', 'get'] },
     ],
   },
