@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AnyObject, ObjectMeta } from '../../kube/client/client.ts';
 import { decideApply } from './apply/decide-apply.ts';
-import { findGitOpsOwner } from './gitops.ts';
+import { type ArgoCd, findArgoCd, findGitOpsOwner } from './gitops.ts';
 import { storkNames } from './names.ts';
 import { configMap, deployment } from './testing/sample-objects.ts';
 import { transformObject } from './transform/transform-object.ts';
@@ -20,7 +20,7 @@ const facts = {
 
 describe('objects that Git keeps', () => {
   it('are known by the marks of Argo CD and Flux', () => {
-    const ownerOf = (metadata: Partial<ObjectMeta>) => findGitOpsOwner(withMeta(configMap('db'), metadata));
+    const ownerOf = (metadata: Partial<ObjectMeta>) => findGitOpsOwner(withMeta(configMap('db'), metadata), 'Absent');
     assert.equal(ownerOf(tracked), 'Argo CD (application shop)');
     assert.equal(ownerOf({ labels: { 'argocd.argoproj.io/instance': 'web' } }), 'Argo CD (application web)');
     const flux = 'kustomize.toolkit.fluxcd.io';
@@ -30,9 +30,21 @@ describe('objects that Git keeps', () => {
     assert.equal(ownerOf({ labels: { 'app.kubernetes.io/instance': 'web' } }), undefined);
   });
 
+  it("are known by the label that Argo CD shares with others only where it is installed, and never when it is Helm's or a copy's", () => {
+    const labels = { 'app.kubernetes.io/instance': 'web' };
+    const ownerOf = (annotations: Readonly<Record<string, string>>, argoCd: ArgoCd = 'Installed') =>
+      findGitOpsOwner(withMeta(configMap('db'), { labels, annotations }), argoCd);
+    assert.equal(ownerOf({}), 'Argo CD (application web)');
+    assert.equal(ownerOf({}, 'Absent'), undefined);
+    assert.equal(ownerOf({ 'meta.helm.sh/release-name': 'web' }), undefined);
+    assert.equal(ownerOf({ [storkNames.migrationPair]: 'p' }), undefined);
+    assert.equal(findArgoCd([{ group: 'argoproj.io', kind: 'Application' }]), 'Installed');
+    assert.equal(findArgoCd([{ group: 'argoproj.io', kind: 'Workflow' }]), 'Absent');
+  });
+
   it('leave their marks behind, so that no controller over there prunes the copy', () => {
     const context = { pairId: 'p', namespaces: ['db'], serviceAddresses: 'Clear', registrations: [] } as const;
-    assert.equal(findGitOpsOwner(transformObject(withMeta(configMap('db'), tracked), context)), undefined);
+    assert.equal(findGitOpsOwner(transformObject(withMeta(configMap('db'), tracked), context), 'Installed'), undefined);
   });
 
   it('are never overwritten on the destination, ours or not', () => {

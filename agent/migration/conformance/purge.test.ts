@@ -112,6 +112,20 @@ describe('purgeDeletedResources', () => {
     assert.notEqual(await look(world.b, settings), undefined);
   });
 
+  it('M8: what Git manages over there stays, claims too, and the status says who manages it', async () => {
+    const annotations = { 'argocd.argoproj.io/tracking-id': 'shop:/ConfigMap:db/settings' };
+    for (const taken of [settings, claim]) await change(world.b, taken, { metadata: { annotations } });
+    await drop(world.a, settings, kept, claim);
+    const { status, purged } = await purge(world);
+    assert.equal(status.status, 'PartialSuccess');
+    for (const name of ['settings', 'extra']) {
+      const told = status.resources?.find((one) => one.name === name && one.status === 'Failed');
+      assert.match(told?.reason ?? '', /Argo CD \(application shop\) manages it on the destination/, name);
+    }
+    assert.deepEqual(purged, ['kept']);
+    for (const taken of [settings, claim]) assert.notEqual(await look(world.b, taken), undefined);
+  });
+
   it('M8: a claim that a pod uses over there stays, and the status names the pod', async () => {
     aPod(world.b, 'extra');
     await drop(world.a, claim);

@@ -2,9 +2,11 @@
  * Whether a claim is purged that the source has no more. Its volume may hold the only copy of what it was written with, so
  * only the claim goes: the volume stays, Released, until a person gives it up. Pure.
  */
+import { findGitOpsOwner } from '../../resources/gitops.ts';
 import { storkNames } from '../../resources/names.ts';
 import {
   cameFromAnother,
+  managedReason,
   matchesSelectors,
   type PurgeFacts,
   renewedReason,
@@ -42,6 +44,8 @@ export function decidePurgeClaim(facts: PurgeClaimFacts): PurgeClaimDecision {
   if (!matchesSelectors(claim.labels, request)) return { do: 'leave' };
   if (cameFromAnother(claim.namespace, record.time, request))
     return { do: 'refuse', reason: renewedReason(claim.namespace) };
+  const owner = findGitOpsOwner({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: claim }, 'Absent');
+  if (owner !== undefined) return { do: 'refuse', reason: managedReason(owner) };
   if (facts.running !== undefined) return { do: 'refuse', reason: facts.running };
   if (busyWith !== undefined) return { do: 'refuse', reason: `${busyWith} is writing it` };
   if (pods.length > 0) return { do: 'refuse', reason: `pod ${pods.join(', ')} uses it on the destination` };

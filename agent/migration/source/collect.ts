@@ -2,7 +2,7 @@
 import type { Migration, RegisteredResource } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient } from '../../../kube/client/client.ts';
 import { type Collected as CollectedResources, collectResources } from '../../resources/collect/collect-resources.ts';
-import { findGitOpsOwner } from '../../resources/gitops.ts';
+import { findArgoCd, findGitOpsOwner } from '../../resources/gitops.ts';
 import { orderObjects } from '../../resources/order-objects.ts';
 import { listRegistrations } from '../../resources/registrations/list-registrations.ts';
 import { findRegistration } from '../../resources/registrations/suspend-options.ts';
@@ -42,6 +42,7 @@ export async function collectMigration(
     },
     signal,
   );
+  const argoCd = findArgoCd(await client.discover({ signal }));
   const serviceAddresses = spec.skipServiceUpdate ? 'Keep' : 'Clear';
   const rewritten = collected.objects.map((object) =>
     transformObject(object, {
@@ -57,7 +58,7 @@ export async function collectMigration(
     unreadable: collected.unreadable,
     misfits,
     managed: collected.objects.flatMap((object) => {
-      const by = findGitOpsOwner(object);
+      const by = findGitOpsOwner(object, argoCd);
       return by === undefined ? [] : [{ ref: refOf(object), by }];
     }),
     waves: orderObjects(sent),

@@ -15,6 +15,7 @@ import { isAlreadyExists, isConflict, StorkError } from '../../../kube/errors.ts
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { diffObjects, type FieldChange } from '../diff-objects.ts';
 import { setMeta, withField } from '../fields.ts';
+import { findArgoCd } from '../gitops.ts';
 import { fieldManagers } from '../names.ts';
 import { groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
 import { withKeptSwitches } from '../switches.ts';
@@ -69,9 +70,10 @@ export interface AppliedObject {
 /** Results come in the order of the objects. */
 export async function applyObjects(
   parts: ApplyParts,
-  request: ApplyRequest,
+  asked: ApplyRequest,
   signal?: AbortSignal,
 ): Promise<readonly AppliedObject[]> {
+  const request = { ...asked, argoCd: findArgoCd(await parts.client.discover({ signal })) };
   const limits = parts.limits ?? applyLimits;
   const finder = createResourceFinder(parts.client);
   const writer = parts.client.as(parts.identity);

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { grantCovers } from '../../peer/grant-covers.ts';
 import { annotate, covers, type Fields, fieldsOf, isFields, itemsOf, textOf } from '../fields.ts';
-import { findGitOpsOwner } from '../gitops.ts';
+import { type ArgoCd, findGitOpsOwner } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf } from '../resource-ref.ts';
 import { isResting, keptSwitches, onlySwitches, readSwitches, withoutSwitches } from '../switches.ts';
@@ -25,6 +25,8 @@ export interface ApplyFacts {
     readonly requester?: string | undefined;
   };
   readonly grant: ApplyGrant;
+  /** On this cluster; absent: it has none. */
+  readonly argoCd?: ArgoCd | undefined;
 }
 
 export interface ApplyGrant {
@@ -67,8 +69,8 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
     return { do: 'create', object: stamped, by };
   }
   if (live.metadata.deletionTimestamp !== undefined) return leave('Failed', 'it is being deleted on the destination');
-  if (createOnly.has(groupKindOf(incoming))) return decideCreateOnly(live);
-  const managed = decideManaged(incoming, live);
+  if (createOnly.has(groupKindOf(incoming))) return decideCreateOnly(live, facts);
+  const managed = decideManaged(incoming, live, facts);
   if (managed !== undefined) return managed;
   const ownership = ownershipOf(incoming, live, facts.pairId);
   if (ownership === 'Foreign') return decideForeign(incoming, live);
@@ -107,8 +109,8 @@ const createOnly: ReadonlySet<GroupKind> = new Set(['/Namespace', 'apiextensions
 
 export const leftAsIs = 'it exists; only created, never changed';
 
-function decideCreateOnly(live: AnyObject): ApplyDecision {
-  const owner = findGitOpsOwner(live);
+function decideCreateOnly(live: AnyObject, { argoCd = 'Absent' }: ApplyFacts): ApplyDecision {
+  const owner = findGitOpsOwner(live, argoCd);
   const left = leave('Unchanged', leftAsIs);
   return owner === undefined ? left : { ...left, reason: `${left.reason}; ${owner} manages it`, managedBy: owner };
 }
@@ -145,8 +147,12 @@ function ownershipOf(incoming: AnyObject, live: AnyObject, pairId: string): Owne
 }
 
 /** What Git says holds: we would be undone, or undo it. Whether it runs is not compared. */
-function decideManaged(incoming: AnyObject, live: AnyObject): ApplyDecision | undefined {
-  const owner = findGitOpsOwner(live);
+function decideManaged(
+  incoming: AnyObject,
+  live: AnyObject,
+  { argoCd = 'Absent' }: ApplyFacts,
+): ApplyDecision | undefined {
+  const owner = findGitOpsOwner(live, argoCd);
   if (owner === undefined) return undefined;
   const { metadata: _metadata, ...content } = withoutSwitches(incoming, readSwitches(incoming));
   const kept = covers(live, content)

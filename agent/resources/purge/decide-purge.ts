@@ -3,6 +3,7 @@
  * more. Everything doubtful is left. Pure.
  */
 import type { AnyObject } from '../../../kube/client/client.ts';
+import { findGitOpsOwner } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf, isTrue, refOf, textOfRef } from '../resource-ref.ts';
 import { isResting, readSwitches } from '../switches.ts';
@@ -44,6 +45,9 @@ export function decidePurge(live: AnyObject, facts: PurgeFacts): PurgeDecision {
   const { annotations = {}, namespace = '' } = live.metadata;
   if (cameFromAnother(namespace, annotations[storkNames.migrationTime], facts))
     return { do: 'refuse', reason: renewedReason(namespace) };
+  // What came by a pair is never told by the label that Argo CD shares with others.
+  const owner = findGitOpsOwner(live, 'Absent');
+  if (owner !== undefined) return { do: 'refuse', reason: managedReason(owner) };
   const switches = readSwitches(live);
   if (switches.length > 0 && !isResting(live, switches)) return { do: 'refuse', reason: runningReason(live) };
   return { do: 'delete' };
@@ -63,6 +67,10 @@ export function cameFromAnother(
 
 export const renewedReason = (namespace: string): string =>
   `it came before namespace ${namespace} was made anew on the source: delete it yourself if it is not needed`;
+
+/** Deleted, it would come again, or be missed there; whoever manages it has taken it over. */
+export const managedReason = (owner: string): string =>
+  `${owner} manages it on the destination: it is left as it is, remove it in Git`;
 
 /** What is purged in a namespace where one of our workloads runs: nothing, because it may need anything there. */
 export const runningReason = (workload: AnyObject): string =>
