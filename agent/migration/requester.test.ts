@@ -6,6 +6,9 @@ import type { Impersonation } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import type { Access } from '../../kube/fake/fake-api-server.ts';
 import { aDatabase, leftovers } from './testing/an-application.ts';
+import { aWriter } from './testing/fake-workloads.ts';
+import { look, put } from './testing/objects.ts';
+import { plainClass } from './testing/plain-storage.ts';
 import { agentNamespace, type TwoClusters, twoClusters } from './testing/two-clusters.ts';
 
 const ann: Impersonation = { user: 'ann', groups: ['db-owners'] };
@@ -124,6 +127,15 @@ describe('a migration asked for by the owner of one namespace', () => {
       type: 'Opaque',
     });
     await assertRefused(world, {}, /may not get secrets in namespace db/);
+  });
+
+  it('can have stopped for a copy only what they may change themselves', async () => {
+    const world = await aTenant();
+    const web = aWriter('web', ['files']);
+    await aDatabase(world.a, 'files', 'pages', plainClass);
+    await put(world.a, web);
+    await assertRefused(world, { quiesce: true }, /may not patch deployments.apps in namespace db/);
+    assert.deepEqual((await look(world.a, web))?.spec, web.spec);
   });
 
   it('goes on when the kind she may not read is left out, or the namespace has none of it', async () => {

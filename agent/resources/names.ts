@@ -39,6 +39,8 @@ export const storkNames = {
   migrationPair: `${prefix}migration-pair`,
   /** Ours: the object's uid on the cluster it came from. */
   sourceUid: `${prefix}source-uid`,
+  /** Ours: the workload is stopped while its volumes are copied; what it was, and for which operation (quiesce/rest.ts). */
+  quiesced: `${prefix}quiesced`,
   /** Ours, only on the way: the uid that the object has on the cluster it goes to, as recorded when it came from there. */
   originUid: `${prefix}origin-uid`,
 } as const;

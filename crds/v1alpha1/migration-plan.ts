@@ -106,6 +106,7 @@ export const migrationPlan = object(
     webhooks: sentences('Admission webhooks of the destination that would see the objects.'),
     images: sentences('Images of the applications, by digest where a running pod tells it.'),
     rules: sentences('Rules that would run, and in which pods.'),
+    stops: sentences('Workloads that would be stopped while volumes without snapshots are copied.'),
     activeSideAfter: string({ description: 'In words: on which cluster the applications would run.' }),
   },
   { description: 'What a dry run found.' },

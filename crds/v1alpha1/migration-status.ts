@@ -106,6 +106,29 @@ const rule = object(
   { description: 'What the pre and post exec rules did.' },
 );
 
+const quiesce = object(
+  {
+    deadline: required(time({ description: 'When the workloads come back, copied or not.' })),
+    claims: list(string(), { maxItems: 5000, description: 'namespace/name of the claims they write.' }),
+    workloads: list(
+      object({
+        apiVersion: required(string()),
+        kind: required(string()),
+        namespace: required(string()),
+        name: required(string()),
+        uid: required(string()),
+        before: string({ description: 'What it was, in words.' }),
+        state: required(oneOf(['Planned', 'Stopped', 'Resumed'])),
+        reason: string(),
+      }),
+      { maxItems: 500 },
+    ),
+    stoppedTimestamp: time({ description: 'When nothing that writes the volumes ran any more.' }),
+    resumedTimestamp: time({ description: 'When all workloads were as before.' }),
+  },
+  { description: 'Workloads that are stopped while volumes without snapshots are copied; what they were is on each.' },
+);
+
 export const migrationStatus = object({
   stage: oneOf(migrationStages),
   status: oneOf(migrationStates),
@@ -143,6 +166,7 @@ export const migrationStatus = object({
   reason: string({ description: 'Why it waits or failed, one sentence.' }),
   activeSide: string({ description: 'In words: on which cluster the applications run.' }),
   rule,
+  quiesce,
   plan: migrationPlan,
   stageStartTimestamp: time(),
   ending: object(
@@ -157,4 +181,5 @@ export type MigrationState = (typeof migrationStates)[number];
 export type MigrationStage = (typeof migrationStages)[number];
 export type MigrationVolume = Infer<typeof volume>;
 export type MigrationResource = Infer<typeof resource>;
+export type MigrationQuiesce = Infer<typeof quiesce>;
 export type MigrationRuleStatus = Infer<typeof rule>;

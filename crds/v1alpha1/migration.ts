@@ -7,6 +7,7 @@ import {
   defineKind,
   type Infer,
   type Input,
+  integer,
   list,
   map,
   type ObjectOf,
@@ -54,6 +55,16 @@ const specFields = object({
     default: false,
     description:
       'Where pods use a destination volume: snapshot it, scale them down, then overwrite. Recorded in status.',
+  }),
+  quiesce: boolean({
+    default: false,
+    description:
+      'Stop the workloads that write volumes whose storage has no snapshots while these are copied, and bring them back as they were.',
+  }),
+  quiesceTimeoutSeconds: integer({
+    minimum: 30,
+    maximum: 7 * 24 * 3600,
+    description: 'With quiesce: after how long the workloads come back, copied or not; 3600 by default. It fails then.',
   }),
   storageClassMapping: map(string({ maxLength: 253 }), {
     maxProperties: 500,

@@ -9,6 +9,7 @@ import { choice, pairs, text, texts, toggle, wholeNumber } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { planMigration } from '../plan-migration.ts';
+import { quiesceFlags, quiesceOf } from '../quiesce-flags.ts';
 
 const migrationFlags = {
   ...creationFlags,
@@ -32,6 +33,7 @@ const migrationFlags = {
   selectors: pairs({ describes: 'Only resources with all of these labels.', value: 'KEY=VALUE' }),
   'exclude-selectors': pairs({ describes: 'No resource with any of these labels.', value: 'KEY=VALUE' }),
   'transform-spec': text({ describes: 'The ResourceTransformation to use.', value: 'NAME' }),
+  ...quiesceFlags,
   file: fileFlag,
   'dry-run': choice(['none', 'plan', 'client', 'server'], {
     describes: 'plan: as `plan migrate`; client: only print what would be sent; server: send it without keeping it.',
@@ -95,6 +97,7 @@ async function describe(context: CommandContext, { positionals, flags }: Argumen
       startApplications: flags['start-applications'] && flags['include-resources'],
       preExecRule: flags['pre-exec-rule'],
       postExecRule: flags['post-exec-rule'],
+      ...quiesceOf(flags),
       selectors: unlessEmpty(flags.selectors),
       excludeSelectors: unlessEmpty(flags['exclude-selectors']),
       transformSpecs: flags['transform-spec'] === undefined ? undefined : [flags['transform-spec']],

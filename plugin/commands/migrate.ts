@@ -11,6 +11,7 @@ import { followMigration } from '../follow-migration.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { planMigration } from '../plan-migration.ts';
+import { quiesceFlags, quiesceOf } from '../quiesce-flags.ts';
 import { stampOf } from '../stamp.ts';
 
 /** What to migrate and how; `plan migrate` has the same. */
@@ -24,6 +25,7 @@ export const requestFlags = {
   'overwrite-destination': toggle({
     describes: 'Where pods use a destination volume: snapshot it, scale them down, overwrite.',
   }),
+  ...quiesceFlags,
   'storage-class-mapping': pairs({ describes: 'StorageClasses here and there.', value: 'HERE=THERE' }),
   name: text({ describes: "The migration's name (default: made from the namespace and the time).", value: 'NAME' }),
 } as const;
@@ -100,6 +102,7 @@ export function describeRequest(
       postExecRule: flags['post-exec-rule'],
       selectors: Object.keys(flags.selector).length === 0 ? undefined : flags.selector,
       overwriteDestination: flags['overwrite-destination'],
+      ...quiesceOf(flags),
       storageClassMapping:
         Object.keys(flags['storage-class-mapping']).length === 0 ? undefined : flags['storage-class-mapping'],
     },

@@ -28,7 +28,12 @@ export function describePlan(migration: Migration, view: PlanView): readonly str
     ...section(kindTable(plan)),
     ...section(objectTable(objects, view)),
     ...(view.fields === 'Show' ? section(fieldChanges(objects)) : []),
-    ...section([...listed('rule', plan.rules), ...listed('webhook', plan.webhooks), ...listed('image', plan.images)]),
+    ...section([
+      ...listed('stopped while it is copied', plan.stops),
+      ...listed('rule', plan.rules),
+      ...listed('webhook', plan.webhooks),
+      ...listed('image', plan.images),
+    ]),
     ...section([...amounts(plan), `Active side after it: ${printable(plan.activeSideAfter ?? 'unknown')}`]),
     'Nothing was changed on either cluster',
   ];

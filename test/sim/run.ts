@@ -1,4 +1,7 @@
 /** One run: a scenario, what is done to it and when, and the verdict on everything that came of it. */
+import { runsLabel } from '../../agent/migration/testing/fake-workloads.ts';
+import { at } from '../../agent/resources/fields.ts';
+import { storkNames } from '../../agent/resources/names.ts';
 import { type Migration, migrations } from '../../crds/v1alpha1/index.ts';
 import type { Moment } from './agent.ts';
 import { type Harm, harm, isInterference } from './harms.ts';
@@ -116,10 +119,15 @@ async function writeOnSource(sim: Simulation, { prepared, watchdog }: Course, nu
   watchdog.wrote(content);
   for (const { namespace, name } of prepared.claims) {
     if (sim.a.holds.isHeld(`${namespace}/app`)) continue;
+    if (prepared.storageClass !== undefined && !hasWriter(sim)) continue;
     if (sim.a.cluster.world.contentOf(namespace, name) === undefined) continue;
     await sim.a.cluster.world.write(namespace, name, content);
   }
 }
+
+/** A pod of the application runs, also one that was told to end. */
+const hasWriter = ({ a }: Simulation): boolean =>
+  a.cluster.server.objects().some(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[runsLabel] === 'yes');
 
 async function judge(sim: Simulation, course: Course, ended: Migration | undefined): Promise<void> {
   const { plan, prepared, watchdog } = course;
@@ -142,6 +150,9 @@ async function judge(sim: Simulation, course: Course, ended: Migration | undefin
   const kept = [...volumes.map((volume) => volume.reason ?? ''), ...unnamed, ...announced()].join(' ');
   const left = [...leftoversOf(sim.a, `${kept} ${reason}`), ...leftoversOf(sim.b, `${kept} ${reason}`)];
   for (const what of left) tell(`LeftBehind: ${what} (${status}: ${reason})`);
+  for (const { kind, metadata, spec } of sim.a.cluster.server.objects())
+    if (kind === 'Deployment' && (at(spec, ['replicas']) !== 1 || metadata.annotations?.[storkNames.quiesced]))
+      tell(`StillStopped: ${metadata.namespace}/${metadata.name}`);
   for (const { how, pod } of [...sim.a.holds.history, ...sim.b.holds.history])
     if (how === 'Holding' || how === 'Expired') tell(`Frozen: the hold in ${pod} was never released (${how})`);
 }

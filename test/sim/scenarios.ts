@@ -1,6 +1,8 @@
 /** What is migrated, and what the destination holds before. Each prepares both clusters and creates one Migration. */
 import { createRecords } from '../../agent/migration/records.ts';
 import { testPair } from '../../agent/migration/testing/connected-link.ts';
+import { aWriter } from '../../agent/migration/testing/fake-workloads.ts';
+import { plainClass } from '../../agent/migration/testing/plain-storage.ts';
 import { agentNamespace, digestOf } from '../../agent/migration/testing/two-clusters.ts';
 import { waitCommandPlaceholder } from '../../agent/rule/rule-run.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
@@ -20,6 +22,8 @@ export interface Prepared {
   readonly claims: readonly ClaimKey[];
   /** Whether all claims must hold one and the same generation in the end. */
   readonly cut: 'Together' | 'Each';
+  /** Of storage without snapshots, written by the pods of a Deployment; absent: of other storage, by anybody. */
+  readonly storageClass?: string | undefined;
 }
 
 export type Scenario = (sim: Simulation) => Promise<Prepared>;
@@ -42,7 +46,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   async overwrite(sim) {
     const claims = claimsOfDb.slice(0, 1);
     await ensureNamespace(sim.b, 'db');
-    for (const { namespace, name } of claims) await addClaim(sim.b, namespace, name, generation('theirs'));
+    for (const claim of claims) await addClaim(sim.b, claim, generation('theirs'));
     await addPod(sim.b, 'db', 'theirs', ['data']);
     return await migrate(sim, { claims, cut: 'Each' }, { overwriteDestination: true });
   },
@@ -72,6 +76,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     });
     return await migrate(sim, migrated, { preExecRule: 'lock' });
   },
+  async quiesce(sim) {
+    const claims = claimsOfDb;
+    await addSynced(sim, claims.slice(1), plainClass);
+    return await migrate(sim, { claims, cut: 'Together', storageClass: plainClass }, { quiesce: true });
+  },
   async nothing(sim) {
     return await migrate(sim, { claims: [], cut: 'Each' });
   },
@@ -79,16 +88,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 
 async function migrate(
   sim: Simulation,
-  what: Pick<Prepared, 'claims' | 'cut'>,
+  what: Pick<Prepared, 'claims' | 'cut' | 'storageClass'>,
   spec: Partial<MigrationSpecInput> = {},
 ): Promise<Prepared> {
   const namespaces = [...new Set(['db', ...what.claims.map(({ namespace }) => namespace)])];
   for (const namespace of namespaces) {
     const own = what.claims.filter((claim) => claim.namespace === namespace);
     await ensureNamespace(sim.a, namespace);
-    for (const { name } of own) await addClaim(sim.a, namespace, name, generation('first'));
+    for (const claim of own) await addClaim(sim.a, claim, generation('first'), what.storageClass);
     const names = own.map(({ name }) => name);
-    await addPod(sim.a, namespace, 'app', names);
+    if (what.storageClass === undefined) await addPod(sim.a, namespace, 'app', names);
+    else await sim.a.cluster.client.create(core.deployments, { ...aWriter('app', names) });
   }
   const migration = { namespace: namespaces.length === 1 ? 'db' : agentNamespace, name: 'move' };
   const object = {
@@ -102,11 +112,11 @@ async function migrate(
 }
 
 /** As an earlier sync left it: both sides remember the point. The source's uid is not known yet, nor needed. */
-async function addSynced({ b }: Simulation, claims: readonly ClaimKey[]): Promise<void> {
+async function addSynced({ b }: Simulation, claims: readonly ClaimKey[], storageClass?: string): Promise<void> {
   const records = createRecords(b.cluster.client, agentNamespace);
   for (const { namespace, name } of claims) {
     await ensureNamespace(b, namespace);
-    await addClaim(b, namespace, name, generation('old'));
+    await addClaim(b, { namespace, name }, generation('old'), storageClass);
     const { metadata } = await b.cluster.client.get(core.persistentVolumeClaims, { namespace, name });
     await records.saveClaim({
       ...{ namespace, name, claimUid: metadata.uid ?? '', pairId: testPair.id, role: 'Destination' },

@@ -117,12 +117,17 @@ export function createSide(parts: SimSideParts): SimSide {
 }
 
 /** A claim with a volume that holds something. */
-export async function addClaim({ cluster }: SimSide, namespace: string, name: string, content: string): Promise<void> {
+export async function addClaim(
+  { cluster }: SimSide,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  content: string,
+  storageClassName = 'fast',
+): Promise<void> {
   await cluster.client.create(core.persistentVolumeClaims, {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name, namespace, labels: { app: namespace } },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '1Gi' } } },
+    spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage: '1Gi' } } },
   });
   await cluster.world.settle();
   await cluster.world.write(namespace, name, content);

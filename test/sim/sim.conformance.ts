@@ -24,7 +24,7 @@ describe('two clusters in virtual time, in full', () => {
       await check(plans, (line) => t.diagnostic(line));
     });
 
-  for (const scenario of ['fresh', 'update', 'overwrite'])
+  for (const scenario of ['fresh', 'update', 'overwrite', 'quiesce'])
     it(`what users do after every effect of ${scenario}`, async (t) => {
       const [recorded] = await recordEffects([scenario]);
       if (recorded !== undefined) await check(planInterferences(recorded), (line) => t.diagnostic(line));

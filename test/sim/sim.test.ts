@@ -14,7 +14,13 @@ describe('two clusters in virtual time', () => {
   it('are undisturbed equal in the end, and tell their effects by name', (t) => {
     for (const { scenario, effects } of recorded) t.diagnostic(`${scenario}: ${effects.length} effects`);
     const all = new Set(recorded.flatMap(({ effects }) => effects));
-    for (const effect of ['a snapshot db/data', 'b provision db/data', 'b handOver db/data', 'a prove hold'])
+    for (const effect of [
+      'a snapshot db/data',
+      'b provision db/data',
+      'b handOver db/data',
+      'a prove hold',
+      'a stop deployment db/app',
+    ])
       assert.ok(all.has(effect), `${effect} is not recorded`);
   });
 

@@ -2,6 +2,7 @@
  * Two clusters, two agents, movers, nodes and a link in virtual time, all of it from one seed. `step` lets a moment pass;
  * what must hold at every instant is looked at after each step and after each write of a mover.
  */
+import { runWorkloads } from '../../agent/migration/testing/fake-workloads.ts';
 import type { ManualClock } from '../../kube/clock.ts';
 import { manualClock } from '../../kube/clock.ts';
 import type { Log } from '../../kube/log.ts';
@@ -75,6 +76,7 @@ export function createSimulation({ seed, faults, trace = () => {} }: SimulationO
       for (const side of storage.happens(0.5) ? [simulation.a, simulation.b] : [simulation.b, simulation.a]) {
         if (storage.happens(0.6)) await side.cluster.world.settle();
         if (storage.happens(0.6)) await side.nodes.tick();
+        await runWorkloads(side.cluster.client, 'Kubelet');
       }
       await clock.advance(stepMs);
     },

@@ -18,7 +18,7 @@ export function activeSideAfter({ source, destination, spec }: Sides): string {
     : `${source} (source) is active; nothing was to be sent to ${destination}`;
 }
 
-/** After a failure. A migration never stops its source. */
+/** After a failure. What a migration stops for the copy (`spec.quiesce`) it brings back first. */
 export function activeSideAfterFailure(
   { source, spec }: Pick<Sides, 'source' | 'spec'>,
   stage: 'Applications' | 'Earlier',

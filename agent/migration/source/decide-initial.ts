@@ -29,6 +29,8 @@ export interface RequestFacts {
   }[];
   /** Claims whose storage can't snapshot. */
   readonly liveClaims: readonly string[];
+  /** Whether what writes them is to be stopped. */
+  readonly quiesce: 'Yes' | 'No';
   /** Namespaces of such claims in which no mover may run. */
   readonly restricted: readonly string[];
 }
@@ -105,7 +107,14 @@ function decideRules(facts: RequestFacts): readonly Refusal[] {
     refusals.push({
       code: 'HoldNeedsSnapshots',
       message: `The pre rule holds the application until its volumes are cut, but the storage of ${facts.liveClaims.join(', ')} can't snapshot`,
-      hint: 'Scale the application down and migrate without the rule, or move the claim to storage with snapshots.',
+      hint: 'Migrate without the rule and with --quiesce (spec.quiesce), which stops what writes the claims while they are copied.',
+    });
+  const isPostRule = facts.rules.some(({ field }) => field === 'spec.postExecRule');
+  if (facts.quiesce === 'Yes' && isPostRule && facts.liveClaims.length > 0)
+    refusals.push({
+      code: 'PostRuleNeedsPods',
+      message: `The post rule would run while what writes ${facts.liveClaims.join(', ')} is stopped (spec.quiesce)`,
+      hint: 'Leave the rule out: what it would undo was undone by the stop.',
     });
   return refusals;
 }
@@ -116,6 +125,30 @@ function decideLive({ restricted }: RequestFacts): readonly Refusal[] {
     message: `Claims of namespace ${namespace} can't be snapshotted, and are read by a pod there, which admits only pods that are restricted`,
     hint: admitHint(namespace),
   }));
+}
+
+/** Jobs are never stopped: what they did would be done again. */
+export const decideJobs = (jobs: readonly string[]): readonly Refusal[] =>
+  jobs.map((pod) => ({
+    code: 'QuiesceImpossible',
+    message: `${pod} belongs to a job that runs, and a job is not stopped`,
+    hint: 'Migrate again when it has ended, or suspend it.',
+  }));
+
+/** A claim for one pod alone can't be mounted by a mover beside that pod. */
+export function decideExclusive(
+  exclusive: readonly { readonly namespace: string; readonly name: string }[],
+  pods: readonly { readonly pod: string; readonly claims: readonly string[] }[],
+): readonly Refusal[] {
+  return exclusive.flatMap(({ namespace, name }) => {
+    const user = pods.find(({ claims }) => claims.includes(`${namespace}/${name}`));
+    if (user === undefined) return [];
+    return {
+      code: 'ReadWriteOncePodInUse',
+      message: `persistentvolumeclaim ${namespace}/${name} can't be snapshotted, and its one pod (ReadWriteOncePod) is ${user.pod}`,
+      hint: 'Migrate with --quiesce (spec.quiesce), which stops it while the claim is copied, or scale it down yourself.',
+    };
+  });
 }
 
 /** What the destination's answer means: refusals of claims, of the whole, and of what an older agent there can't do. */

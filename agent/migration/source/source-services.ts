@@ -99,6 +99,8 @@ export const sourceLimits = {
   /** While an application is held: seconds between looks at the snapshots. */
   heldPollSeconds: 0.1,
   cleanUpSeconds: 600,
+  /** How long workloads stay stopped for a copy unless told. */
+  quiesceSeconds: 3600,
   /** For an answer that takes the peer many calls to its API server: thousands of claims, hundreds of objects. */
   longAnswerMs: 180_000,
 } as const;

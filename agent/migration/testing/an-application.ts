@@ -2,12 +2,12 @@
 import { core } from '../../../kube/client/core.ts';
 import { type FakeClusterOptions, type Side, type TwoClusters, twoClusters } from './two-clusters.ts';
 
-export async function aDatabase(side: Side, name = 'data', content = 'one'): Promise<void> {
+export async function aDatabase(side: Side, name = 'data', content = 'one', storageClassName = 'fast'): Promise<void> {
   await side.client.create(core.persistentVolumeClaims, {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name, namespace: 'db', labels: { app: 'db' } },
-    spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '1Gi' } } },
+    spec: { accessModes: ['ReadWriteOnce'], storageClassName, resources: { requests: { storage: '1Gi' } } },
   });
   await side.world.settle();
   await side.world.write('db', name, content);

@@ -102,7 +102,8 @@ async function bindClaim(client: KubeClient, storage: MemoryStorage, claim: Pers
   const existing = await client.find(core.persistentVolumes, { name: ref.volume });
   if (existing === undefined) {
     storage.volumes.set(ref.volume, { ref, sizeBytes: 1n << 30n, content: '', replicas: [] });
-    await client.create(core.persistentVolumes, aVolume(ref.volume, claimRef, storageText));
+    const storageClass = claim.spec?.storageClassName ?? 'fast';
+    await client.create(core.persistentVolumes, aVolume(ref.volume, { claimRef, storageClass }, storageText));
     await client.patch(
       core.persistentVolumes,
       { name: ref.volume },
@@ -126,7 +127,11 @@ async function bindClaim(client: KubeClient, storage: MemoryStorage, claim: Pers
   await client.patch(core.persistentVolumeClaims, key, { type: 'merge', body: { status } }, { subresource: 'status' });
 }
 
-function aVolume(name: string, claimRef: object, storage: string): PersistentVolume {
+function aVolume(
+  name: string,
+  { claimRef, storageClass }: { readonly claimRef: object; readonly storageClass: string },
+  storage: string,
+): PersistentVolume {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
@@ -135,7 +140,7 @@ function aVolume(name: string, claimRef: object, storage: string): PersistentVol
       capacity: { storage },
       accessModes: ['ReadWriteOnce'],
       persistentVolumeReclaimPolicy: 'Delete',
-      storageClassName: 'fast',
+      storageClassName: storageClass,
       claimRef,
     },
   };

@@ -38,6 +38,8 @@ import { migrationMachine } from '../source/migration-machine.ts';
 import type { SourceServices } from '../source/source-services.ts';
 import { directPeer, seenPair } from './connected-link.ts';
 import { type StorageWorld, storageWorld } from './fake-storage-world.ts';
+import { runWorkloads } from './fake-workloads.ts';
+import { facetsFor, seedClasses } from './plain-storage.ts';
 
 export const agentNamespace = 'stork-system';
 /** What stashes are sealed with on both sides. */
@@ -97,6 +99,7 @@ export function twoClusters(options: FakeClusterOptions = {}): TwoClusters {
     await receiveAll(to);
     await runMovers(from, to);
     await Promise.all([from.world.settle(), to.world.settle()]);
+    await runWorkloads(from.client, 'AtOnce');
     await clock.advance(1000);
   };
   return {
@@ -193,12 +196,7 @@ export function makeCluster(clock: Clock, options: FakeClusterOptions = {}): Fak
   for (const kind of allKinds) server.register(assertDefinition(renderCrd(kind)));
   server.seed(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: agentNamespace } });
   server.seed(clusterPairs, seenPair);
-  server.seed(core.storageClasses, {
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: { name: 'fast' },
-    provisioner: 'memory.stork.test',
-  });
+  seedClasses(server);
   return {
     server,
     client: server.client(),
@@ -241,7 +239,7 @@ export function agentServices(parts: AgentParts): {
     records: createRecords(client, agentNamespace),
     moverJobs,
     driverFor: (volume: { readonly pv: Parameters<typeof driver.owns>[0]['pv'] }) =>
-      driver.owns(volume) ? driver : undefined,
+      driver.owns(volume) ? facetsFor(driver, volume.pv) : undefined,
   };
   const source: SourceServices = {
     ...shared,

@@ -8,6 +8,7 @@
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { annotate, isFields, removeField } from '../fields.ts';
 import { storkNames } from '../names.ts';
+import { withoutRest } from '../quiesce/rest.ts';
 import { type GroupKind, groupKindOf, isTrue } from '../resource-ref.ts';
 import { transformClusterRole } from './cluster-role.ts';
 import { transformClusterRoleBinding } from './cluster-role-binding.ts';
@@ -72,7 +73,7 @@ const transforms: Readonly<Record<GroupKind, Transform>> = {
 };
 
 export function transformObject(object: AnyObject, context: TransformContext): AnyObject {
-  const reduced = reduceMetadata(object);
+  const reduced = reduceMetadata(withoutRest(object));
   return stamped(rewrite(reduced, context), object, context);
 }
 

@@ -10,6 +10,7 @@ const facts = (more: Partial<PlanFacts> = {}): PlanFacts => ({
   objects: [],
   volumes: [],
   rules: [],
+  stops: [],
   surroundings: noSurroundings,
   estimate: { how: 'unknown' },
   ending: { status: 'Successful', reason: '' },

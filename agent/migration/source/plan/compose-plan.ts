@@ -17,6 +17,7 @@ export interface PlanFacts {
   readonly objects: readonly PlannedObject[];
   readonly volumes: readonly PlannedVolume[];
   readonly rules: readonly string[];
+  readonly stops: readonly string[];
   readonly surroundings: SurroundingsPlan;
   readonly estimate: Estimate;
   /** How the run would end as far as its resources go. */
@@ -48,6 +49,7 @@ export function composePlan(facts: PlanFacts): MigrationPlan {
     webhooks: capped(surroundings.webhooks),
     images: capped(surroundings.images),
     rules: capped(facts.rules),
+    stops: capped(facts.stops),
     activeSideAfter: facts.activeSideAfter,
   };
 }

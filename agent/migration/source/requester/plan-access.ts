@@ -39,6 +39,17 @@ const runCommands = (namespace: string): AccessQuestion => ({
   namespace,
 });
 
+/** Stopping a workload, and bringing it back, is changing it. */
+export const planStopping = (
+  workloads: readonly { readonly resource: Pick<AnyResource, 'group' | 'plural'>; readonly namespace: string }[],
+): readonly AccessQuestion[] =>
+  workloads.map(({ resource: { group, plural }, namespace }) => ({
+    verb: 'patch',
+    group,
+    resource: plural,
+    namespace,
+  }));
+
 /** One kind of what travels, and where it was found. */
 export interface TravellingKind {
   readonly resource: Pick<AnyResource, 'group' | 'plural' | 'kind' | 'namespaced'>;

@@ -17,6 +17,7 @@ import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { driverOf, snapshotRequest } from './cut-volumes.ts';
 import { groupsOf, moverNamespace } from './move-group.ts';
 import { rulePatch } from './pre-exec-rule.ts';
+import { resumeWorkloads } from './quiesce.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
 
@@ -45,9 +46,12 @@ export interface Leftover {
 /** One pass; what it names is still there. An application is let go before anything else is tried. */
 export async function cleanUp(services: SourceServices, context: StageContext<Migration>): Promise<Leftover> {
   const rules = await releaseRules(services, context);
+  const resumed = await resumeWorkloads(services, context);
+  const stopped = resumed.left.map((what) => `the stop of ${what}`);
   const here = await removeHere(services, context);
   const there = await removeThere(services, context);
-  return { what: [...rules.what, ...here, ...there], here: [...rules.what, ...here], patch: rules.patch };
+  const own = [...rules.what, ...stopped, ...here];
+  return { what: [...own, ...there], here: own, patch: { ...rules.patch, ...resumed.patch } };
 }
 
 /**

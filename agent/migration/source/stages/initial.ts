@@ -9,6 +9,8 @@ import { findTransformations } from '../../../resources/transformation/find-tran
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema, purgeFeature } from '../../messages.ts';
 import { transformationOf } from '../collect.ts';
 import {
+  decideExclusive,
+  decideJobs,
   decidePlan,
   decideRequest,
   decideSpec,
@@ -21,6 +23,7 @@ import { findPeers } from '../find-peers.ts';
 import { type GatheredVolumes, gatherVolumes } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { planGroups } from '../plan-groups.ts';
+import { describeOwner, findPods, planQuiesce } from '../plan-quiesce.ts';
 import { checkReading, checkRequester } from '../requester/check-requester.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
@@ -36,7 +39,7 @@ export async function runInitial(services: SourceServices, context: StageContext
     case 'refuse':
       return refused(prepared.refusals);
     case 'go':
-      return advance('PreExecRule', startingStatus(prepared.gathered));
+      return advance('PreExecRule', startingStatus(prepared.gathered, context.object.spec));
     default:
       return prepared satisfies never;
   }
@@ -50,6 +53,8 @@ export interface Gathered {
   readonly namespaces: readonly string[];
   readonly found: GatheredVolumes;
   readonly answer: PlanAnswer;
+  /** Workloads that would be stopped for the copy. */
+  readonly stops: readonly string[];
 }
 
 export type Prepared =
@@ -91,8 +96,9 @@ export async function prepare(services: SourceServices, context: StageContext<Mi
   const path = paths.plan(migration.metadata.uid ?? '');
   const answer = await peer.request({ method: 'POST', path, body, answer: planAnswerSchema, signal, deadlineMs });
   const needed = spec.purgeDeletedResources ? [{ field: 'spec.purgeDeletedResources', feature: purgeFeature }] : [];
-  const refusals = [...found.refused, ...decidePlan(answer, needed)];
-  const gathered = { peer, admin, namespaces, found, answer };
+  const stopping = await planStops(services, context, found);
+  const refusals = [...found.refused, ...decidePlan(answer, needed), ...stopping.refusals];
+  const gathered = { peer, admin, namespaces, found, answer, stops: stopping.stops };
   return refusals.length > 0 ? { do: 'refuse', refusals, gathered } : { do: 'go', gathered };
 }
 
@@ -101,7 +107,7 @@ function refused(refusals: readonly Refusal[]): Result {
   return fail(reason, message);
 }
 
-function startingStatus({ found, answer }: Gathered): Partial<MigrationStatus> {
+function startingStatus({ found, answer }: Gathered, { quiesce }: Migration['spec']): Partial<MigrationStatus> {
   const claims = found.volumes.map(({ incoming }) => incoming);
   const modes = new Map(answer.claims.map((claim) => [`${claim.namespace}/${claim.name}`, claim.decision]));
   const modeOf = (claim: IncomingVolume) =>
@@ -110,6 +116,9 @@ function startingStatus({ found, answer }: Gathered): Partial<MigrationStatus> {
     claims.map((claim) => ({ namespace: claim.namespace, name: claim.name, mode: modeOf(claim) })),
     found.consumers,
   );
+  const howRead = quiesce
+    ? 'it will be read while what writes it is stopped: its storage has no snapshots'
+    : 'the live volume will be read: its storage has no snapshots';
   const volumes = found.volumes.map(({ incoming, volume, driver }): MigrationVolume => {
     const group = groups.find(
       ({ namespace, claims: names }) => namespace === incoming.namespace && names.includes(incoming.name),
@@ -123,7 +132,7 @@ function startingStatus({ found, answer }: Gathered): Partial<MigrationStatus> {
       group: group?.id ?? '',
       consumer: group?.consumer,
       status: 'Pending',
-      reason: driver.snapshots === undefined ? 'the live volume will be read: its storage has no snapshots' : '',
+      reason: driver.snapshots === undefined ? howRead : '',
     };
   });
   return { volumes, resources: [], ...summarize({ volumes, resources: [] }) };
@@ -148,7 +157,7 @@ async function requestFacts(
     const holds = rule?.rules?.some((item) => item.actions?.some(({ background }) => background)) === true;
     found.push({ field, name, exists: rule === undefined ? 'No' : 'Yes', holds: holds ? 'Yes' : 'No' });
   }
-  const live = gathered.found.volumes.filter(({ driver }) => driver.snapshots === undefined);
+  const live = liveOf(gathered.found);
   return {
     migrationNamespace: namespace,
     agentNamespace: services.agentNamespace,
@@ -157,6 +166,7 @@ async function requestFacts(
     grant: gathered.peer.grant,
     pair: gathered.peer.pair,
     rules: found,
+    quiesce: spec.quiesce ? 'Yes' : 'No',
     liveClaims: live.map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
     restricted: await findRestricted(
       services,
@@ -164,6 +174,24 @@ async function requestFacts(
       signal,
     ),
   };
+}
+
+const liveOf = ({ volumes }: GatheredVolumes) => volumes.filter(({ driver }) => driver.snapshots === undefined);
+
+/** What quiescing means for these volumes, and what of it can't be. */
+async function planStops(
+  services: SourceServices,
+  { object: migration, signal }: StageContext<Migration>,
+  found: GatheredVolumes,
+): Promise<{ readonly stops: readonly string[]; readonly refusals: readonly Refusal[] }> {
+  const live = liveOf(found).map(({ incoming }) => incoming);
+  if (live.length === 0) return { stops: [], refusals: [] };
+  if (migration.spec.quiesce !== true) {
+    const exclusive = live.filter(({ accessModes }) => accessModes.includes('ReadWriteOncePod'));
+    return { stops: [], refusals: decideExclusive(exclusive, await findPods(services, exclusive, signal)) };
+  }
+  const { stop, jobs, refusals } = await planQuiesce(services, migration, live, signal);
+  return { stops: stop.map(describeOwner), refusals: [...refusals, ...decideJobs(jobs)] };
 }
 
 async function findRestricted(

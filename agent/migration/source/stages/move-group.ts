@@ -10,6 +10,7 @@ import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import {
+  applyingReason,
   groupStateSchema,
   maxBeside,
   type Placement,
@@ -21,7 +22,7 @@ import {
 import { readableClaimName, runId } from '../../names.ts';
 import type { RunWatch } from '../../run-watch.ts';
 import { decideGroup, type GroupFacts } from '../decide-group.ts';
-import type { Consumer } from '../gather-consumers.ts';
+import { type Consumer, gatherConsumers } from '../gather-consumers.ts';
 import { findNodeOf, gatherVolumes } from '../gather-volumes.ts';
 import { type GroupProgress, progressOf } from '../measure-progress.ts';
 import type { SourceServices } from '../source-services.ts';
@@ -67,10 +68,12 @@ export async function moveGroup(
   const mover = await services.moverJobs.look(place, signal);
   const begins = destination.phase === 'Working' && mover.job === 'Missing';
   const sources = begins ? await readSources(services, context, group) : [];
-  const claims = group.volumes.map((volume) => volume.persistentVolumeClaim ?? '');
+  const claims = claimsOfGroup(group);
   const step = decideGroup({ readable: readability(sources), mover, destination, claims });
   switch (step.do) {
     case 'wait':
+      if (mover.job === 'Running' && destination.reason !== applyingReason)
+        await mustHaveLiveClaims(services, group, signal);
       return {
         state: 'Working',
         message: describeWork(group, step.message, { watch, destination }),
@@ -91,7 +94,9 @@ export async function moveGroup(
       await context.effect(`remember ${group.id}`, () => remember(services, migration, { peer, group, step }, signal));
       return {
         state: 'Complete',
-        volumes: group.volumes.map((volume) => completed(volume, { ...step, kept: destination.kept ?? [] }, mover)),
+        volumes: group.volumes.map((volume) =>
+          completed(volume, { ...step, kept: destination.kept ?? [], howRead: howRead(migration, volume) }, mover),
+        ),
       };
     default:
       return step satisfies never;
@@ -176,6 +181,8 @@ function readability(sources: readonly Source[]): GroupFacts['readable'] {
   return worst.find((readable) => typeof readable === 'object') ?? worst[0] ?? 'Yes';
 }
 
+const claimsOfGroup = ({ volumes }: Group) => volumes.map((volume) => volume.persistentVolumeClaim ?? '');
+
 const isLive = (volume: MigrationVolume): boolean => (volume.snapshot ?? '') === '';
 
 /** A live claim can only be mounted in its own namespace; snapshots are read in the agent's, unless with a live claim. */
@@ -192,6 +199,11 @@ async function startMover(
   const { group, sources } = what;
   const live = sources.find((source) => source.live === 'Yes');
   const node = live === undefined ? undefined : await findNodeOf(services.client, live.claim, signal);
+  // Where nobody uses it any more, it is read where its users may run.
+  const consumers =
+    live === undefined || node !== undefined
+      ? []
+      : await gatherConsumers(services.client, group.namespace, claimsOfGroup(group), signal);
   const volumes = sources.map(async ({ volume, claim }) => ({
     name: volume.persistentVolumeClaim ?? '',
     claim: claim.name,
@@ -204,6 +216,7 @@ async function startMover(
     mode: group.mode,
     namespace: moverNamespace(services, group),
     node,
+    ...(consumers.length === 0 ? {} : { placement: placementOf(findConsumer(group, consumers)) }),
     volumes: await Promise.all(volumes),
   } as const;
   await services.moverJobs.start(request, signal);
@@ -240,21 +253,9 @@ async function describeGroup(
   const claims = group.volumes.map((volume) => {
     const found = gathered.volumes.find(({ incoming }) => incoming.uid === volume.uid);
     if (found !== undefined) return found.incoming;
-    throw new StorkError({
-      code: 'SourceClaimGone',
-      message: `persistentvolumeclaim ${nameOf(volume)} was deleted or changed on the source during the migration`,
-      about: `persistentvolumeclaim ${nameOf(volume)}`,
-      hint: 'Migrate again.',
-    });
+    throw claimGone(volume);
   });
-  const consumer = gathered.consumers.find(({ name }) => name === group.volumes[0]?.consumer);
-  const { nodeSelector, tolerations, affinity } = consumer?.spec ?? {};
-  const { nodeAffinity } = affinity ?? {};
-  const placement: Placement = {
-    nodeSelector,
-    tolerations,
-    affinity: nodeAffinity === undefined ? undefined : { nodeAffinity },
-  };
+  const consumer = findConsumer(group, gathered.consumers);
   return {
     operation: migration.metadata.uid ?? '',
     migration: `${migration.metadata.namespace}/${migration.metadata.name}`,
@@ -263,9 +264,37 @@ async function describeGroup(
     mode: group.mode,
     overwrite: migration.spec.overwriteDestination === true,
     claims,
-    placement,
+    placement: placementOf(consumer),
     beside: besideOf(group, consumer),
   };
+}
+
+const claimGone = (volume: MigrationVolume): StorkError =>
+  new StorkError({
+    code: 'SourceClaimGone',
+    message: `persistentvolumeclaim ${nameOf(volume)} was deleted or changed on the source during the migration`,
+    about: `persistentvolumeclaim ${nameOf(volume)}`,
+    hint: 'Migrate again.',
+  });
+
+/** A mover of a live claim that is gone would wait for it for ever. @throws StorkError `SourceClaimGone` */
+async function mustHaveLiveClaims(services: SourceServices, { volumes }: Group, signal: AbortSignal): Promise<void> {
+  for (const volume of volumes.filter(isLive)) {
+    const key = { namespace: volume.namespace ?? '', name: volume.persistentVolumeClaim ?? '' };
+    const claim = await services.client.find(core.persistentVolumeClaims, key, { signal });
+    if (claim?.metadata.uid !== volume.uid) throw claimGone(volume);
+  }
+}
+
+/** The pod that was seen at the beginning; or, when it was stopped or made anew since, what makes pods like it. */
+const findConsumer = ({ volumes }: Group, consumers: readonly Consumer[]): Consumer | undefined =>
+  consumers.find(({ name }) => name === volumes[0]?.consumer) ??
+  consumers.find(({ claims }) => volumes.every(({ persistentVolumeClaim: name = '' }) => claims.includes(name)));
+
+function placementOf(consumer: Consumer | undefined): Placement {
+  const { nodeSelector, tolerations, affinity } = consumer?.spec ?? {};
+  const { nodeAffinity } = affinity ?? {};
+  return { nodeSelector, tolerations, affinity: nodeAffinity === undefined ? undefined : { nodeAffinity } };
 }
 
 /** What the pod whose constraints the movers take over mounts besides the group's claims. */
@@ -306,6 +335,16 @@ async function remember(
   }
 }
 
+function howRead({ status }: Migration, volume: MigrationVolume): readonly string[] {
+  if (!isLive(volume)) return [];
+  const rested = status?.quiesce?.claims?.includes(nameOf(volume)) === true;
+  return [
+    rested
+      ? 'read while what writes it was stopped: its storage has no snapshots'
+      : 'the live volume was read: its storage has no snapshots',
+  ];
+}
+
 function completed(
   volume: MigrationVolume,
   step: {
@@ -313,6 +352,7 @@ function completed(
     readonly volumes: NonNullable<ReceiveAnswer['volumes']>;
     /** What was overwritten on the destination, and where it keeps it. */
     readonly kept: readonly string[];
+    readonly howRead: readonly string[];
   },
   mover: GroupFacts['mover'],
 ): MigrationVolume {
@@ -324,7 +364,7 @@ function completed(
     ...volume,
     status: degraded.length + changed.length > 0 ? 'PartialSuccess' : 'Successful',
     reason: [
-      ...(isLive(volume) ? ['the live volume was read: its storage has no snapshots'] : []),
+      ...step.howRead,
       ...(degraded.length > 0 ? [`could not be set on the destination: ${degraded.join(', ')}`] : []),
       ...(changed.length > 0 ? [`changed while being read live: ${changed.join(', ')}`] : []),
       ...step.kept.filter((sentence) => sentence.startsWith(`what ${volume.persistentVolumeClaim} held`)),

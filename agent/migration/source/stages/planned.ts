@@ -46,6 +46,7 @@ function unplanned(services: SourceServices, { spec }: Migration, refusals: read
     objects: [],
     volumes: [],
     rules: [],
+    stops: [],
     surroundings: noSurroundings,
     estimate: { how: 'unknown: the request is refused' },
     ending: { status: 'Failed', reason: '' },
@@ -76,6 +77,7 @@ async function gatherPlan(
     objects,
     volumes,
     rules: rules.sentences,
+    stops: of.gathered.stops,
     surroundings: await planSurroundings(services, context, {
       ...{ peer, namespaces, sent, claims: answer.claims },
       gitOps: decideGitOpsCondition(results)?.message,

@@ -10,20 +10,20 @@ import { measureProgress } from '../measure-progress.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
-import { cutVolumes } from './cut-volumes.ts';
-import { type GroupResult, groupsOf, moveGroup } from './move-group.ts';
+import { cutVolumes, nameOf } from './cut-volumes.ts';
+import { type Group, type GroupResult, groupsOf, moveGroup } from './move-group.ts';
+import { findBreach, quiesce, resumeWorkloads } from './quiesce.ts';
 
 type Result = Outcome<MigrationStageName, MigrationStatus>;
 
 export async function runVolumes(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { object: migration, signal } = context;
+  const open = openGroups(migration);
+  const quiescing = open.length === 0 ? undefined : await quiesce(services, context);
+  if (quiescing !== undefined) return quiescing;
   const cutting = await cutVolumes(services, context);
   if (cutting !== undefined) return cutting;
-  const open = groupsOf(migration).filter(({ volumes }) =>
-    volumes.some(({ status }) => status === 'Pending' || status === 'InProgress'),
-  );
-  if (open.length === 0)
-    return advance('Applications', { volumeMigrationFinishTimestamp: rfc3339(services.clock.now()) });
+  if (open.length === 0) return await leave(services, context);
   const found = await services.peers.find(migration.metadata.namespace ?? '', migration.spec.clusterPair, signal);
   const pair = decidePair(found, migration.spec.clusterPair);
   if ('hindrance' in pair) return pair.hindrance;
@@ -46,10 +46,27 @@ export async function runVolumes(services: SourceServices, context: StageContext
   const progress = measureProgress({ volumes, groups, before: migration.status?.progress });
   const patch = { volumes, progress, ...summarize({ volumes, resources: migration.status?.resources ?? [] }) };
   if (failed?.state === 'Failed') return fail(failed.code, failed.message, patch);
+  const allDone = results.every(({ state }) => state === 'Complete');
+  const breach = allDone ? await findBreach(services, context) : undefined;
+  if (breach !== undefined) return breach;
   const messages = results.map((result) => (result.state === 'Working' ? result.message : ''));
   const message = messages.find(Boolean) ?? 'volumes have arrived';
-  const allDone = results.every(({ state }) => state === 'Complete');
   return wait(allDone ? 0 : sourceLimits.pollSeconds, 'CopyingVolumes', message, patch);
+}
+
+/** Those whose writers are stopped go first. */
+function openGroups(migration: Migration): readonly Group[] {
+  const live = new Set(migration.status?.quiesce?.claims);
+  const isLive = ({ volumes }: Group) => volumes.some((volume) => live.has(nameOf(volume)));
+  return groupsOf(migration)
+    .filter(({ volumes }) => volumes.some(({ status }) => status === 'Pending' || status === 'InProgress'))
+    .toSorted((one, other) => Number(isLive(other)) - Number(isLive(one)));
+}
+
+async function leave(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
+  const { left, patch } = await resumeWorkloads(services, context);
+  if (left.length > 0) return wait(5, 'Resuming', `bringing back ${left.slice(0, 3).join(', ')}`, patch);
+  return advance('Applications', { ...patch, volumeMigrationFinishTimestamp: rfc3339(services.clock.now()) });
 }
 
 /** Whether the pair can be used: a link that is down may come back, a pair that is gone or revoked never does. Pure. */

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { migrations } from '../../crds/v1alpha1/index.ts';
+import type { AnyObject } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
+import { at } from '../resources/fields.ts';
+import { storkNames } from '../resources/names.ts';
+import { aDatabase, anApplication, leftovers, turnUntil } from './testing/an-application.ts';
+import { aWriter, runsLabel } from './testing/fake-workloads.ts';
+import { look, put } from './testing/objects.ts';
+import { plainClass } from './testing/plain-storage.ts';
+import type { TwoClusters } from './testing/two-clusters.ts';
+
+const web = aWriter('web', ['files'], { replicas: 2 });
+
+/** Beside the claim with snapshots one without, which the pods of Deployment web write. */
+async function plain(...workloads: readonly AnyObject[]): Promise<TwoClusters> {
+  const world = await anApplication();
+  await aDatabase(world.a, 'files', 'pages', plainClass);
+  await put(world.a, ...workloads);
+  await world.turn(world.a, 'none').catch(() => {});
+  return world;
+}
+
+const podsOf = ({ a }: TwoClusters) =>
+  a.server.objects().filter(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[runsLabel] === 'yes').length;
+
+async function mustBeBack(world: TwoClusters, like: AnyObject, where = ''): Promise<void> {
+  const found = await look(world.a, like);
+  assert.deepEqual(at(found, ['spec', 'replicas']), at(like, ['spec', 'replicas']), where);
+  assert.equal(found?.metadata.annotations?.[storkNames.quiesced], undefined, where);
+  assert.deepEqual(leftovers(world), [], where);
+}
+
+const isStopped = async (world: TwoClusters): Promise<boolean> => {
+  const { status } = await world.a.client.get(migrations, { namespace: 'db', name: 'm' });
+  return status?.quiesce?.stoppedTimestamp !== undefined;
+};
+
+describe('quiesce', () => {
+  it('stops what writes volumes without snapshots while they are read, and brings it back as it was', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', { quiesce: true });
+    let reads = 0;
+    for (let turns = 0; turns < 40; turns++) {
+      await world.turn(world.a, 'm');
+      const reading = [...world.a.world.jobs.running.values()].filter(
+        ({ request }) => request.namespace === 'db' && request.role === 'source',
+      );
+      reads += reading.length;
+      if (reading.some(({ sight }) => sight.job === 'Running')) assert.equal(podsOf(world), 0);
+    }
+    const { status } = await world.a.client.get(migrations, { namespace: 'db', name: 'm' });
+    assert.ok(reads > 0);
+    assert.equal(status?.status, 'Successful', status?.reason ?? '');
+    assert.equal(world.b.world.contentOf('db', 'files'), 'pages');
+    assert.equal(podsOf(world), 2);
+    await mustBeBack(world, web);
+    const [workload] = status?.quiesce?.workloads ?? [];
+    assert.deepEqual([workload?.name, workload?.state, workload?.before], ['web', 'Resumed', 'replicas 2']);
+    const volume = status?.volumes?.find(({ persistentVolumeClaim: name }) => name === 'files');
+    assert.match(volume?.reason ?? '', /read while what writes it was stopped/);
+    const there = await look(world.b, web);
+    assert.equal(there?.metadata.annotations?.[storkNames.migrationReplicas], '2');
+    assert.equal(there?.metadata.annotations?.[storkNames.quiesced], undefined);
+  });
+
+  it('without it the live volume is read, nothing is stopped, and the volume says so', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', {});
+    const status = await world.finish(world.a, 'm');
+    assert.equal(status.quiesce, undefined);
+    assert.equal(podsOf(world), 2);
+    const volume = status.volumes?.find(({ persistentVolumeClaim: name }) => name === 'files');
+    assert.match(volume?.reason ?? '', /the live volume was read/);
+  });
+
+  it('stops nothing where every volume has snapshots', async () => {
+    const world = await anApplication();
+    await put(world.a, aWriter('web', ['data']));
+    await world.migrate(world.a, 'm', { quiesce: true });
+    const status = await world.finish(world.a, 'm');
+    assert.equal(status.status, 'Successful', status.reason ?? '');
+    assert.equal(status.quiesce, undefined);
+  });
+
+  it('brings it back at the deadline, copied or not, and fails by name', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', { quiesce: true, quiesceTimeoutSeconds: 60 });
+    await turnUntil(world, 'm', () => isStopped(world));
+    world.link.ready = 'No';
+    for (let turns = 0; turns < 70; turns++) await world.turn(world.a, 'm');
+    await world.turn(world.a, 'm');
+    assert.equal(at(await look(world.a, web), ['spec', 'replicas']), 2);
+    world.link.ready = 'Yes';
+    const status = await world.finish(world.a, 'm');
+    assert.equal(status.status, 'Failed');
+    assert.match(status.reason ?? '', /had to come back/);
+    await mustBeBack(world, web);
+  });
+
+  it('brings it back at any moment at which the Migration is deleted', async () => {
+    for (let turns = 1; turns < 16; turns++) {
+      const world = await plain(web);
+      await world.migrate(world.a, 'm', { quiesce: true });
+      for (let turn = 0; turn < turns; turn++) await world.turn(world.a, 'm');
+      await world.a.client.delete(migrations, { namespace: 'db', name: 'm' });
+      for (let turn = 0; turn < 30; turn++) await world.turn(world.a, 'm');
+      await mustBeBack(world, web, `deleted after ${turns} turns`);
+    }
+  });
+
+  it('fails when something starts it again while it is copied', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', { quiesce: true });
+    await turnUntil(world, 'm', () => isStopped(world));
+    world.a.server.seed(core.pods, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'intruder', namespace: 'db' },
+      spec: { containers: [{ name: 'x' }], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'files' } }] },
+    });
+    const status = await world.finish(world.a, 'm');
+    assert.equal(status.status, 'Failed');
+    assert.match(status.reason ?? '', /pod db\/intruder uses a volume that is copied/);
+    await mustBeBack(world, web);
+  });
+
+  it('is a plan before it is done: a dry run names what would be stopped, and stops nothing', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', { quiesce: true, dryRun: true });
+    const status = await world.finish(world.a, 'm');
+    assert.deepEqual(status.plan?.stops, ['deployment db/web']);
+    assert.equal(podsOf(world), 2);
+  });
+});
+
+describe('quiesce refuses before anything is stopped', () => {
+  const statefulSet: AnyObject = {
+    ...aWriter('web', ['files'], { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } }),
+    kind: 'StatefulSet',
+  };
+  const bare = { containers: [{ name: 'x' }], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'files' } }] };
+  const job = { apiVersion: 'batch/v1', kind: 'Job', name: 'load', uid: 'uid-of-load', controller: true };
+  for (const [what, owner, reason] of [
+    ['a pod that stands alone', [], /belongs to no workload/],
+    ['a pod of a job', [job], /a job is not stopped/],
+  ] as const)
+    it(what, async () => {
+      const world = await plain(web);
+      const { apiVersion, kind, name, uid } = job;
+      const spec = { template: { spec: bare } };
+      world.a.server.seed(core.jobs, { apiVersion, kind, metadata: { name, namespace: 'db', uid }, spec });
+      const metadata = { name: 'alone', namespace: 'db', ownerReferences: owner };
+      world.a.server.seed(core.pods, { apiVersion: 'v1', kind: 'Pod', metadata, spec: bare });
+      await world.migrate(world.a, 'm', { quiesce: true });
+      const status = await world.finish(world.a, 'm');
+      assert.equal(status.status, 'Failed');
+      assert.match(status.reason ?? '', reason);
+      assert.equal(podsOf(world), 2);
+    });
+
+  it('a StatefulSet that deletes its claims when it is scaled down', async () => {
+    const world = await plain(statefulSet);
+    await world.migrate(world.a, 'm', { quiesce: true });
+    const status = await world.finish(world.a, 'm');
+    assert.match(status.reason ?? '', /deletes its claims when it is scaled down/);
+    assert.equal(podsOf(world), 1);
+  });
+});
