@@ -1,0 +1,119 @@
+/** Volumes on storage without snapshots: read live with the fact recorded, or at rest by --quiesce; another class on B. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { expectSuccess } from '../demo/pairing.ts';
+import { type Bed, bed, leftovers, migration, removeNamespaces } from './bed.ts';
+import { claimPath, digestOf } from './volume-pages.ts';
+
+const namespace = 'plain-storage';
+
+/** Writes a number to one file, then to the other, until it is told to end: at rest they differ by one at most. */
+const writer =
+  'trap "exit 0" TERM; i=0; while [ ! -e /tmp/stop ]; do i=$((i+1)); echo $i > /data/one; echo $i > /data/two; done; rm -f /data/one /data/two; sleep 1000000';
+
+const application = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: files, namespace: ${namespace} }
+spec: { accessModes: [ReadWriteOnce], storageClassName: stork-local, resources: { requests: { storage: 1Gi } } }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: writer, namespace: ${namespace} }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: writer } }
+  template:
+    metadata: { labels: { app: writer } }
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+        - name: c
+          image: stork.test/toolbox:1
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, '${writer}']
+          volumeMounts: [{ name: data, mountPath: /data }]
+      volumes: [{ name: data, persistentVolumeClaim: { claimName: files } }]
+`;
+
+interface Told {
+  readonly status: {
+    readonly volumes: readonly { readonly reason: string; readonly status: string; readonly digest: string }[];
+    readonly quiesce?: {
+      readonly workloads: readonly { readonly name: string; readonly state: string; readonly before: string }[];
+      readonly stoppedTimestamp: string;
+      readonly resumedTimestamp: string;
+    };
+  };
+}
+
+describe('volumes whose storage has no snapshots', () => {
+  let clusters: Bed;
+  before(async () => {
+    clusters = await bed(['toolbox']);
+    await removeNamespaces(clusters, namespace);
+    await clusters.a.kubectl(['create', 'namespace', namespace]);
+    await clusters.a.apply(application);
+    await ready();
+  });
+  after(async () => {
+    // The folder of a static volume is the next test's.
+    await clusters.a.exec(namespace, 'deployment/writer', ['sh', '-c', 'touch /tmp/stop; sleep 1; ls -A /data']);
+    await removeNamespaces(clusters, namespace);
+    await freeLocalVolume(clusters);
+  });
+
+  const ready = () => clusters.a.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/writer', '--timeout=90s']);
+  const told = (name: string) => clusters.a.get<Told>(['migrations.stork.libopenstorage.org', name, '-n', namespace]);
+  const migrate = (...args: readonly string[]) =>
+    clusters.a.stork(['migrate', namespace, '--to', 'b', '--storage-class-mapping', 'stork-local=stork-csi', ...args], {
+      timeoutMs: 120_000,
+    });
+
+  it('are read live, and each says so; B has them in the class they are mapped to', async () => {
+    const { exitCode, stderr } = await migrate('--name', 'live');
+    assert.ok(exitCode === 0 || exitCode === 2, stderr);
+    assert.match((await told('live')).status.volumes[0]?.reason ?? '', /the live volume was read/);
+    const claim = await clusters.b.get<{ spec: { storageClassName: string } }>(['pvc', 'files', '-n', namespace]);
+    assert.equal(claim.spec.storageClassName, 'stork-csi');
+  });
+
+  it('are with --quiesce of one point in time, and what wrote them comes back as it was', async () => {
+    const before = await clusters.a.get<{ spec: object; metadata: { annotations?: object } }>(deployment);
+    expectSuccess(await migrate('--name', 'rested', '--quiesce'));
+    const { status } = await told('rested');
+    assert.equal(status.volumes[0]?.status, 'Successful');
+    assert.match(status.volumes[0]?.reason ?? '', /read while what writes it was stopped/);
+    assert.deepEqual(
+      status.quiesce?.workloads.map(({ name, state, before: was }) => [name, state, was]),
+      [['writer', 'Resumed', 'replicas 1']],
+    );
+    const after = await clusters.a.get<typeof before>(deployment);
+    assert.deepEqual(after.spec, before.spec);
+    assert.deepEqual(after.metadata.annotations, before.metadata.annotations);
+    await ready();
+    const done = await migration(clusters.a, namespace, 'rested');
+    assert.deepEqual(await leftovers(clusters, done.metadata.uid), []);
+  });
+
+  it('hold on B what the writer had written last, whole, and what the status says', async () => {
+    const path = await claimPath(clusters.b, namespace, 'files');
+    const [one, two] = await Promise.all(['one', 'two'].map((name) => readFile(join(path, name), 'utf8')));
+    assert.match(`${one}${two}`, /^\d+\n\d+\n$/);
+    assert.ok(Number(one) - Number(two) === 0 || Number(one) - Number(two) === 1, `${one} and ${two}`);
+    assert.equal(await digestOf(path), (await told('rested')).status.volumes[0]?.digest);
+  });
+
+  const deployment = ['deployment', 'writer', '-n', namespace];
+});
+
+/** A static volume with policy Retain stays Released: the next test needs it Available and empty again. */
+async function freeLocalVolume({ a }: Bed): Promise<void> {
+  const list = await a.get<{ items: { metadata: { name: string }; spec: { claimRef?: { namespace: string } } }[] }>([
+    'pv',
+  ]);
+  for (const { metadata, spec } of list.items)
+    if (spec.claimRef?.namespace === namespace)
+      await a.kubectl(['patch', 'pv', metadata.name, '--type', 'merge', '-p', '{"spec":{"claimRef":null}}']);
+}
