@@ -5,32 +5,14 @@ import type { AnyObject } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { at } from '../resources/fields.ts';
 import { storkNames } from '../resources/names.ts';
-import { aDatabase, anApplication, leftovers, turnUntil } from './testing/an-application.ts';
+import { anApplication, turnUntil } from './testing/an-application.ts';
+import { mustBeBack, plain, web } from './testing/an-application-on-plain-storage.ts';
 import { aWriter, runsLabel } from './testing/fake-workloads.ts';
 import { look, put } from './testing/objects.ts';
-import { plainClass } from './testing/plain-storage.ts';
 import type { TwoClusters } from './testing/two-clusters.ts';
-
-const web = aWriter('web', ['files'], { replicas: 2 });
-
-/** Beside the claim with snapshots one without, which the pods of Deployment web write. */
-async function plain(...workloads: readonly AnyObject[]): Promise<TwoClusters> {
-  const world = await anApplication();
-  await aDatabase(world.a, 'files', 'pages', plainClass);
-  await put(world.a, ...workloads);
-  await world.turn(world.a, 'none').catch(() => {});
-  return world;
-}
 
 const podsOf = ({ a }: TwoClusters) =>
   a.server.objects().filter(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[runsLabel] === 'yes').length;
-
-async function mustBeBack(world: TwoClusters, like: AnyObject, where = ''): Promise<void> {
-  const found = await look(world.a, like);
-  assert.deepEqual(at(found, ['spec', 'replicas']), at(like, ['spec', 'replicas']), where);
-  assert.equal(found?.metadata.annotations?.[storkNames.quiesced], undefined, where);
-  assert.deepEqual(leftovers(world), [], where);
-}
 
 const isStopped = async (world: TwoClusters): Promise<boolean> => {
   const { status } = await world.a.client.get(migrations, { namespace: 'db', name: 'm' });
@@ -42,7 +24,7 @@ describe('quiesce', () => {
     const world = await plain(web);
     await world.migrate(world.a, 'm', { quiesce: true });
     let reads = 0;
-    for (let turns = 0; turns < 40; turns++) {
+    for (let turns = 0; turns < 25; turns++) {
       await world.turn(world.a, 'm');
       const reading = [...world.a.world.jobs.running.values()].filter(
         ({ request }) => request.namespace === 'db' && request.role === 'source',
@@ -63,6 +45,21 @@ describe('quiesce', () => {
     const there = await look(world.b, web);
     assert.equal(there?.metadata.annotations?.[storkNames.migrationReplicas], '2');
     assert.equal(there?.metadata.annotations?.[storkNames.quiesced], undefined);
+  });
+
+  it('brings it back as soon as what it writes is copied, whatever else is still on its way', async () => {
+    const world = await plain(web);
+    await world.migrate(world.a, 'm', { quiesce: true, quiesceTimeoutSeconds: 60 });
+    world.b.world.jobs.stuck.add('data');
+    for (let turns = 0; turns < 70; turns++) await world.turn(world.a, 'm');
+    const { status } = await world.a.client.get(migrations, { namespace: 'db', name: 'm' });
+    assert.equal(status?.stage, 'Volumes', status?.reason ?? '');
+    assert.notEqual(status?.quiesce?.resumedTimestamp, undefined);
+    assert.equal(podsOf(world), 2);
+    world.b.world.jobs.stuck.clear();
+    const ended = await world.finish(world.a, 'm');
+    assert.equal(ended.status, 'Successful', ended.reason ?? '');
+    await mustBeBack(world, web);
   });
 
   it('without it the live volume is read, nothing is stopped, and the volume says so', async () => {
@@ -97,17 +94,6 @@ describe('quiesce', () => {
     assert.equal(status.status, 'Failed');
     assert.match(status.reason ?? '', /had to come back/);
     await mustBeBack(world, web);
-  });
-
-  it('brings it back at any moment at which the Migration is deleted', async () => {
-    for (let turns = 1; turns < 16; turns++) {
-      const world = await plain(web);
-      await world.migrate(world.a, 'm', { quiesce: true });
-      for (let turn = 0; turn < turns; turn++) await world.turn(world.a, 'm');
-      await world.a.client.delete(migrations, { namespace: 'db', name: 'm' });
-      for (let turn = 0; turn < 30; turn++) await world.turn(world.a, 'm');
-      await mustBeBack(world, web, `deleted after ${turns} turns`);
-    }
   });
 
   it('fails when something starts it again while it is copied', async () => {

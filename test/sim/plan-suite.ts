@@ -43,6 +43,14 @@ export function planEach(of: ScenarioEffects, harms: readonly Harm[]): readonly 
   });
 }
 
+/** Effects that only this scenario has with every harm; those it shares with others with one harm each, in turns. */
+export function planOwn(of: ScenarioEffects, isOwn: (effect: string) => boolean, harms: readonly Harm[]) {
+  return of.effects.flatMap((effect, index) => {
+    const inTurn = harms.slice(index % harms.length, (index % harms.length) + 1);
+    return planEach({ ...of, effects: [effect] }, isOwn(effect) ? harms : inTurn);
+  });
+}
+
 /** What users do, right after each effect. */
 export function planInterferences(of: ScenarioEffects): readonly RunPlan[] {
   return planAll({ ...of, moments: of.moments.filter(({ timing }) => timing === 'After') }, interferences);

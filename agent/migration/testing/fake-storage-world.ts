@@ -21,6 +21,8 @@ export interface StorageWorld {
 
 export interface FakeMoverJobs extends MoverJobs {
   readonly running: Map<string, FakeJob>;
+  /** Volumes that movers never finish with. */
+  readonly stuck: Set<string>;
 }
 
 export interface FakeJob {
@@ -34,6 +36,7 @@ function fakeMoverJobs(): FakeMoverJobs {
   const running = new Map<string, FakeJob>();
   return {
     running,
+    stuck: new Set(),
     async start(request) {
       const sight: MoverSight = {
         job: 'Running',

@@ -267,6 +267,7 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       ({ request }) => request.run === source.request.run && request.role === 'destination',
     );
     if (sink === undefined || sink.sight.job !== 'Running' || source.request.role !== 'source') continue;
+    if (sink.request.volumes.some(({ name }) => to.world.jobs.stuck.has(name))) continue;
     const changed = sink.request.volumes.find(({ claim, expectDigest }) => {
       const content = to.world.contentOf(sink.request.namespace, claim);
       if (sink.request.existing === 'Redo' && content === unfinishedContent) return false;

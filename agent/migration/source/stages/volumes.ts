@@ -19,8 +19,8 @@ type Result = Outcome<MigrationStageName, MigrationStatus>;
 export async function runVolumes(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { object: migration, signal } = context;
   const open = openGroups(migration);
-  const quiescing = open.length === 0 ? undefined : await quiesce(services, context);
-  if (quiescing !== undefined) return quiescing;
+  const atRest = open.length === 0 ? undefined : await bringBackOrQuiesce(services, context, open);
+  if (atRest !== undefined) return atRest;
   const cutting = await cutVolumes(services, context);
   if (cutting !== undefined) return cutting;
   if (open.length === 0) return await leave(services, context);
@@ -47,7 +47,9 @@ export async function runVolumes(services: SourceServices, context: StageContext
   const patch = { volumes, progress, ...summarize({ volumes, resources: migration.status?.resources ?? [] }) };
   if (failed?.state === 'Failed') return fail(failed.code, failed.message, patch);
   const allDone = results.every(({ state }) => state === 'Complete');
-  const breach = allDone ? await findBreach(services, context) : undefined;
+  const left = open.filter((_, index) => results[index]?.state !== 'Complete');
+  // Looked at before it is in status that they are copied: from then on what was stopped comes back.
+  const breach = left.some(isAtRestFor(migration)) ? undefined : await findBreach(services, context);
   if (breach !== undefined) return breach;
   const messages = results.map((result) => (result.state === 'Working' ? result.message : ''));
   const message = messages.find(Boolean) ?? 'volumes have arrived';
@@ -56,16 +58,38 @@ export async function runVolumes(services: SourceServices, context: StageContext
 
 /** Those whose writers are stopped go first. */
 function openGroups(migration: Migration): readonly Group[] {
-  const live = new Set(migration.status?.quiesce?.claims);
-  const isLive = ({ volumes }: Group) => volumes.some((volume) => live.has(nameOf(volume)));
+  const isAtRest = isAtRestFor(migration);
   return groupsOf(migration)
     .filter(({ volumes }) => volumes.some(({ status }) => status === 'Pending' || status === 'InProgress'))
-    .toSorted((one, other) => Number(isLive(other)) - Number(isLive(one)));
+    .toSorted((one, other) => Number(isAtRest(other)) - Number(isAtRest(one)));
 }
+
+const isAtRestFor = ({ status }: Migration): ((group: Group) => boolean) => {
+  const claims = new Set(status?.quiesce?.claims);
+  return ({ volumes }) => volumes.some((volume) => claims.has(nameOf(volume)));
+};
+
+/** What was stopped comes back when what it writes is copied, whatever is still to be copied from snapshots. */
+async function bringBackOrQuiesce(
+  services: SourceServices,
+  context: StageContext<Migration>,
+  open: readonly Group[],
+): Promise<Result | undefined> {
+  const { status } = context.object;
+  const isStopped = status?.quiesce?.stoppedTimestamp !== undefined && status.quiesce.resumedTimestamp === undefined;
+  if (!isStopped || open.some(isAtRestFor(context.object))) return await quiesce(services, context);
+  const { left, patch } = await resumeWorkloads(services, context);
+  return left.length > 0
+    ? stillStopped(left, patch)
+    : wait(0, 'Resumed', 'what was stopped for the copy is back', patch);
+}
+
+const stillStopped = (left: readonly string[], patch: Partial<MigrationStatus>): Result =>
+  wait(5, 'Resuming', `bringing back ${left.slice(0, 3).join(', ')}`, patch);
 
 async function leave(services: SourceServices, context: StageContext<Migration>): Promise<Result> {
   const { left, patch } = await resumeWorkloads(services, context);
-  if (left.length > 0) return wait(5, 'Resuming', `bringing back ${left.slice(0, 3).join(', ')}`, patch);
+  if (left.length > 0) return stillStopped(left, patch);
   return advance('Applications', { ...patch, volumeMigrationFinishTimestamp: rfc3339(services.clock.now()) });
 }
 
