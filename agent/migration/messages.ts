@@ -241,9 +241,22 @@ export const purgeAnswerSchema = object({
 });
 export type PurgeAnswer = Infer<typeof purgeAnswerSchema>;
 
+/** Objects in one request to start them; more are started by several. */
+export const maxActivateObjects = 5000;
+
 export const activateRequestSchema = object({
   migration: name(),
   namespaces: required(list(namespaceName(), { maxItems: 5000 })),
+  /** What the migration brought: nothing else is started. An older peer sends none and means all. */
+  objects: list(
+    object({
+      group: required(string({ maxLength: 253 })),
+      kind: name(),
+      namespace: required(namespaceName()),
+      name: required(string({ minLength: 1, maxLength: 253 })),
+    }),
+    { maxItems: maxActivateObjects },
+  ),
 });
 export const activateAnswerSchema = object({
   messages: required(list(text(), { maxItems: 20_000 })),

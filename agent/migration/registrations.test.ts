@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyDefaults } from '../../crds/schema/index.ts';
-import { applicationRegistrations, type RegisteredResource } from '../../crds/v1alpha1/index.ts';
+import {
+  applicationRegistrations,
+  type MigrationSpecInput,
+  type RegisteredResource,
+} from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { activateNamespace, deactivateNamespace } from '../resources/activation.ts';
@@ -47,7 +51,7 @@ async function moved(
   world: TwoClusters,
   name: string,
   from: Side,
-  more: { readonly startApplications?: boolean } = {},
+  more: Pick<MigrationSpecInput, 'startApplications' | 'selectors'> = {},
 ) {
   await world.migrate(from, name, { includeVolumes: false, ...more });
   const status = await world.finish(from, name);
@@ -159,6 +163,17 @@ describe('M16: stashed custom resources', () => {
     assert.deepEqual((await findQueue(b.client, group))?.spec, { members: 4 });
     await activate(b, clock);
     assert.deepEqual((await findQueue(b.client, group))?.spec, { members: 4 }, 'what was stashed before is settled');
+  });
+
+  it('stay stashed when a migration starts only other applications', async () => {
+    const world = await aWorld(stashing);
+    const { a, b, clock } = world;
+    await a.client.create(queuesOf(group), aQueue(group, { members: 3 }));
+    await moved(world, 'first', a);
+    await moved(world, 'second', a, { startApplications: true, selectors: { app: 'other' } });
+    assert.equal(await findQueue(b.client, group), undefined);
+    await activate(b, clock);
+    assert.deepEqual((await findQueue(b.client, group))?.spec, { members: 3 }, 'it was not counted as made');
   });
 
   it('are not made from a ConfigMap that somebody else wrote or changed', async () => {

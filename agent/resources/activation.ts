@@ -14,7 +14,7 @@ import { withField } from './fields.ts';
 import { fieldManagers, storkNames } from './names.ts';
 import { listRegistrations } from './registrations/list-registrations.ts';
 import { findRegistration, stoppingFields } from './registrations/suspend-options.ts';
-import { type GroupKind, isTrue, refOf, textOfRef } from './resource-ref.ts';
+import { type GroupKind, isBuiltInGroup, isTrue, keyOfRef, refOf, textOfRef } from './resource-ref.ts';
 import { type StashParts, unstash } from './stash/unstash.ts';
 import { planStart, planStop, type SwitchChange } from './switches.ts';
 
@@ -24,6 +24,8 @@ export interface ActivationParts {
   readonly parallelWrites?: number | undefined;
   /** Custom resources that travelled in ConfigMaps are made on activation; without it they stay there. */
   readonly stash?: StashParts | undefined;
+  /** Keys (keyOfRef) of what may be started; absent: everything. */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 export interface ActivationResult {
@@ -40,9 +42,10 @@ export async function activateNamespace(
   namespace: string,
   signal?: AbortSignal,
 ): Promise<ActivationResult> {
-  const { stash } = parts;
-  const made = stash === undefined ? nothing : await unstash(parts.client, namespace, stash, signal);
-  const started = await switchNamespace(parts, { namespace, plan: planStart, registrations: [] }, signal);
+  const { client, stash, only } = parts;
+  const made = stash === undefined ? nothing : await unstash(client, namespace, { ...stash, only }, signal);
+  const plan: Plan = (object) => (only?.has(keyOfRef(refOf(object))) === false ? undefined : planStart(object));
+  const started = await switchNamespace(parts, { namespace, plan, registrations: [] }, signal);
   return {
     messages: [...made.messages, ...started.messages],
     failures: [...made.failures, ...started.failures],
@@ -186,16 +189,14 @@ const workloadKinds: ReadonlySet<GroupKind> = new Set([
   'batch/CronJob',
 ]);
 
-/** Groups of the API server itself: besides the workloads nothing in them has a switch. */
-const isBuiltIn = (group: string): boolean => !group.includes('.') || group.endsWith('.k8s.io');
-
 async function listSwitchableKinds(client: KubeClient, signal?: AbortSignal): Promise<readonly Resource[]> {
   const chosen = new Map<GroupKind, ServedResource>();
   for (const resource of await listServedKinds(client, signal)) {
     const kind = `${resource.group}/${resource.kind}`;
     const isUsable = resource.namespaced && resource.verbs.includes('list') && resource.verbs.includes('patch');
     if (!isUsable || resource.plural.includes('/')) continue;
-    if (isBuiltIn(resource.group) && !workloadKinds.has(kind)) continue;
+    // Besides the workloads nothing of the API server's own has a switch.
+    if (isBuiltInGroup(resource.group) && !workloadKinds.has(kind)) continue;
     if (chosen.get(kind)?.preferred !== true) chosen.set(kind, resource);
   }
   return [...chosen.values()];

@@ -20,6 +20,13 @@ export function refOf(object: KubeObject): ResourceRef {
 export const groupKindOf = (object: KubeObject): GroupKind =>
   `${splitApiVersion(object.apiVersion).group}/${object.kind}`;
 
+/** Tells objects apart whatever version they are read in: `apps/Deployment shop/web`. */
+export const keyOfRef = ({ group, kind, namespace = '', name }: Omit<ResourceRef, 'version'>): string =>
+  `${group}/${kind} ${namespace}/${name}`;
+
+/** Of the API server itself, not of a CustomResourceDefinition. */
+export const isBuiltInGroup = (group: string): boolean => !group.includes('.') || group.endsWith('.k8s.io');
+
 /** `service shop/mysql`, as messages name objects. */
 export function textOfRef(ref: ResourceRef): string {
   const where = ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`;

@@ -49,7 +49,7 @@ describe('an application between two clusters', () => {
     await migrate(world.a, 'first');
     assert.deepEqual(await replicas(world.b), [0, 0]);
     assert.equal(await annotation(world.b), '3');
-    const told = await world.b.destination.activate(world.b.client, ['db']);
+    const told = await world.b.destination.activate(world.b.client, { namespaces: ['db'] });
     assert.deepEqual(told.failures, []);
     assert.ok(told.messages.includes('Updated replicas for statefulset db/db to 3'));
     assert.deepEqual(await replicas(world.b), [3, 2]);
@@ -62,9 +62,15 @@ describe('an application between two clusters', () => {
     assert.match(status.activeSide ?? '', /both sides run/);
   });
 
+  it('M2: startApplications starts what this migration takes along, not what another left at rest', async () => {
+    await migrate(world.a, 'first');
+    await migrate(world.a, 'second', { startApplications: true, includeVolumes: false, selectors: { app: 'web' } });
+    assert.deepEqual(await replicas(world.b), [0, 2]);
+  });
+
   it('M3: a reverse migration after activation carries the counts and the data of the other side', async () => {
     await migrate(world.a, 'there');
-    await world.b.destination.activate(world.b.client, ['db']);
+    await world.b.destination.activate(world.b.client, { namespaces: ['db'] });
     await world.b.world.write('db', 'data', 'worked on b');
     await change(world.b, set, { spec: { replicas: 5 } });
     // The source side stood still meanwhile, as after a failover.
@@ -72,7 +78,7 @@ describe('an application between two clusters', () => {
     await migrate(world.b, 'back');
     assert.equal(world.a.world.contentOf('db', 'data'), 'worked on b');
     assert.deepEqual(await replicas(world.a), [0, 0]);
-    await world.a.destination.activate(world.a.client, ['db']);
+    await world.a.destination.activate(world.a.client, { namespaces: ['db'] });
     assert.deepEqual(await replicas(world.a), [5, 2]);
   });
 

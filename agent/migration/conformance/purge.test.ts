@@ -103,7 +103,7 @@ describe('purgeDeletedResources', () => {
   });
 
   it('M8: nothing is purged under an application that runs over there', async () => {
-    await world.b.destination.activate(world.b.client, ['db']);
+    await world.b.destination.activate(world.b.client, { namespaces: ['db'] });
     await drop(world.a, settings);
     const { status, purged } = await purge(world, { includeVolumes: false });
     assert.equal(status.status, 'PartialSuccess');

@@ -45,6 +45,17 @@ const annotated = (object: AnyObject, name: string): AnyObject => ({
   metadata: { ...object.metadata, annotations: { [`stork.libopenstorage.org/${name}`]: 'true' } },
 });
 
+/** A ClusterRole, and what binds it to the ServiceAccount `worker`. */
+function roleOf(name: string, metadata: Partial<AnyObject['metadata']>): readonly AnyObject[] {
+  const apiGroup = 'rbac.authorization.k8s.io';
+  const head = { apiVersion: `${apiGroup}/v1`, metadata: { ...metadata, name } };
+  const subjects = [{ kind: 'ServiceAccount', name: 'worker', namespace: 'db' }];
+  return [
+    { ...head, kind: 'ClusterRole', rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
+    { ...head, kind: 'ClusterRoleBinding', roleRef: { apiGroup, kind: 'ClusterRole', name }, subjects },
+  ];
+}
+
 describe('which namespaces and objects a migration takes', () => {
   const web = aConfigMap('web', { labels: { app: 'web' } });
   const old = aConfigMap('old', { labels: { app: 'web', tier: 'old' } });
@@ -86,6 +97,24 @@ describe('which namespaces and objects a migration takes', () => {
     const status = await world.finish(world.a, `${agentNamespace}/all`);
     assert.equal(status.status, 'Failed');
     assert.match(status.reason ?? '', /Namespace gone does not exist/);
+  });
+
+  it('M5, M6: selectors and skip-resource choose cluster-scoped objects, too', async () => {
+    const labels = { app: 'web' };
+    const annotations = { 'stork.libopenstorage.org/skip-resource': 'true' };
+    const bound = [
+      ...roleOf('chosen', { labels }),
+      ...roleOf('skipped', { labels, annotations }),
+      ...roleOf('unlabelled', {}),
+    ];
+    await put(world.a, aServiceAccount('worker'), ...bound);
+    await world.migrate(world.a, 'chosen', { selectors: labels, includeVolumes: false });
+    const { resources = [] } = await world.finish(world.a, 'chosen');
+    const told = resources.filter(({ kind }) => kind?.startsWith('ClusterRole'));
+    assert.deepEqual(
+      told.map(({ name }) => name),
+      ['chosen', 'chosen'],
+    );
   });
 
   it('M6: one excluded kind, several, with selectors; an unknown one is ignored', async () => {
@@ -147,20 +176,6 @@ describe('which namespaces and objects a migration takes', () => {
 });
 
 describe('adminClusterPair', () => {
-  const role: AnyObject = {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: 'reader' },
-    rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
-  };
-  const binding: AnyObject = {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'reader' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reader' },
-    subjects: [{ kind: 'ServiceAccount', name: 'worker', namespace: 'db' }],
-  };
-
   /** What went over each pair; `admin` is a second pair to the same cluster unless told. */
   async function withAdmin(cluster = 'b') {
     const pair = await world.a.source.peers.find('db', 'pair');
@@ -186,7 +201,7 @@ describe('adminClusterPair', () => {
     Object.assign(world.a.source, {
       peers: { ...world.a.source.peers, find: async (_: string, name: string) => peers[name] },
     });
-    await put(world.a, aServiceAccount('worker'), role, binding, aConfigMap('settings'));
+    await put(world.a, aServiceAccount('worker'), ...roleOf('reader', {}), aConfigMap('settings'));
     return sent;
   }
 

@@ -72,7 +72,11 @@ export interface DestinationServices {
   /** Starts what was migrated inactive; answers Stork's messages. */
   activate(
     client: KubeClient,
-    namespaces: readonly string[],
+    what: {
+      readonly namespaces: readonly string[];
+      /** Keys (keyOfRef) of what may be started; absent: everything. */
+      readonly only?: ReadonlySet<string> | undefined;
+    },
     signal?: AbortSignal,
   ): Promise<{ readonly messages: readonly string[]; readonly failures: readonly string[] }>;
   /** Scales the workloads that own these pods to zero, recording their replicas. */

@@ -6,6 +6,7 @@ import type { AnyObject } from '../../../kube/client/client.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import type { PairFacts, PeerRoute } from '../../peer/peer.ts';
 import { jsonRoute } from '../../peer/routes.ts';
+import { keyOfRef } from '../../resources/resource-ref.ts';
 import {
   activateRequestSchema,
   type ClaimAnswer,
@@ -101,7 +102,9 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       async answer({ pair, body, signal }) {
         const sender = senderOf(pair);
         mustCover(services, sender, body.namespaces);
-        return await services.activate(services.asPeer(sender.grant.serviceAccount), body.namespaces, signal);
+        const only = body.objects === undefined ? undefined : new Set(body.objects.map(keyOfRef));
+        const account = services.asPeer(sender.grant.serviceAccount);
+        return await services.activate(account, { namespaces: body.namespaces, only }, signal);
       },
     }),
     jsonRoute({

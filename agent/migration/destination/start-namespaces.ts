@@ -8,11 +8,11 @@ export function createStarter(parts: {
   readonly stashKey: string;
 }): DestinationServices['activate'] {
   const stash = { key: parts.stashKey, clock: parts.clock, mode: 'Settle' } as const;
-  return async (client, namespaces, signal) => {
+  return async (client, { namespaces, only }, signal) => {
     const messages: string[] = [];
     const failures: string[] = [];
     for (const namespace of namespaces) {
-      const result = await activateNamespace({ client, stash }, namespace, signal);
+      const result = await activateNamespace({ client, stash, only }, namespace, signal);
       messages.push(...result.messages);
       failures.push(...result.failures);
     }

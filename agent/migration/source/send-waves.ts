@@ -30,6 +30,8 @@ export interface SentWaves<Result> {
   /** What the requester may not read, and does not need to. */
   readonly leftOut: readonly ResourceResult[];
   readonly results: readonly Result[];
+  /** What was sent, whatever came of it. */
+  readonly sent: readonly AnyObject[];
   /** When the source began to look. */
   readonly since: string;
 }
@@ -60,7 +62,7 @@ export async function sendWaves<Result>(
       results.push(...(await to.send(body, collected, over)));
     }
   }
-  return { collected, leftOut, results, since };
+  return { collected, leftOut, results, sent: waves.flat(), since };
 }
 
 /** The messages of a wave, each with the pair it goes over. */

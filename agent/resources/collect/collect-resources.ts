@@ -13,7 +13,7 @@ import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { joinDefined } from '../defined-kinds.ts';
 import { at } from '../fields.ts';
 import { type GroupKind, groupKindOf, type ResourceRef, refOf } from '../resource-ref.ts';
-import { whySkipped } from './decide-collect.ts';
+import { type CollectFacts, whyNotChosen, whySkipped } from './decide-collect.ts';
 import { isBindingOf, isRelated, readRelations } from './decide-related.ts';
 import { chooseKinds, type PeerVersions } from './kinds.ts';
 
@@ -95,15 +95,17 @@ export async function collectResources(
   const namespaces = await readNamespaces(parts.client, request.namespaces, signal);
   const present = namespaces.map(({ metadata }) => metadata.name);
   const listed = await reader.listIn(kinds.namespaced, present);
-  const { taken, skipped } = sift(listed, request);
-  const related = await readRelated(reader, kinds.related, present, { taken, listed });
+  const facts = factsOf(request, listed);
+  const { taken, skipped } = sift(listed, (object) => whySkipped(object, facts));
+  const found = await readRelated(reader, kinds.related, present, { taken, listed });
+  const related = sift(found, (object) => whyNotChosen(object, facts));
   const usedKinds = new Set(taken.map(groupKindOf));
   const claims = await reader.listIn<PersistentVolumeClaim>([core.persistentVolumeClaims], present);
   return {
-    objects: [...namespaces.map(asAnyObject), ...crdsOf(crds, usedKinds), ...related, ...taken],
+    objects: [...namespaces.map(asAnyObject), ...crdsOf(crds, usedKinds), ...related.taken, ...taken],
     claims,
     volumes: await readVolumes(parts, claims, signal),
-    skipped,
+    skipped: [...skipped, ...related.skipped],
     kinds: kinds.namespaced.map(({ group, version, kind }) => ({ group, version, kind })),
     unreadable: reader.unreadable(),
   };
@@ -170,19 +172,22 @@ async function readNamespaces(client: KubeClient, names: readonly string[], sign
   return found;
 }
 
-function sift(listed: readonly AnyObject[], request: CollectRequest) {
-  const facts = {
+function factsOf(request: CollectRequest, listed: readonly AnyObject[]): CollectFacts {
+  return {
     selectors: request.selectors ?? {},
     excludeSelectors: request.excludeSelectors ?? {},
     ownerCheck: request.ignoreOwnerReferencesCheck === true ? 'Ignore' : 'Check',
     networkPoliciesWithCidr: request.includeNetworkPolicyWithCIDR === true ? 'Include' : 'Skip',
     listedUids: new Set(listed.map(({ metadata }) => metadata.uid ?? '')),
     headlessServices: headlessServices(listed),
-  } as const;
+  };
+}
+
+function sift(objects: readonly AnyObject[], whyNot: (object: AnyObject) => string | undefined) {
   const taken: AnyObject[] = [];
   const skipped: SkippedObject[] = [];
-  for (const object of listed) {
-    const reason = whySkipped(object, facts);
+  for (const object of objects) {
+    const reason = whyNot(object);
     if (reason === undefined) taken.push(object);
     else skipped.push({ ref: refOf(object), reason });
   }

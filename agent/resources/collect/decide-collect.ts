@@ -31,6 +31,11 @@ export function whySkipped(object: AnyObject, facts: CollectFacts): string | und
   return undefined;
 }
 
+/** As {@link whySkipped}, for what is cluster-scoped: only what its annotations and labels say. */
+export function whyNotChosen(object: AnyObject, facts: CollectFacts): string | undefined {
+  return annotated(object, facts) ?? selected(object, facts);
+}
+
 type SkipRule = (object: AnyObject, facts: CollectFacts) => string | undefined;
 
 const deleting: SkipRule = (object) =>

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { at, isFields, textOf } from '../fields.ts';
 import { storkNames } from '../names.ts';
-import { groupKindOf, refOf, splitApiVersion, textOfRef } from '../resource-ref.ts';
+import { groupKindOf, isBuiltInGroup, refOf, splitApiVersion, textOfRef } from '../resource-ref.ts';
 
 const dataKey = 'object.json';
 
@@ -44,7 +44,7 @@ export function readStash(stash: AnyObject): AnyObject | undefined {
   const object = parseObject(contentOf(stash));
   if (object === undefined || object.metadata.namespace !== stash.metadata.namespace) return undefined;
   const { group } = splitApiVersion(object.apiVersion);
-  return group.includes('.') && !group.endsWith('.k8s.io') ? object : undefined;
+  return isBuiltInGroup(group) ? undefined : object;
 }
 
 function parseObject(text: string): AnyObject | undefined {

@@ -9,7 +9,7 @@ import type { Clock } from '../../../kube/clock.ts';
 import { isForbidden } from '../../../kube/errors.ts';
 import { applyObjects, identityOfServiceAccount } from '../apply/apply-objects.ts';
 import { fieldManagers, storkNames } from '../names.ts';
-import { refOf, textOfRef } from '../resource-ref.ts';
+import { keyOfRef, refOf, textOfRef } from '../resource-ref.ts';
 import { openStash } from './seal-stash.ts';
 import { readStash } from './stash-object.ts';
 
@@ -18,6 +18,8 @@ export interface StashParts {
   readonly clock: Clock;
   /** `Settle`: the objects themselves came along, so what is stashed counts as made. */
   readonly mode: 'Make' | 'Settle';
+  /** Keys (keyOfRef) of what this is about; absent: everything. */
+  readonly only?: ReadonlySet<string> | undefined;
 }
 
 export interface Unstashed {
@@ -34,6 +36,7 @@ export async function unstash(
   const messages: string[] = [];
   const failures: string[] = [];
   for (const stash of await listStashes(client, namespace, signal)) {
+    if (!isAbout(stash, parts.only)) continue;
     const made = stash.metadata.annotations?.[storkNames.stashMade];
     const seal = stash.metadata.annotations?.[storkNames.stashSeal];
     if (made !== undefined && made === seal) continue;
@@ -53,6 +56,12 @@ async function listStashes(client: KubeClient, namespace: string, signal?: Abort
     if (!isForbidden(error)) throw error;
   }
   return found;
+}
+
+function isAbout(stash: AnyObject, only: StashParts['only']): boolean {
+  if (only === undefined) return true;
+  const object = readStash(stash);
+  return object !== undefined && only.has(keyOfRef(refOf(object)));
 }
 
 type Opened = { readonly failure: string } | { readonly message: string | undefined };

@@ -1,10 +1,13 @@
 /** Stage Applications: collects, transforms and sends what the namespaces hold; the destination's agent applies it. */
 import type { Migration, MigrationResource, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
+import type { AnyObject } from '../../../../kube/client/client.ts';
 import { rfc3339, setCondition } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
-import { activateAnswerSchema, paths, waveAnswerSchema } from '../../messages.ts';
+import { isBuiltInGroup, refOf } from '../../../resources/resource-ref.ts';
+import { readSwitches } from '../../../resources/switches.ts';
+import { activateAnswerSchema, maxActivateObjects, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
 import { mustLetLeave } from '../decide-leaving.ts';
 import { namespacesOf } from '../find-namespaces.ts';
@@ -45,6 +48,7 @@ export async function runApplications(services: SourceServices, context: StageCo
   const moved = new Set(volumes.map(({ uid }) => uid));
   const results = [...volumeResults(volumes), ...(await unmovedClaims(services, context, { namespaces, moved }))];
   const notes: string[] = [];
+  const notStarted: string[] = [];
   if (migration.spec.includeResources) {
     const sent = await sendAll(services, context, { ...peers, namespaces });
     results.push(...sent.results);
@@ -56,8 +60,8 @@ export async function runApplications(services: SourceServices, context: StageCo
     });
     results.push(...purged.resources);
     notes.push(...purged.notes);
+    if (migration.spec.startApplications) notStarted.push(...(await start(context, { peer, objects: sent.objects })));
   }
-  const notStarted = migration.spec.startApplications ? await start(context, { peer, namespaces }) : [];
   const listed = listResults(results);
   const now = services.clock.now();
   return advance('Final', {
@@ -88,6 +92,7 @@ function withGitOps(
 interface Sent {
   readonly results: readonly ResourceResult[];
   readonly collected: Collected;
+  readonly objects: readonly AnyObject[];
   /** When the source began to look. */
   readonly since: string;
 }
@@ -99,7 +104,7 @@ async function sendAll(
 ): Promise<Sent> {
   const { object: migration, signal } = context;
   const path = paths.wave(migration.metadata.uid ?? '');
-  const { collected, leftOut, results, since } = await sendWaves(services, context, {
+  const { collected, leftOut, results, sent, since } = await sendWaves(services, context, {
     ...to,
     async send(body, { managed }, over) {
       const send = () => over.request({ method: 'PUT', path, body, answer: waveAnswerSchema, signal, deadlineMs });
@@ -107,7 +112,7 @@ async function sendAll(
       return resultsOf(answer, body.objects, managed);
     },
   });
-  return { results: [...keptHere(collected), ...leftOut, ...results], collected, since };
+  return { results: [...keptHere(collected), ...leftOut, ...results], collected, objects: sent, since };
 }
 
 /** Claims that are there now and did not travel: without a volume yet, or made after the migration began. */
@@ -120,15 +125,34 @@ export async function unmovedClaims(
   return unmovedResults(await findUnmoved(services, migration.spec, of, signal));
 }
 
+/** Starts what this migration brought; what an earlier one left at rest in the namespaces stays so. */
 async function start(
   context: StageContext<Migration>,
-  to: { readonly peer: Peer; readonly namespaces: readonly string[] },
+  to: { readonly peer: Peer; readonly objects: readonly AnyObject[] },
 ): Promise<readonly string[]> {
   const { object: migration, signal } = context;
-  const body = { migration: `${migration.metadata.namespace}/${migration.metadata.name}`, namespaces: to.namespaces };
+  const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
   const path = paths.activate(migration.metadata.uid ?? '');
-  const call = () => to.peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal, deadlineMs });
-  return (await context.effect('start applications', call)).failures;
+  const startable = startableOf(to.objects);
+  const failures: string[] = [];
+  for (let from = 0; from < startable.length; from += maxActivateObjects) {
+    const objects = startable.slice(from, from + maxActivateObjects);
+    const namespaces = [...new Set(objects.map(({ namespace }) => namespace))];
+    const body = { migration: name, namespaces, objects };
+    const call = () =>
+      to.peer.request({ method: 'POST', path, body, answer: activateAnswerSchema, signal, deadlineMs });
+    failures.push(...(await context.effect('start applications', call)).failures);
+  }
+  return failures;
+}
+
+/** What has a switch, and custom resources: an older stash of one is settled, though it may have no switch. Pure. */
+function startableOf(objects: readonly AnyObject[]) {
+  return objects.flatMap((object) => {
+    const { group, kind, namespace, name } = refOf(object);
+    if (namespace === undefined) return [];
+    return readSwitches(object).length > 0 || !isBuiltInGroup(group) ? [{ group, kind, namespace, name }] : [];
+  });
 }
 
 /** Pure. */
