@@ -46,9 +46,12 @@ export async function runAgent(ambient: Ambient): Promise<number> {
     identity: options.pod,
   };
   const webhookParts = { client, clock, random, log, namespace: options.namespace, randomBytes: ambient.randomBytes };
-  await using _webhook = await serveWebhook({ ...webhookParts, port: options.webhookPort }, signal);
+  await using webhook = await serveWebhook({ ...webhookParts, port: options.webhookPort }, signal);
   health.ready();
   const ended = await runAsLeader(election, leading, signal);
+  // The lease is free by now. Ready until the end: Kubernetes takes a pod that ends out of its Services by itself, and sends
+  // admission to one that is ready and ends only when there is no other.
+  if (ended === 'Released') await webhook.drain();
   client.close();
   if (ended === 'Lost') log.error('leadership was lost, ending');
   return ended === 'Lost' ? 1 : 0;

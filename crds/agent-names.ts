@@ -22,6 +22,8 @@ export const runLabel = 'stork.libopenstorage.org/run';
 
 /** Of the Service and of both webhook configurations through which each request is marked with who made it. */
 export const webhookName = 'stork-webhook';
+/** Of the one webhook in each of both configurations, as API servers name it when it does not answer. */
+export const admissionName = 'requester.stork.libopenstorage.org';
 /** On Migrations and Actions, by the admission webhook alone: who asked for it, as JSON. */
 export const requesterAnnotation = 'stork.libopenstorage.org/requester';
 

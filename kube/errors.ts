@@ -81,3 +81,12 @@ export const isForbidden = is('Forbidden');
 export const isInvalid = is('Invalid');
 /** 410: a watch's resourceVersion or a list's continue token is too old. */
 export const isGone = (error: unknown): error is ApiError => error instanceof ApiError && error.status.code === 410;
+
+/**
+ * Admission is fail-closed and the webhook of this name gave no answer: nothing was stored. API servers have no code for it,
+ * only a 500 whose text begins with the webhook's name, in details.causes too; a webhook that answers with no has another.
+ */
+export const isWebhookUnanswered = (error: unknown, webhook: string): error is ApiError =>
+  error instanceof ApiError &&
+  error.status.code === 500 &&
+  error.status.message.includes(`failed calling webhook "${webhook}"`);

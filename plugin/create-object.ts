@@ -6,6 +6,7 @@ import { type Kind, parse } from '../crds/schema/index.ts';
 import type { KubeObject } from '../kube/client/client.ts';
 import { StorkError } from '../kube/errors.ts';
 import type { CommandContext } from './command.ts';
+import { createAdmitted } from './create-admitted.ts';
 import { choice, text } from './flag.ts';
 import type { ObjectView } from './output/object-view.ts';
 import { type OutputFormat, outputFlag } from './output/output-format.ts';
@@ -55,12 +56,7 @@ async function send<T extends KubeObject>(
   context: CommandContext,
   { object, dryRun }: { readonly object: T; readonly dryRun: 'none' | 'server' },
 ): Promise<T> {
-  const { client } = await context.cluster();
-  return client.create(view.kind, object, {
-    fieldManager: 'kubectl-stork',
-    dryRun: dryRun === 'server' ? 'All' : undefined,
-    signal: context.signal,
-  });
+  return createAdmitted(context, view.kind, object, { dryRun: dryRun === 'server' ? 'All' : undefined });
 }
 
 /**

@@ -75,7 +75,7 @@ describe('install', () => {
   it('applies them, and again without a change', async () => {
     const world = fresh();
     assert.equal(await installing(world, 'install --wait=false'), 0);
-    assert.equal(agentObjects(world).length, 48);
+    assert.equal(agentObjects(world).length, 49);
     assert.equal(await installing(world, 'install --wait=false'), 0);
     await assertGolden('install.txt', world.transcript());
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { actions, type MigrationStatus, migrations } from '../crds/v1alpha1/index.ts';
-import { assertGolden, type TerminalWorld, terminalWorld } from './terminal-world.ts';
+import { assertGolden, seedPair, type TerminalWorld, terminalWorld } from './terminal-world.ts';
 
 const start = new Date('2026-11-21T06:30:00Z');
 const gib = 1024 ** 3;
@@ -30,6 +30,7 @@ async function begin(line: string, isTerminal: 'Yes' | 'No' = 'No') {
       metadata: { name: 'shop' },
     },
   );
+  seedPair(world, 'shop', 'west');
   const running = world.run(line, { isTerminal });
   await world.settle();
   return { world, running, name: 'migrate-shop-2026-11-21-063000' };

@@ -2,6 +2,7 @@
 import { type Migration, migrations } from '../crds/v1alpha1/index.ts';
 import { isNotFound, StorkError } from '../kube/errors.ts';
 import type { CommandContext } from './command.ts';
+import { createAdmitted } from './create-admitted.ts';
 import { awaitMigration } from './follow-migration.ts';
 import { allObjectsOf, describePlan, nameOfPlanned, withAllObjects, writtenActions } from './output/describe-plan.ts';
 import { formatDuration } from './output/format-time.ts';
@@ -21,10 +22,8 @@ export interface PlanRequest {
 
 /** Resolves to the exit code: 0 it could run, 1 something would refuse it. */
 export async function planMigration(context: CommandContext, request: PlanRequest): Promise<number> {
-  const { client } = await context.cluster();
   const object = { ...request.object, spec: { ...request.object.spec, dryRun: true } };
-  const { signal } = context;
-  const { metadata } = await client.create(migrations, object, { fieldManager: 'kubectl-stork', signal });
+  const { metadata } = await createAdmitted(context, migrations, object);
   try {
     const progress = isForPeople(request.format) ? 'Show' : 'Hide';
     const { timeoutMs } = request;

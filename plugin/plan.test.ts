@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { packObjects } from '../crds/packed-plan.ts';
 import { type MigrationPlan, type MigrationStatus, migrations, type PlannedObject } from '../crds/v1alpha1/index.ts';
-import { assertGolden, type RunOptions, type TerminalWorld, terminalWorld } from './terminal-world.ts';
+import { assertGolden, type RunOptions, seedPair, type TerminalWorld, terminalWorld } from './terminal-world.ts';
 
 const start = new Date('2026-11-21T06:30:00Z');
 const key = { namespace: 'shop', name: 'plan-shop-2026-11-21-063000' };
@@ -53,6 +53,7 @@ async function begin(
   const namespaces = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
   const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
   await world.servers.east.client().create(namespaces, shop);
+  seedPair(world, 'shop', 'west');
   const running = world.run(line, options);
   await world.settle();
   return { world, running };

@@ -7,14 +7,14 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { requesterAnnotation } from '../crds/agent-names.ts';
+import { admissionName, requesterAnnotation } from '../crds/agent-names.ts';
 import { renderCrd } from '../crds/schema/index.ts';
-import { allKinds } from '../crds/v1alpha1/index.ts';
+import { allKinds, clusterPairs, operationKinds } from '../crds/v1alpha1/index.ts';
 import type { Ambient } from '../kube/ambient.ts';
 import type { LogsRequest } from '../kube/client/client.ts';
 import { loadKubeconfig } from '../kube/client/load-kubeconfig.ts';
 import { type ManualClock, manualClock } from '../kube/clock.ts';
-import { StorkError } from '../kube/errors.ts';
+import { ApiError, StorkError } from '../kube/errors.ts';
 import { type FakeApiServer, type FakeApiServerOptions, fakeApiServer } from '../kube/fake/fake-api-server.ts';
 import type { ClusterAccess } from './cluster-access.ts';
 import { allCommands } from './commands/all-commands.ts';
@@ -25,6 +25,8 @@ export interface TerminalWorld {
   readonly clock: ManualClock;
   /** The API server of a context; contexts `east` (current) and `west` have our kinds. */
   readonly servers: Readonly<Record<'east' | 'west', FakeApiServer>>;
+  /** Whether agents answer admission; `No`: as an API server tells it that reaches none. */
+  readonly agents: { answer: 'Yes' | 'No' };
   /** Everything so far, as a person saw it. */
   transcript(): string;
   /** Runs a command line to its end; resolves to its exit code, which the transcript has too. */
@@ -46,11 +48,14 @@ export function terminalWorld(
     readonly start?: Date;
     readonly kinds?: 'Installed' | 'Absent';
     readonly onLogs?: (request: LogsRequest) => string;
+    readonly authorize?: FakeApiServerOptions['authorize'];
   } = {},
 ): TerminalWorld {
   const clock = manualClock(options.start ?? new Date('2019-07-09T02:06:00Z'));
-  const { onLogs } = options;
-  const servers = { east: guardedServer({ clock, onLogs }), west: guardedServer({ clock, onLogs }) };
+  const { onLogs, authorize } = options;
+  const agents = { answer: 'Yes' as 'Yes' | 'No' };
+  const given = { clock, onLogs, authorize };
+  const servers = { east: guardedServer(given, agents), west: guardedServer(given, agents) };
   if (options.kinds !== 'Absent') {
     for (const server of Object.values(servers)) for (const kind of allKinds) server.register(definitionOf(kind));
   }
@@ -58,6 +63,7 @@ export function terminalWorld(
   return {
     clock,
     servers,
+    agents,
     transcript: () => shown.join(''),
     settle: () => clock.advance(0),
     async run(line, { stdin = '', isTerminal = 'No', interrupt } = {}) {
@@ -76,18 +82,37 @@ export function terminalWorld(
   };
 }
 
+/** A pair as the plugin needs it: there. */
+export function seedPair({ servers }: TerminalWorld, namespace: string, name: string): void {
+  const { apiVersion, kind } = clusterPairs;
+  servers.east.seed(clusterPairs, { apiVersion, kind, metadata: { namespace, name }, spec: {} });
+}
+
 /** Operations are marked as soon as an agent made its webhook trusted. */
-function guardedServer(options: FakeApiServerOptions): FakeApiServer {
+function guardedServer(options: FakeApiServerOptions, agents: TerminalWorld['agents']): FakeApiServer {
   const server = fakeApiServer({
     ...options,
     admitCreate(object, { user }) {
       const isGuarded = server.objects().some(({ kind, webhooks }) => kind === guard && hasBundle(webhooks));
+      if (agents.answer === 'No' && operationKinds.some(({ kind }) => kind === object.kind)) throw unanswered();
       if (object.kind !== 'Migration' || !isGuarded) return object;
       const annotations = { ...object.metadata.annotations, [requesterAnnotation]: JSON.stringify({ username: user }) };
       return { ...object, metadata: { ...object.metadata, annotations } };
     },
   });
   return server;
+}
+
+/** As kube-apiserver 1.36 says it. */
+function unanswered(): ApiError {
+  const message = `failed calling webhook "${admissionName}": failed to call webhook: Post "https://stork-webhook.stork-system.svc:443/mutate?timeout=5s": dial tcp 10.96.0.7:443: connect: connection refused`;
+  const status = {
+    code: 500,
+    reason: 'InternalError',
+    message: `Internal error occurred: ${message}`,
+    details: { causes: [{ message }] },
+  };
+  return new ApiError(status, 'migrations');
 }
 
 const guard = 'MutatingWebhookConfiguration';

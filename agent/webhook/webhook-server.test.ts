@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { silentLog } from '../../kube/log.ts';
 import { issueServingTls } from '../peer/serving-tls.ts';
@@ -113,5 +113,26 @@ describe('the webhook', () => {
     assert.equal((await call('/mutate', JSON.stringify(review), { ca: renewed.authority })).status, 200);
     await assert.rejects(call('/mutate', JSON.stringify(review)));
     server.renew(trusted);
+  });
+
+  it('answers to the end once it leaves, each connection for the last time', async () => {
+    const leaving = await startWebhookServer({ tls: trusted, port: 0, host: '127.0.0.1', log: silentLog() });
+    const pool = new Agent({ keepAlive: true, maxSockets: 1 });
+    after(() => pool.destroy());
+    after(() => leaving[Symbol.asyncDispose]());
+    const servername = 'stork-webhook.stork-system.svc';
+    const ask = async () => {
+      const options = { host: '127.0.0.1', port: leaving.port, path: '/mutate', method: 'POST', servername };
+      const asked = request({ ...options, ca: trusted.authority, agent: pool });
+      asked.end(JSON.stringify(review));
+      const [response] = await once(asked, 'response');
+      response.resume();
+      await once(response, 'end');
+      return [response.statusCode, response.headers.connection];
+    };
+    assert.deepEqual(await ask(), [200, 'keep-alive']);
+    leaving.leave();
+    assert.deepEqual(await ask(), [200, 'close']);
+    assert.deepEqual(await ask(), [200, 'close']);
   });
 });

@@ -17,6 +17,8 @@ export interface WebhookServer extends AsyncDisposable {
   readonly port: number;
   /** New connections use these certificates. */
   renew(tls: ServingTls): void;
+  /** Each connection ends with its next answer: API servers keep theirs, and shall find another replica. */
+  leave(): void;
 }
 
 export const webhookLimits = {
@@ -39,7 +41,9 @@ export async function startWebhookServer(parts: {
   const { log } = parts;
   const contextOf = ({ key, certificate }: ServingTls) => ({ key, cert: certificate, minVersion: 'TLSv1.2' }) as const;
   const limits = { requestTimeout: webhookLimits.requestMs, maxHeaderSize: 16 * 1024 };
+  let stays: 'Yes' | 'No' = 'Yes';
   const server = createServer({ ...contextOf(parts.tls), ...limits }, (request, response) => {
+    if (stays === 'No') response.setHeader('connection', 'close');
     answer(request).then(
       (review) => respond(response, 200, review),
       (error: unknown) => {
@@ -55,6 +59,9 @@ export async function startWebhookServer(parts: {
   return {
     port: typeof address === 'object' && address !== null ? address.port : parts.port,
     renew: (tls) => server.setSecureContext(contextOf(tls)),
+    leave() {
+      stays = 'No';
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       server.closeAllConnections();

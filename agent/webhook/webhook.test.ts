@@ -7,7 +7,7 @@ import { manualClock } from '../../kube/clock.ts';
 import { silentLog } from '../../kube/log.ts';
 import { informerSet } from '../../kube/runtime/informer-set.ts';
 import { guardedServer } from '../requester/testing/guarded-server.ts';
-import { createTrustKeeper, serveWebhook } from './webhook.ts';
+import { createTrustKeeper, drainMs, serveWebhook } from './webhook.ts';
 
 const namespace = 'stork-system';
 
@@ -61,5 +61,21 @@ describe('the webhook on a cluster', () => {
     assert.match(await authority(), /BEGIN CERTIFICATE/);
     assert.notEqual(replicas[0]?.port, replicas[1]?.port);
     for (const replica of replicas) await replica[Symbol.asyncDispose]();
+  });
+
+  it('answers for a while after it was asked to end', async () => {
+    const { parts, clock } = aCluster();
+    const { signal } = new AbortController();
+    await using served = await serveWebhook({ ...parts, port: 0, host: '127.0.0.1' }, signal);
+    let ended: 'Yes' | 'No' = 'No';
+    const draining = served.drain().then(() => {
+      ended = 'Yes';
+    });
+    await clock.advance(drainMs - 1);
+    assert.equal(ended, 'No');
+    await fetch(`https://127.0.0.1:${served.port}/`).catch(({ cause }) => assert.match(cause.code, /UNABLE_TO_VERIFY/));
+    await clock.advance(1);
+    await draining;
+    assert.equal(ended, 'Yes');
   });
 });

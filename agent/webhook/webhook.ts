@@ -27,7 +27,16 @@ export interface WebhookParts {
   readonly randomBytes: (sizeBytes: number) => Uint8Array;
 }
 
-export interface ServedWebhook extends Pick<WebhookServer, 'port'>, AsyncDisposable {}
+export interface ServedWebhook extends Pick<WebhookServer, 'port'>, AsyncDisposable {
+  /**
+   * To be called when this replica was asked to end; resolves when nobody needs it any more. It answers meanwhile: proxies
+   * go on calling it until they have heard, and when it was the only one they call it until its successor is ready.
+   */
+  drain(): Promise<void>;
+}
+
+/** A successor's pod starts in a few seconds; far below terminationGracePeriodSeconds (plugin/install/plan-agent.ts). */
+export const drainMs = 10_000;
 
 /** Serves as soon as it resolves; certificates are looked after until the signal aborts. */
 export async function serveWebhook(
@@ -42,6 +51,10 @@ export async function serveWebhook(
   const kept = keepServingTls({ ...parts, served, first, renew }, AbortSignal.any([signal, stop.signal]));
   return {
     port: server.port,
+    async drain() {
+      server.leave();
+      await parts.clock.sleep(drainMs);
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await kept;

@@ -4,6 +4,7 @@ import { applyDefaults } from '../../crds/schema/index.ts';
 import { type Action, actions } from '../../crds/v1alpha1/index.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { type Command, type CommandContext, defineCommand } from '../command.ts';
+import { createAdmitted } from '../create-admitted.ts';
 import { duration, toggle } from '../flag.ts';
 import { followObject } from '../follow-object.ts';
 import { migrationView } from '../output/views/migration-view.ts';
@@ -32,7 +33,7 @@ export function activateMigration(verb: Verb): Command {
     },
     examples: [`kubectl stork ${verb} migration -n shop`],
     async run(context, { flags }) {
-      const { client, namespace } = await context.cluster();
+      const { namespace } = await context.cluster();
       const [home, namespaces] = flags['all-namespaces'] ? [agentNamespace, ['*']] : [namespace, [namespace]];
       const parameter = { namespaces };
       const suffix = flags['all-namespaces'] ? 'all' : namespace;
@@ -45,7 +46,7 @@ export function activateMigration(verb: Verb): Command {
           actionParameter: verb === 'activate' ? { activateParameter: parameter } : { deactivateParameter: parameter },
         },
       });
-      await client.create(actions, object, { fieldManager: 'kubectl-stork', signal: context.signal });
+      await createAdmitted(context, actions, object);
       return follow(context, { name: object.metadata.name, namespace: home, timeoutMs: flags.timeout });
     },
   });

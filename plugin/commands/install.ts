@@ -26,7 +26,11 @@ export const install = defineCommand({
       default: 'IfNotPresent',
     }),
     'image-pull-secret': texts({ describes: 'Secrets to pull it with.', value: 'NAMES' }),
-    replicas: wholeNumber({ describes: 'Agents; one leads, the others stand by.', default: 1 }),
+    replicas: wholeNumber({
+      describes:
+        'Agents: one leads, the others stand by and answer admission too. With 1, creating waits while it restarts.',
+      default: defaultInstallChoices.replicas,
+    }),
     'cluster-name': text({
       describes: "What peers see as this cluster's name (default: the context's).",
       value: 'NAME',

@@ -12,6 +12,7 @@ import { outputFlag } from '../output/output-format.ts';
 import { migrationView } from '../output/views/migration-view.ts';
 import { planMigration } from '../plan-migration.ts';
 import { quiesceFlags, quiesceOf } from '../quiesce-flags.ts';
+import { refuseUnknownPair } from '../refuse-unknown-pair.ts';
 import { stampOf } from '../stamp.ts';
 
 /** What to migrate and how; `plan migrate` has the same. */
@@ -59,6 +60,7 @@ export const migrate = defineCommand({
     const object = describeRequest(context, args, 'migrate');
     const { name, namespace } = object.metadata;
     const { 'dry-run': dryRun, output: format, timeout: timeoutMs } = args.flags;
+    if (dryRun !== 'client' && dryRun !== 'server') await refuseUnknownPair(context, object);
     if (dryRun === 'plan')
       return planMigration(context, { object, format, timeoutMs, fields: 'Hide', afterwards: 'Remove' });
     const says = `Migration ${name} created successfully in namespace ${namespace}`;

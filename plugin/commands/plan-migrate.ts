@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts';
 import { duration, toggle } from '../flag.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { planMigration } from '../plan-migration.ts';
+import { refuseUnknownPair } from '../refuse-unknown-pair.ts';
 import { describeRequest, requestFlags } from './migrate.ts';
 
 export const planMigrate = defineCommand({
@@ -27,10 +28,12 @@ export const planMigrate = defineCommand({
     'kubectl stork plan migrate shop --to remotecluster --diff -o wide',
     'kubectl stork plan migrate shop --to remotecluster -o json',
   ],
-  run(context, args) {
+  async run(context, args) {
+    const object = describeRequest(context, args, 'plan');
+    await refuseUnknownPair(context, object);
     const { diff, keep, timeout, output } = args.flags;
     return planMigration(context, {
-      object: describeRequest(context, args, 'plan'),
+      object,
       format: output,
       fields: diff ? 'Show' : 'Hide',
       afterwards: keep ? 'Keep' : 'Remove',

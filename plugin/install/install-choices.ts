@@ -6,6 +6,7 @@ export interface InstallChoices {
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly imagePullSecrets: readonly string[];
+  /** One leads; each answers admission, without which no operation can be created. */
   readonly replicas: number;
   /** What peers see as this cluster's name. */
   readonly clusterName: string;
@@ -24,7 +25,7 @@ export const defaultInstallChoices: InstallChoices = {
   image: 'stork-agent',
   imagePullPolicy: 'IfNotPresent',
   imagePullSecrets: [],
-  replicas: 1,
+  replicas: 2,
   clusterName: 'cluster',
   pairService: 'NodePort',
   pairNodePort,

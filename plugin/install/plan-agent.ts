@@ -9,7 +9,13 @@ const ports = { http: 8080, pair: 8443, movers: 9443, webhook: webhookPort } as 
 const nameLabel = { 'app.kubernetes.io/name': agentName } as const;
 
 export function planAgent(choices: InstallChoices): readonly AnyObject[] {
-  return [agentService(choices), pairService(choices), planWebhookService(choices.namespace), deployment(choices)];
+  return [
+    agentService(choices),
+    pairService(choices),
+    planWebhookService(choices.namespace),
+    disruptionBudget(choices),
+    deployment(choices),
+  ];
 }
 
 /** Movers and metrics; only the leader answers movers. */
@@ -44,6 +50,16 @@ function pairService({ namespace, pairService: type, pairNodePort, pairEndpoints
   };
 }
 
+/** Draining a node leaves another that answers; a single agent may be drained all the same, or nodes could never be. */
+function disruptionBudget({ namespace }: InstallChoices): AnyObject {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: labelled({ name: agentName, namespace, labels: nameLabel }),
+    spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow', selector: { matchLabels: nameLabel } },
+  };
+}
+
 function deployment(choices: InstallChoices): AnyObject {
   const { namespace, replicas, imagePullSecrets } = choices;
   return {
@@ -61,6 +77,7 @@ function deployment(choices: InstallChoices): AnyObject {
           serviceAccountName: agentName,
           terminationGracePeriodSeconds: 30,
           ...(imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+          topologySpreadConstraints: [apartFromEachOther],
           securityContext: {
             runAsNonRoot: true,
             runAsUser: 65532,
@@ -74,6 +91,14 @@ function deployment(choices: InstallChoices): AnyObject {
     },
   };
 }
+
+/** A node that dies takes one agent with it, where there are several nodes. */
+const apartFromEachOther = {
+  maxSkew: 1,
+  topologyKey: 'kubernetes.io/hostname',
+  whenUnsatisfiable: 'ScheduleAnyway',
+  labelSelector: { matchLabels: nameLabel },
+} as const;
 
 function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: InstallChoices) {
   const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });

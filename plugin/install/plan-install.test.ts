@@ -72,4 +72,17 @@ describe('an installation', () => {
   it('says why for each feature', () => {
     for (const { feature, why } of agentRoles) assert.match(why, /\.$/, feature);
   });
+
+  it('has an agent that answers admission while another restarts, is updated or loses its node', () => {
+    const byKind = (kind: string) => objects.find((object) => object.kind === kind)?.spec;
+    const deployment = Object(byKind('Deployment'));
+    assert.equal(deployment.replicas, 2);
+    assert.deepEqual(deployment.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+    assert.equal(deployment.template.spec.terminationGracePeriodSeconds, 30);
+    const budget = Object(byKind('PodDisruptionBudget'));
+    assert.equal(budget.maxUnavailable, 1);
+    assert.deepEqual(budget.selector, deployment.selector);
+    const webhook = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === 'stork-webhook');
+    assert.deepEqual(Object(webhook?.spec).selector, deployment.selector.matchLabels);
+  });
 });

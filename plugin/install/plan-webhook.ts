@@ -3,7 +3,7 @@
  * mark or the spec: an agent that is away blocks nothing else, no clean-up and no deletion. The leader fills in whom to
  * trust (caBundle). Pure.
  */
-import { agentName, requesterAnnotation, webhookName } from '../../crds/agent-names.ts';
+import { admissionName, agentName, requesterAnnotation, webhookName } from '../../crds/agent-names.ts';
 import { group, version } from '../../crds/schema/index.ts';
 import { operationKinds } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../kube/client/client.ts';
@@ -46,7 +46,7 @@ function configuration(kind: string, one: ReturnType<typeof webhook>): AnyObject
 
 function webhook(namespace: string, path: '/mutate' | '/validate') {
   return {
-    name: `requester.${group}`,
+    name: admissionName,
     admissionReviewVersions: ['v1'],
     clientConfig: { service: { name: webhookName, namespace, path, port: 443 } },
     rules: [

@@ -13,6 +13,7 @@ const resources: Readonly<Record<string, Resource>> = {
   RoleBinding: plain(core.roleBindings),
   Service: plain(core.services),
   Deployment: plain(core.deployments),
+  PodDisruptionBudget: plain(core.podDisruptionBudgets),
   MutatingWebhookConfiguration: plain(core.mutatingWebhookConfigurations),
   ValidatingWebhookConfiguration: plain(core.validatingWebhookConfigurations),
 };

@@ -11,13 +11,15 @@ import { issueServingTls } from '../../agent/peer/serving-tls.ts';
 import { createAccess } from '../../agent/requester/access.ts';
 import { everything } from '../../agent/requester/access-question.ts';
 import { startWebhookServer, type WebhookServer } from '../../agent/webhook/webhook-server.ts';
-import { requesterAnnotation } from '../../crds/agent-names.ts';
+import { admissionName, requesterAnnotation } from '../../crds/agent-names.ts';
+import { applyDefaults } from '../../crds/schema/index.ts';
 import { migrations } from '../../crds/v1alpha1/index.ts';
-import type { AnyObject } from '../../kube/client/client.ts';
+import type { AnyObject, KubeClient } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { createKubeClient } from '../../kube/client/create-kube-client.ts';
 import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
+import { isWebhookUnanswered } from '../../kube/errors.ts';
 import { silentLog } from '../../kube/log.ts';
 import { planCrds } from '../../plugin/install/plan-install.ts';
 import { planWebhooks } from '../../plugin/install/plan-webhook.ts';
@@ -76,6 +78,12 @@ describe('admission on a real API server', () => {
       if (tried.includes(requesterAnnotation)) return;
     }
     assert.fail('the webhook was never called');
+  }
+
+  async function connected(): Promise<KubeClient> {
+    const config = await loadKubeconfig({ env: {}, homeDirectory: '/', readText, path: server?.kubeconfigPath ?? '' });
+    const ambient = { env: {}, clock: systemClock(), random: Math.random, readText };
+    return createKubeClient({ config, ...ambient, terminal: 'Absent' });
   }
 
   it('marks what is created, also by impersonation and under a generated name', async () => {
@@ -193,15 +201,7 @@ describe('admission on a real API server', () => {
     const metadata = { name: 'reads', namespace: 'shop' };
     await done(['create', '-f', '-'], { apiVersion, kind: 'RoleBinding', metadata, subjects, roleRef: role });
     await done(['--as=cat', '--as-group=shop-readers', 'create', '-f', '-'], aMigration('reading'));
-    const config = await loadKubeconfig({ env: {}, homeDirectory: '/', readText, path: server?.kubeconfigPath ?? '' });
-    const client = createKubeClient({
-      config,
-      env: {},
-      clock: systemClock(),
-      random: Math.random,
-      readText,
-      terminal: 'Absent',
-    });
+    const client = await connected();
     try {
       const access = createAccess(client);
       const requester = await access.requesterOf(await client.get(migrations, { namespace: 'shop', name: 'reading' }));
@@ -235,6 +235,10 @@ describe('admission on a real API server', () => {
     });
     await webhook?.[Symbol.asyncDispose]();
     await refused(['create', '-f', '-'], /failed calling webhook/, aMigration('late'));
+    const client = await connected();
+    const late = applyDefaults(migrations.schema, aMigration('late'));
+    await assert.rejects(client.create(migrations, late), (error) => isWebhookUnanswered(error, admissionName));
+    client.close();
     await done(['label', '-n', 'shop', 'migration', 'left', 'c=1']);
     await done(['delete', '-n', 'shop', 'migration', 'left', '--wait=false']);
     await done(['patch', '-n', 'shop', 'migration', 'left', '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
@@ -261,7 +265,10 @@ function reachedAt(configuration: AnyObject, base: string, authority: string) {
   return { ...configuration, webhooks };
 }
 
-function aMigration(name: string, changes: { readonly stamp?: string; readonly labels?: object } = {}) {
+function aMigration(
+  name: string,
+  changes: { readonly stamp?: string; readonly labels?: Readonly<Record<string, string>> } = {},
+) {
   const { stamp, labels = {} } = changes;
   const annotations = stamp === undefined ? {} : { annotations: { [requesterAnnotation]: stamp } };
   return {

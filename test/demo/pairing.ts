@@ -21,7 +21,9 @@ export function builtImageDigest(): string {
 
 export async function install(cluster: Cluster, options: InstallOptions = {}): Promise<void> {
   const image = options.image === undefined ? [] : ['--image', options.image];
-  expectSuccess(await cluster.stork(['install', '--cluster-name', cluster.context, ...image], { timeoutMs: 180_000 }));
+  // One agent: tests kill it, and look at nothing but it.
+  const flags = ['--cluster-name', cluster.context, '--replicas', '1', ...image];
+  expectSuccess(await cluster.stork(['install', ...flags], { timeoutMs: 180_000 }));
   if (options.imageDigest === undefined) return;
   const annotations = { 'stork.test/image-digest': options.imageDigest };
   const body = JSON.stringify({ spec: { template: { metadata: { annotations } } } });
