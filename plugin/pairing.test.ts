@@ -100,6 +100,9 @@ describe('pair', () => {
     assert.equal(await play(world, 'pair join west --code-file -', [['east', becomesJoined]], `${code}\n`), 0);
     const secret = await world.servers.east.client().get(core.secrets, { namespace, name: 'stork-join-west' });
     assert.equal(Buffer.from(secret.data?.code ?? '', 'base64').toString(), code);
+    const { uid } = (await world.servers.east.client().get(clusterPairs, { namespace, name: 'west' })).metadata;
+    const owners = secret.metadata.ownerReferences?.map((owner) => owner.uid);
+    assert.deepEqual(owners, [uid], 'an unused code goes with its ClusterPair');
     assert.equal(await world.run('pair join other', { stdin: 'hunter2' }), 1);
     assert.equal(await world.run('pair join west', { stdin: code }), 1);
     await assertGolden('pair-join.txt', world.transcript());

@@ -133,6 +133,26 @@ describe('pairing', () => {
     }
   });
 
+  it('a code that was not used goes with its ClusterPair', async () => {
+    await using a = await startCluster('a');
+    await using b = await startCluster('b');
+    const code = await a.accept('to-b');
+    await a.agent()[Symbol.asyncDispose]();
+    await b.join('to-a', code);
+    await b.until(
+      'to-a',
+      (pair) => findCondition(pair.status?.conditions, 'Joined')?.status === 'Unknown',
+      'it was presented in vain',
+    );
+    const key = { namespace: agentNamespace, name: 'stork-join-to-a' };
+    const { metadata } = await b.client.get(core.secrets, key);
+    const { uid } = (await b.read('to-a')).metadata;
+    assert.deepEqual(
+      metadata.ownerReferences?.map((owner) => owner.uid),
+      [uid],
+    );
+  });
+
   it('forgets the trust of a ClusterPair that was deleted while no agent ran', async () => {
     await using a = await startCluster('a');
     await using b = await startCluster('b');

@@ -4,7 +4,8 @@
  * expires, so a crash in between costs nothing. A code that was refused for good is not presented a second time.
  */
 import { createHash } from 'node:crypto';
-import type { ClusterPair } from '../../crds/v1alpha1/index.ts';
+import { agentName } from '../../crds/agent-names.ts';
+import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
@@ -21,6 +22,7 @@ export interface JoinServices {
   readonly trusts: TrustStore;
   readonly service: Pick<PeerService, 'join' | 'identity'>;
   readonly known: Pick<KnownPairs, 'keyOf' | 'uidOf'>;
+  readonly agentNamespace: string;
   /** Codes refused for good, by the ClusterPair's uid; lives as long as the agent. */
   readonly refusedCodes: Map<string, RefusedCode>;
 }
@@ -62,7 +64,9 @@ export async function ensureJoined(
   const refused = refusedCodes.get(uid);
   if (refused?.digest === digest) return failed(refused.code, refused.message);
   try {
-    const progress = await joinInvitation(pair, parseCode(text), services, signal);
+    const invitation = parseCode(text);
+    await bindCode(pair, services, signal);
+    const progress = await joinInvitation(pair, invitation, services, signal);
     if (progress.at === 'Joined') await forgetCode(services, pair, signal);
     return progress;
   } catch (error) {
@@ -84,7 +88,7 @@ const worthless: ReadonlySet<string> = new Set(['CodeExpired', 'CodeUsed', 'Unkn
 export async function joinInvitation(
   pair: ClusterPair,
   invitation: Invitation,
-  services: Omit<JoinServices, 'client' | 'refusedCodes'>,
+  services: Omit<JoinServices, 'agentNamespace' | 'client' | 'refusedCodes'>,
   signal: AbortSignal,
 ): Promise<PairProgress> {
   const { trusts, service } = services;
@@ -113,6 +117,23 @@ function refuseUsedHere(pairId: string, uid: string, { known }: Pick<JoinService
     message: `The code was used already, for ClusterPair ${known.keyOf(owner) ?? owner} of this cluster`,
     hint: 'A code joins once: run `kubectl stork pair accept` on the other cluster for another one.',
   });
+}
+
+/**
+ * A code that was not used goes with its ClusterPair. Elsewhere than here the agent may not change Secrets: there only what
+ * `kubectl stork pair join` made goes.
+ */
+async function bindCode(pair: ClusterPair, { client, agentNamespace }: JoinServices, signal: AbortSignal) {
+  const { name, namespace = '', uid = '' } = pair.metadata;
+  if (namespace !== agentNamespace) return;
+  const key = { namespace, name: pair.spec.join?.codeSecret ?? '' };
+  const secret = await client.find(core.secrets, key, { signal });
+  const owners = secret?.metadata.ownerReferences ?? [];
+  if (secret === undefined || owners.some((owner) => owner.uid === uid)) return;
+  const { apiVersion, kind } = clusterPairs;
+  const { resourceVersion } = secret.metadata;
+  const metadata = { resourceVersion, ownerReferences: [...owners, { apiVersion, kind, name, uid }] };
+  await client.patch(core.secrets, key, { type: 'merge', body: { metadata } }, { signal, fieldManager: agentName });
 }
 
 /** The admin made this Secret for us to use once, so we delete it although we didn't make it. */

@@ -11,7 +11,7 @@ import {
   clusterPairs,
 } from '../../crds/v1alpha1/index.ts';
 import { core } from '../../kube/client/core.ts';
-import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
+import { isAlreadyExists, isForbidden, isNotFound, StorkError } from '../../kube/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { planPairSecretsBinding } from '../install/plan-roles.ts';
 import type { PairPlace } from './pair-place.ts';
@@ -71,6 +71,7 @@ export async function join(context: CommandContext, place: PairPlace, request: J
       grant,
       platformOptions,
     });
+    await bindCode(context, place, { uid, codeSecret });
     return await waitForPair(context, place, {
       waitsFor: 'the answer of the other cluster',
       condition: 'Joined',
@@ -166,6 +167,25 @@ async function putCode(context: CommandContext, place: PairPlace, name: string, 
     data: { code: Buffer.from(code, 'utf8').toString('base64') },
   };
   await client.create(core.secrets, secret, { fieldManager, signal: context.signal });
+}
+
+/**
+ * A code that was not used goes with its ClusterPair. The agent may have used and deleted it already; and who may make
+ * Secrets need not be able to change them.
+ */
+async function bindCode(
+  context: CommandContext,
+  { client, namespace, name }: PairPlace,
+  { uid = '', codeSecret }: { readonly uid: string | undefined; readonly codeSecret: string },
+): Promise<void> {
+  const { apiVersion, kind } = clusterPairs;
+  const body = { metadata: { ownerReferences: [{ apiVersion, kind, name, uid }] } };
+  const options = { fieldManager, signal: context.signal };
+  try {
+    await client.patch(core.secrets, { namespace, name: codeSecret }, { type: 'merge', body }, options);
+  } catch (error) {
+    if (!isNotFound(error) && !isForbidden(error)) throw error;
+  }
 }
 
 /** Only what this join made. Also when interrupted, so without the command's signal. */
