@@ -19,8 +19,13 @@ export async function runMigration(
   spec: object,
   options: RunOptions = {},
 ): Promise<MigrationView> {
+  await startMigration(side, name, spec, options.namespace ?? agentNamespace);
+  return await endOf(side, name, options);
+}
+
+/** Resolves when it has ended, whatever its status. */
+export async function endOf(side: Cluster, name: string, options: RunOptions = {}): Promise<MigrationView> {
   const { namespace = agentNamespace, timeoutMs = 90_000 } = options;
-  await startMigration(side, name, spec, namespace);
   return await eventually(
     `migration ${name} ends`,
     async () => {
