@@ -99,6 +99,23 @@ export const surroundingsRequestSchema = object({
       { maxItems: maxAsked },
     ),
   ),
+  /** What the demands of pods are made of, for quotas that count only some. An older source doesn't tell. */
+  podDemands: list(
+    object({
+      namespace: required(text(63)),
+      resource: required(text(317)),
+      milli: required(string({ pattern: '^[0-9]{1,30}$' })),
+      pod: required(
+        object({
+          bestEffort: required(boolean()),
+          terminating: required(boolean()),
+          priorityClass: text(253),
+          crossNamespaceAffinity: required(boolean()),
+        }),
+      ),
+    }),
+    { maxItems: maxAsked },
+  ),
 });
 export type SurroundingsRequest = Infer<typeof surroundingsRequestSchema>;
 
@@ -110,6 +127,8 @@ export const surroundingsAnswerSchema = object({
   quotas: required(
     list(object({ resource: required(text(317)), message: required(text(1024)) }), { maxItems: maxSentences }),
   ),
+  /** Limits of which it can't be told. */
+  notJudged: list(text(1024), { maxItems: maxSentences }),
 });
 export type SurroundingsAnswer = Infer<typeof surroundingsAnswerSchema>;
 

@@ -188,6 +188,12 @@ describe('a plan', () => {
       metadata: { name: 'few', namespace: 'db' },
       status: { hard: { 'count/configmaps': '1' }, used: { 'count/configmaps': '1' } },
     });
+    world.b.server.seed(core.resourceQuotas, {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'fancy', namespace: 'db' },
+      spec: { hard: { pods: '9' }, scopes: ['VolumeAttributesClass'] },
+    });
     const rules = [{ operations: ['UPDATE'], apiGroups: ['apps'], apiVersions: ['*'], resources: ['deployments'] }];
     const webhooks = [
       { name: 'check.policy', admissionReviewVersions: ['v1'], clientConfig: {}, sideEffects: 'None', rules },
@@ -205,6 +211,7 @@ describe('a plan', () => {
       plan?.warnings?.join() ?? '',
       /resourcequota db\/few allows count\/configmaps 1, 1 is used and 1 more/,
     );
+    assert.match(plan?.warnings?.join() ?? '', /On b resourcequota db\/fancy was not judged/);
     assert.equal(plan?.verdict, 'Partial');
     assert.match(plan?.images?.join() ?? '', /^db:1 \(no running pod tells/);
   });

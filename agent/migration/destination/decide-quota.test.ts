@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { ResourceQuota } from '../../../kube/client/core.ts';
-import { demandOfClaims, findExceeded, findMisfits } from './decide-quota.ts';
+import { demandOfClaims, findExceeded, findMisfits, findScopedExceeded, type PodDemand } from './decide-quota.ts';
+import type { PodDefaults, PodTraits } from './quota-scopes.ts';
 
 const quota = (
   hard: Readonly<Record<string, string>>,
@@ -68,4 +69,58 @@ it('sees claims that a LimitRange refuses', () => {
   assert.deepEqual(findMisfits([range('1Gi', '2Gi')], claims), []);
   assert.match(findMisfits([range('1Gi', '1Gi')], claims).join(), /at most 1Gi, and b has/);
   assert.match(findMisfits([range('2Gi', '3Gi')], claims).join(), /at least 2Gi, and a has/);
+});
+
+const pods = (milli: bigint, traits: Partial<PodTraits> = {}): PodDemand => ({
+  resource: 'pods',
+  milli: milli * 1000n,
+  pod: { bestEffort: false, terminating: false, crossNamespaceAffinity: false, ...traits },
+});
+const noDefaults: PodDefaults = { priorityClass: undefined, containers: 'None' };
+const ofClass = (operator: string, ...values: readonly string[]): ResourceQuota['spec'] => ({
+  scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator, values: [...values] }] },
+});
+
+describe('a quota with scopes', () => {
+  for (const [what, spec, demands, more] of [
+    ['BestEffort', { scopes: ['BestEffort'] }, [pods(3n, { bestEffort: true }), pods(9n)], 3],
+    ['NotBestEffort', { scopes: ['NotBestEffort'] }, [pods(3n, { bestEffort: true }), pods(9n)], 9],
+    ['Terminating', { scopes: ['Terminating'] }, [pods(9n), pods(3n, { terminating: true })], 3],
+    ['NotTerminating', { scopes: ['NotTerminating'] }, [pods(4n), pods(3n, { terminating: true })], 4],
+    ['two scopes', { scopes: ['NotTerminating', 'BestEffort'] }, [pods(9n), pods(3n, { bestEffort: true })], 3],
+    ['classes', ofClass('In', 'gold'), [pods(9n), pods(3n, { priorityClass: 'gold' })], 3],
+    ['other classes', ofClass('NotIn', 'gold'), [pods(4n), pods(9n, { priorityClass: 'gold' })], 4],
+    ['any class', ofClass('Exists'), [pods(9n), pods(3n, { priorityClass: 'gold' })], 3],
+    ['no class', ofClass('DoesNotExist'), [pods(4n), pods(9n, { priorityClass: 'gold' })], 4],
+    ['CrossNamespacePodAffinity', { scopes: ['CrossNamespacePodAffinity'] }, [pods(9n)], undefined],
+    ['a sum of pods', { scopes: ['NotBestEffort'] }, [pods(2n), pods(3n, { priorityClass: 'gold' })], 5],
+  ] as const)
+    it(`counts what its scope says: ${what}`, () => {
+      const { exceeded, notJudged } = findScopedExceeded([quota({ pods: '2' }, {}, spec)], demands, noDefaults);
+      assert.deepEqual(notJudged, []);
+      const wanted =
+        more === undefined ? [] : [`resourcequota db/q allows pods 2, 0 is used and ${more} more is needed`];
+      assert.deepEqual(
+        exceeded.map(({ message }) => message),
+        wanted,
+      );
+    });
+
+  it('gives pods that name none the default PriorityClass', () => {
+    const one = quota({ pods: '2' }, {}, ofClass('In', 'gold'));
+    assert.equal(findScopedExceeded([one], [pods(3n)], { ...noDefaults, priorityClass: 'gold' }).exceeded.length, 1);
+  });
+
+  for (const [what, spec, defaults, why] of [
+    ['a LimitRange decides', { scopes: ['BestEffort'] }, { ...noDefaults, containers: 'Given' }, /a LimitRange/],
+    ['it counts claims', { scopes: ['VolumeAttributesClass'] }, noDefaults, /counts only some claims/],
+    ['its scope is new', { scopes: ['Fancy'] }, noDefaults, /its scope Fancy is not known/],
+  ] as const)
+    it(`is named where it can't be judged: ${what}`, () => {
+      const demands = [pods(9n, { bestEffort: true })];
+      const { exceeded, notJudged } = findScopedExceeded([quota({ pods: '2' }, {}, spec)], demands, defaults);
+      assert.deepEqual(exceeded, []);
+      assert.match(notJudged.join(), /resourcequota db\/q was not judged/);
+      assert.match(notJudged.join(), why);
+    });
 });

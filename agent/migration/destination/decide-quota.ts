@@ -1,15 +1,21 @@
 /**
  * Whether the ResourceQuotas and LimitRanges of a namespace leave room for what comes into it. Pure. A quota with scopes
- * counts only some pods and claims: it is not compared.
+ * counts only some pods or claims: it is judged by the pods that it counts, and one that can't be judged is named.
  */
 import type { LimitRange, ResourceQuota } from '../../../kube/client/core.ts';
 import { parseMilli } from '../../../kube/quantity.ts';
+import { claimScopesOf, countsPod, hasScopes, type PodDefaults, type PodTraits } from './quota-scopes.ts';
 
 export interface Demand {
   /** As quotas name it: `requests.storage`, `pods`, `count/deployments.apps`. */
   readonly resource: string;
   /** Thousandths. */
   readonly milli: bigint;
+}
+
+/** What pods of one kind ask for. */
+export interface PodDemand extends Demand {
+  readonly pod: PodTraits;
 }
 
 export interface IncomingClaim {
@@ -23,25 +29,52 @@ export interface Exceeded {
   readonly message: string;
 }
 
-/** One for each limit that would be crossed. */
+/** One for each limit that would be crossed, of quotas that count everything. */
 export function findExceeded(quotas: readonly ResourceQuota[], demands: readonly Demand[]): readonly Exceeded[] {
-  return quotas.filter(isPlain).flatMap((quota) => {
-    const hard = quota.status?.hard ?? quota.spec?.hard ?? {};
-    const used = quota.status?.used ?? {};
-    return demands.flatMap(({ resource, milli }) => {
-      const name = spellings(resource).find((spelling) => hard[spelling] !== undefined);
-      if (name === undefined || milli === 0n) return [];
-      const [limit = '0', taken = '0'] = [hard[name], used[name]];
-      if (parseMilli(taken) + milli <= parseMilli(limit)) return [];
-      const about = `resourcequota ${quota.metadata.namespace}/${quota.metadata.name}`;
-      const message = `${about} allows ${name} ${limit}, ${taken} is used and ${renderDemand(name, milli)} more is needed`;
-      return [{ resource, message }];
-    });
-  });
+  return quotas.filter((quota) => !hasScopes(quota)).flatMap((quota) => exceededIn(quota, demands));
 }
 
-const isPlain = ({ spec }: ResourceQuota): boolean =>
-  (spec?.scopes ?? []).length === 0 && spec?.scopeSelector === undefined;
+/** The same of quotas that count only some pods; `notJudged`: one sentence for each of which it can't be told. */
+export function findScopedExceeded(
+  quotas: readonly ResourceQuota[],
+  demands: readonly PodDemand[],
+  defaults: PodDefaults,
+): { readonly exceeded: readonly Exceeded[]; readonly notJudged: readonly string[] } {
+  const exceeded: Exceeded[] = [];
+  const notJudged: string[] = [];
+  for (const quota of quotas.filter(hasScopes)) {
+    const [ofClaims] = claimScopesOf(quota);
+    if (ofClaims !== undefined) {
+      notJudged.push(`${aboutQuota(quota)} was not judged: its scope ${ofClaims} counts only some claims`);
+      continue;
+    }
+    const counted = demands.map((demand) => ({ ...demand, ...countsPod(quota, demand.pod, defaults) }));
+    const unknown = counted.find((one) => one.counts === 'Unknown');
+    if (unknown?.counts === 'Unknown') notJudged.push(`${aboutQuota(quota)} was not judged: ${unknown.why}`);
+    else exceeded.push(...exceededIn(quota, sumUp(counted.filter(({ counts }) => counts === 'Yes'))));
+  }
+  return { exceeded, notJudged };
+}
+
+const aboutQuota = ({ metadata }: ResourceQuota): string => `resourcequota ${metadata.namespace}/${metadata.name}`;
+
+function sumUp(demands: readonly Demand[]): readonly Demand[] {
+  const sums = Map.groupBy(demands, ({ resource }) => resource);
+  return [...sums].map(([resource, all]) => ({ resource, milli: all.reduce((sum, { milli }) => sum + milli, 0n) }));
+}
+
+function exceededIn(quota: ResourceQuota, demands: readonly Demand[]): readonly Exceeded[] {
+  const hard = quota.status?.hard ?? quota.spec?.hard ?? {};
+  const used = quota.status?.used ?? {};
+  return demands.flatMap(({ resource, milli }) => {
+    const name = spellings(resource).find((spelling) => hard[spelling] !== undefined);
+    if (name === undefined || milli === 0n) return [];
+    const [limit = '0', taken = '0'] = [hard[name], used[name]];
+    if (parseMilli(taken) + milli <= parseMilli(limit)) return [];
+    const needed = `${taken} is used and ${renderDemand(name, milli)} more is needed`;
+    return [{ resource, message: `${aboutQuota(quota)} allows ${name} ${limit}, ${needed}` }];
+  });
+}
 
 /** `cpu` and `memory` are the older names of their requests, and counts of core kinds have two. */
 function spellings(resource: string): readonly string[] {

@@ -4,11 +4,12 @@ import { core } from '../../../kube/client/core.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { listServedKinds } from '../../resources/defined-kinds.ts';
 import { fitting, maxSentences, type SurroundingsAnswer, type SurroundingsRequest } from '../plan-messages.ts';
-import { type Exceeded, findExceeded } from './decide-quota.ts';
+import { type Exceeded, findExceeded, findScopedExceeded } from './decide-quota.ts';
 import { describeWebhooks, type IncomingKind, type LabelsOfNamespaces } from './decide-webhooks.ts';
 import type { DestinationServices, Sender } from './destination-services.ts';
 import { gatherLimits } from './gather-limits.ts';
 import { mustCover } from './must-cover.ts';
+import { givesContainers, hasScopes } from './quota-scopes.ts';
 
 /** Kinds that applications name without owning them. Nobody may ask whether anything else is there. */
 const askedFor: Readonly<Record<string, AnyResource>> = {
@@ -34,17 +35,21 @@ export async function planSurroundings(
     },
     signal,
   );
+  const tight = await findTight(client, body, signal);
   return {
     missing: body.references.filter((_, index) => isThere[index] === false),
     webhooks: fitting(await findWebhooks(client, body, signal)),
-    quotas: (await findTight(client, body, signal)).slice(0, maxSentences),
+    quotas: tight.exceeded.slice(0, maxSentences),
+    notJudged: fitting(tight.notJudged),
   };
 }
 
 const parallelReads = 8;
 
-function namespacesOf({ namespaces, kinds, demands }: SurroundingsRequest): readonly string[] {
-  const named = [...kinds, ...demands].map(({ namespace }) => namespace).filter((namespace) => namespace !== '');
+function namespacesOf({ namespaces, kinds, demands, podDemands = [] }: SurroundingsRequest): readonly string[] {
+  const named = [...kinds, ...demands, ...podDemands]
+    .map(({ namespace }) => namespace)
+    .filter((namespace) => namespace !== '');
   return [...new Set([...namespaces.map(({ name }) => name), ...named])];
 }
 
@@ -84,19 +89,44 @@ async function readLabels(
 
 async function findTight(
   client: KubeClient,
-  { demands }: SurroundingsRequest,
+  { demands, podDemands }: SurroundingsRequest,
   signal: AbortSignal,
-): Promise<readonly Exceeded[]> {
+): Promise<{ readonly exceeded: readonly Exceeded[]; readonly notJudged: readonly string[] }> {
   const limits = await gatherLimits(
     client,
     demands.map(({ namespace }) => namespace),
     signal,
   );
-  return limits.flatMap(({ namespace, quotas }) => {
-    const here = demands.filter((demand) => demand.namespace === namespace);
-    return findExceeded(
-      quotas,
-      here.map(({ resource, milli }) => ({ resource, milli: BigInt(milli) })),
-    );
-  });
+  const isScoped = limits.some(({ quotas }) => quotas.some(hasScopes));
+  const priorityClass = isScoped ? await findDefaultPriority(client, signal) : undefined;
+  const exceeded: Exceeded[] = [];
+  const notJudged: string[] = [];
+  for (const { namespace, quotas, ranges } of limits) {
+    const here = demands.filter((demand) => demand.namespace === namespace).map(inNumbers);
+    exceeded.push(...findExceeded(quotas, here));
+    if (podDemands === undefined) {
+      notJudged.push(...quotas.filter(hasScopes).map(({ metadata }) => `${untold} ${namespace}/${metadata.name}`));
+      continue;
+    }
+    const pods = podDemands.filter((demand) => demand.namespace === namespace).map(inNumbers);
+    const containers = ranges.some(givesContainers) ? 'Given' : 'None';
+    const scoped = findScopedExceeded(quotas, pods, { priorityClass, containers });
+    exceeded.push(...scoped.exceeded);
+    notJudged.push(...scoped.notJudged);
+  }
+  return { exceeded, notJudged };
+}
+
+const untold = 'the source is too old to tell what counts for resourcequota';
+
+const inNumbers = <Said extends { readonly milli: string }>(demand: Said) => ({
+  ...demand,
+  milli: BigInt(demand.milli),
+});
+
+/** Pods that name no class get it. */
+async function findDefaultPriority(client: KubeClient, signal: AbortSignal): Promise<string | undefined> {
+  for await (const { metadata, globalDefault } of client.list(core.priorityClasses, { signal }))
+    if (globalDefault === true) return metadata.name;
+  return undefined;
 }

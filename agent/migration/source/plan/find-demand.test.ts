@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AnyObject } from '../../../../kube/client/client.ts';
 import { storkNames } from '../../../resources/names.ts';
-import { findDemand } from './find-demand.ts';
+import { findDemand, findPodDemand } from './find-demand.ts';
 import { findReferences } from './find-references.ts';
 
 const workload = (kind: string, replicas: string, pod: object): AnyObject => ({
@@ -33,6 +33,22 @@ describe('what objects ask of quotas', () => {
   it('leaves out what is there already', () => {
     const web = workload('Deployment', '3', {});
     assert.deepEqual(findDemand([web], [{ ...created('Deployment'), action: 'Update' }]), []);
+  });
+
+  it('tells pods apart by what scopes of quotas look at', () => {
+    const affinity = {
+      podAntiAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [{ podAffinityTerm: { namespaces: ['other'] } }],
+      },
+    };
+    const resources = { limits: { memory: '1Gi' } };
+    const found = (pod: object) => findPodDemand([workload('Deployment', '2', pod)], [created('Deployment')])[0]?.pod;
+    const plain = { bestEffort: true, terminating: false, crossNamespaceAffinity: false };
+    assert.deepEqual(found({}), plain);
+    assert.deepEqual(found({ containers: [{ resources }] }), { ...plain, bestEffort: false });
+    assert.deepEqual(found({ activeDeadlineSeconds: 60 }), { ...plain, terminating: true });
+    assert.deepEqual(found({ priorityClassName: 'gold' }), { ...plain, priorityClass: 'gold' });
+    assert.deepEqual(found({ affinity }), { ...plain, crossNamespaceAffinity: true });
   });
 
   for (const [kind, apiVersion, plural] of [

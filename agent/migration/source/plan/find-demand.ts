@@ -2,7 +2,7 @@
 import type { PlannedObject } from '../../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../../kube/client/client.ts';
 import { parseMilli } from '../../../../kube/quantity.ts';
-import { at, fieldsOf, itemsOf, numberOf, textOf } from '../../../resources/fields.ts';
+import { at, type Fields, fieldsOf, has, itemsOf, numberOf, textOf } from '../../../resources/fields.ts';
 import { storkNames } from '../../../resources/names.ts';
 import { podSpecOf } from '../../../resources/pod-spec.ts';
 import { refOf } from '../../../resources/resource-ref.ts';
@@ -12,6 +12,18 @@ export interface NamespaceDemand {
   /** As quotas name it. */
   readonly resource: string;
   readonly milli: bigint;
+}
+
+/** What pods that scopes count alike ask for. */
+export interface PodDemand extends NamespaceDemand {
+  readonly pod: PodTraits;
+}
+
+export interface PodTraits {
+  readonly bestEffort: boolean;
+  readonly terminating: boolean;
+  readonly priorityClass?: string | undefined;
+  readonly crossNamespaceAffinity: boolean;
 }
 
 export function findDemand(
@@ -31,6 +43,51 @@ export function findDemand(
     for (const [resource, milli] of podsOf(object)) add(namespace, resource, milli);
   }
   return [...sums.values()];
+}
+
+/** The same of pods only, apart by what the scopes of quotas look at. */
+export function findPodDemand(objects: readonly AnyObject[], planned: readonly PlannedObject[]): readonly PodDemand[] {
+  const created = new Set(planned.filter(({ action }) => action === 'Create').map(keyOf));
+  const sums = new Map<string, PodDemand>();
+  for (const object of objects) {
+    const { namespace } = object.metadata;
+    const spec = podSpecOf(object);
+    if (namespace === undefined || spec === undefined || !created.has(keyOf(refOf(object)))) continue;
+    const pod = traitsOf(spec);
+    for (const [resource, milli] of podsOf(object)) {
+      const key = JSON.stringify([namespace, resource, pod]);
+      sums.set(key, { namespace, resource, milli: (sums.get(key)?.milli ?? 0n) + milli, pod });
+    }
+  }
+  return [...sums.values()];
+}
+
+function traitsOf(spec: Fields): PodTraits {
+  const containers = [...itemsOf(spec.initContainers), ...itemsOf(spec.containers)];
+  const asks = (container: unknown) =>
+    ['requests', 'limits'].some((part) =>
+      ['cpu', 'memory'].some((name) => milliOf(at(container, ['resources', part, name])) > 0n),
+    );
+  const priorityClass = textOf(spec.priorityClassName) ?? '';
+  return {
+    bestEffort: !containers.some(asks),
+    terminating: (numberOf(spec.activeDeadlineSeconds) ?? -1) >= 0,
+    ...(priorityClass === '' ? {} : { priorityClass }),
+    crossNamespaceAffinity: affinityTerms(spec).some(
+      (term) => itemsOf(at(term, ['namespaces'])).length > 0 || has(term, ['namespaceSelector']),
+    ),
+  };
+}
+
+function affinityTerms(spec: Fields): readonly unknown[] {
+  return ['podAffinity', 'podAntiAffinity'].flatMap((kind) => {
+    const of = at(spec, ['affinity', kind]);
+    const preferred = itemsOf(at(of, ['preferredDuringSchedulingIgnoredDuringExecution']));
+    return [
+      ...itemsOf(at(of, ['requiredDuringSchedulingIgnoredDuringExecution'])),
+      ...preferred.map((term) => at(term, ['podAffinityTerm'])),
+    ];
+  });
 }
 
 const keyOf = ({ group = '', kind = '', namespace = '', name = '' }: Partial<PlannedObject>): string =>

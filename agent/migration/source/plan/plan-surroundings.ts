@@ -6,7 +6,7 @@ import type { Peer } from '../../../peer/peer.ts';
 import { type ClaimAnswer, paths } from '../../messages.ts';
 import { maxAsked, type SurroundingsRequest, surroundingsAnswerSchema } from '../../plan-messages.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
-import { findDemand } from './find-demand.ts';
+import { findDemand, findPodDemand } from './find-demand.ts';
 import { findImages } from './find-images.ts';
 import { findReferences } from './find-references.ts';
 import type { ObjectsPlan } from './plan-objects.ts';
@@ -47,6 +47,9 @@ export async function planSurroundings(
     demands: findDemand(sent.objects, sent.planned)
       .map((demand) => ({ ...demand, milli: String(demand.milli) }))
       .slice(0, maxAsked),
+    podDemands: findPodDemand(sent.objects, sent.planned)
+      .map((demand) => ({ ...demand, milli: String(demand.milli) }))
+      .slice(0, maxAsked),
   };
   const answer = await peer.request({
     ...{ method: 'POST', path, body, answer: surroundingsAnswerSchema },
@@ -63,6 +66,7 @@ export async function planSurroundings(
     ],
     warnings: [
       ...answer.quotas.map(({ message }) => `On ${peer.cluster} ${message}`),
+      ...(answer.notJudged ?? []).map((sentence) => `On ${peer.cluster} ${sentence}`),
       ...(of.gitOps === undefined ? [] : [of.gitOps]),
     ],
     crowded: answer.quotas.filter(({ resource }) => resource.startsWith('count/')).map(({ message }) => message),
