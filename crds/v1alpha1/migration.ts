@@ -49,7 +49,10 @@ const specFields = object({
   skipDeletedNamespaces: boolean({ default: true }),
   transformSpecs: list(string({ maxLength: 253 }), { maxItems: 1, description: 'The ResourceTransformation to use.' }),
   ignoreOwnerReferencesCheck: boolean({ default: false }),
-  excludeResourceTypes: list(string({ maxLength: 63 }), { maxItems: 500 }),
+  excludeResourceTypes: list(string({ maxLength: 317 }), {
+    maxItems: 500,
+    description: 'Kinds to leave out: `Kind`, `Kind.group`, `plural.group`, or `*.group`.',
+  }),
   dryRun: boolean({ default: false, description: 'Plan only: ends in stage Planned, nothing is changed.' }),
   overwriteDestination: boolean({
     default: false,

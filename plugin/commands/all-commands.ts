@@ -6,6 +6,7 @@ import { migrationView } from '../output/views/migration-view.ts';
 import { resourceTransformationView } from '../output/views/resource-transformation-view.ts';
 import { ruleView } from '../output/views/rule-view.ts';
 import { activateMigration } from './activate-migration.ts';
+import { allowKinds } from './allow-kinds.ts';
 import { completion } from './completion.ts';
 import { createClusterPair } from './create-clusterpair.ts';
 import { createMigration } from './create-migration.ts';
@@ -35,6 +36,7 @@ import { version } from './version.ts';
 export const allCommands: readonly Command[] = [
   install,
   uninstall,
+  allowKinds,
   pairCreate,
   pairAccept,
   pairJoin,

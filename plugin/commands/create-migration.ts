@@ -32,6 +32,10 @@ const migrationFlags = {
   ...execRuleFlags,
   selectors: pairs({ describes: 'Only resources with all of these labels.', value: 'KEY=VALUE' }),
   'exclude-selectors': pairs({ describes: 'No resource with any of these labels.', value: 'KEY=VALUE' }),
+  'exclude-resource-types': texts({
+    describes: 'Kinds to leave out: Kind, Kind.group, plural.group or *.group.',
+    value: 'KINDS',
+  }),
   'transform-spec': text({ describes: 'The ResourceTransformation to use.', value: 'NAME' }),
   ...quiesceFlags,
   file: fileFlag,
@@ -100,6 +104,7 @@ async function describe(context: CommandContext, { positionals, flags }: Argumen
       ...quiesceOf(flags),
       selectors: unlessEmpty(flags.selectors),
       excludeSelectors: unlessEmpty(flags['exclude-selectors']),
+      excludeResourceTypes: flags['exclude-resource-types'].length === 0 ? undefined : flags['exclude-resource-types'],
       transformSpecs: flags['transform-spec'] === undefined ? undefined : [flags['transform-spec']],
     },
   });

@@ -8,11 +8,13 @@ import { applyObjects, type InstallWork, refuseForeign, waitForAgent } from '../
 import { findGoStork } from '../install/find-go-stork.ts';
 import { findMisfits } from '../install/find-misfits.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
+import { observeKinds } from '../install/kind-rights.ts';
 import { planInstall } from '../install/plan-install.ts';
 import { waitForWebhook } from '../install/wait-for-webhook.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { renderStructure } from '../output/print-objects.ts';
 import { parseEndpoints } from '../pairing/parse-endpoint.ts';
+import { adviseKinds, giveRights } from './allow-kinds.ts';
 
 export const install = defineCommand({
   words: [['install']],
@@ -49,6 +51,9 @@ export const install = defineCommand({
       value: 'HOST|CIDR',
     }),
     'peer-cluster-role': texts({ describes: 'ClusterRoles for peers besides their own, e.g. admin.', value: 'NAMES' }),
+    'allow-kinds': toggle({
+      describes: 'Also give the rights on all custom kinds that are here now, as allow kinds --all.',
+    }),
     'dry-run': choice(dryRuns, {
       describes: 'client: only print; server: ask the server without keeping anything.',
       bare: 'client',
@@ -91,6 +96,7 @@ export const install = defineCommand({
     for (const misfit of await findMisfits(work.client, work.signal))
       context.say(`Warning: doesn't fit our schema: ${misfit}`);
     await applyObjects(work, objects, flags['dry-run'] === 'server' ? 'All' : undefined);
+    await settleKinds(context, { give: flags['allow-kinds'], namespace, dryRun: flags['dry-run'] });
     if (!flags.wait || flags['dry-run'] === 'server') return 0;
     await waitForAgent(work, { namespace, name: agentName, timeoutMs: flags.timeout });
     await waitForWebhook(work, { namespace, timeoutMs: flags.timeout });
@@ -98,6 +104,21 @@ export const install = defineCommand({
     return 0;
   },
 });
+
+/** Custom kinds are here or not: their rights are given when asked for, else offered. */
+async function settleKinds(
+  context: CommandContext,
+  of: { readonly give: boolean; readonly namespace: string; readonly dryRun: 'none' | 'client' | 'server' },
+): Promise<void> {
+  if (of.give) {
+    const { client } = await context.cluster();
+    const kinds = await observeKinds(client, of.namespace, context.signal);
+    if (kinds.length > 0) await giveRights(context, kinds, of.dryRun);
+    return;
+  }
+  const advice = of.dryRun === 'none' ? await adviseKinds(context) : undefined;
+  if (advice !== undefined) context.say(`Note: ${advice}`);
+}
 
 async function prepare(context: CommandContext): Promise<InstallWork> {
   const { client } = await context.cluster();

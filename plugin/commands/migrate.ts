@@ -6,7 +6,7 @@ import { StorkError } from '../../kube/errors.ts';
 import { type Arguments, type CommandContext, defineCommand } from '../command.ts';
 import { createObject } from '../create-object.ts';
 import { execRuleFlags } from '../exec-rule-flags.ts';
-import { choice, duration, pairs, text, toggle } from '../flag.ts';
+import { choice, duration, pairs, text, texts, toggle } from '../flag.ts';
 import { followMigration } from '../follow-migration.ts';
 import { outputFlag } from '../output/output-format.ts';
 import { migrationView } from '../output/views/migration-view.ts';
@@ -21,6 +21,10 @@ export const requestFlags = {
   start: toggle({ describes: 'Start the applications on the destination.' }),
   ...execRuleFlags,
   selector: pairs({ describes: 'Only resources with all of these labels.', short: 'l', value: 'KEY=VALUE' }),
+  'exclude-resource-types': texts({
+    describes: 'Kinds to leave out: Kind, Kind.group, plural.group or *.group.',
+    value: 'KINDS',
+  }),
   'include-resources': toggle({ describes: 'Migrate resources.', default: true }),
   'include-volumes': toggle({ describes: 'Migrate volumes.', default: true }),
   'overwrite-destination': toggle({
@@ -103,6 +107,7 @@ export function describeRequest(
       preExecRule: flags['pre-exec-rule'],
       postExecRule: flags['post-exec-rule'],
       selectors: Object.keys(flags.selector).length === 0 ? undefined : flags.selector,
+      excludeResourceTypes: flags['exclude-resource-types'].length === 0 ? undefined : flags['exclude-resource-types'],
       overwriteDestination: flags['overwrite-destination'],
       ...quiesceOf(flags),
       storageClassMapping:

@@ -9,6 +9,7 @@ import { followObject } from '../follow-object.ts';
 import { renderTable } from '../output/render-table.ts';
 import { blockedAt, diagnosePair, type Finding } from '../pairing/diagnose-pair.ts';
 import { type PairPlace, placeOf } from '../pairing/pair-place.ts';
+import { adviseKinds } from './allow-kinds.ts';
 
 const fieldManager = 'kubectl-stork';
 const tickMs = 500;
@@ -34,6 +35,8 @@ export const pairDoctor = defineCommand({
     const timeoutMs = flags.timeout;
     const examined = await Promise.all(places.map((place) => examine(context, place, { agent, timeoutMs })));
     for (const { place, findings } of examined) context.print(render(place, findings));
+    const advice = await adviseKinds(context);
+    if (advice !== undefined) context.print(`Note: ${advice}`);
     return examined.every(({ findings }) => blockedAt(findings) === undefined) ? 0 : 1;
   },
 });

@@ -10,6 +10,7 @@ import { renderTable } from '../output/render-table.ts';
 import { describeEnd } from '../output/tell/tell-volume-snapshot.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
 import { migrationView } from '../output/views/migration-view.ts';
+import { adviseKinds } from './allow-kinds.ts';
 
 export const status = defineCommand({
   words: [['status']],
@@ -36,6 +37,8 @@ export const status = defineCommand({
       signal,
     });
     context.print(describeAgent(agent, pods));
+    const advice = await adviseKinds(context);
+    if (advice !== undefined) context.print(advice);
     await printPairs(context, client);
     await printMigrations(context, client);
     await printKept(context, client);

@@ -5,6 +5,7 @@ import { isNotFound, StorkError } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { duration, toggle } from '../flag.ts';
 import { defaultInstallChoices } from '../install/install-choices.ts';
+import { planKindRoles } from '../install/kind-rights.ts';
 import { planInstall } from '../install/plan-install.ts';
 import { planWebhooks } from '../install/plan-webhook.ts';
 import { deleteOurObjects, removeObjects, removePairBindings } from '../install/remove-install.ts';
@@ -36,7 +37,7 @@ export const uninstall = defineCommand({
       ...(flags.crds ? [] : ['CustomResourceDefinition']),
       ...(flags['keep-namespace'] ? ['Namespace'] : []),
     ]);
-    const plan = planInstall({ ...defaultInstallChoices, namespace });
+    const plan = [...planInstall({ ...defaultInstallChoices, namespace }), ...planKindRoles([])];
     await removeObjects(
       work,
       [...plan].reverse().filter(({ kind }) => !kept.has(kind)),

@@ -1,4 +1,5 @@
 /** Kinds of operators as tests need them: CustomResourceDefinitions with a real schema, and what lets Stork move them. */
+import { expectSuccess } from '../demo/pairing.ts';
 import type { Bed } from './bed.ts';
 import { eventually } from './bed.ts';
 
@@ -38,7 +39,7 @@ export function definitionOf(kind: CustomKind): string {
   });
 }
 
-/** The labelled ClusterRole by which an admin lets Stork read, stop, start and write the kinds (docs/registrations.md). */
+/** The labelled ClusterRole by which, without `allow kinds`, an admin lets Stork read, stop, start and write the kinds (docs/registrations.md). */
 export function operatorRights(name: string, kinds: readonly CustomKind[]): string {
   return JSON.stringify({
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -71,9 +72,13 @@ export async function serveKinds(
     [b, kinds.b],
   ] as const) {
     for (const kind of served) await side.apply(definitionOf(kind));
-    await side.apply(operatorRights(name, [...kinds.a, ...kinds.b]));
-    for (const { plural, group } of served)
-      await side.kubectl(['wait', '--for=condition=Established', '--timeout=30s', `crd/${plural}.${group}`]);
+    const names = served.map(({ plural, group }) => `${plural}.${group}`);
+    for (const kind of names)
+      await side.kubectl(['wait', '--for=condition=Established', '--timeout=30s', `crd/${kind}`]);
+    expectSuccess(await side.stork(['allow', 'kinds', ...names]));
+    // What is only on the other side can't be named here yet: rights that an admin writes by hand.
+    const absent = [...kinds.a, ...kinds.b].filter(({ plural, group }) => !names.includes(`${plural}.${group}`));
+    if (absent.length > 0) await side.apply(operatorRights(name, absent));
     for (const role of ['stork-agent-extra', 'stork-peer-extra']) {
       await eventually(`ClusterRole ${role} took the rights up`, async () => {
         const { rules } = await side.get<{ rules?: readonly { apiGroups: readonly string[] }[] }>([
@@ -92,6 +97,7 @@ export async function removeKinds({ a, b }: Bed, name: string, kinds: readonly C
   const definitions = kinds.map(({ plural, group }) => `crd/${plural}.${group}`);
   for (const side of [a, b]) {
     await side.kubectl(['delete', ...definitions, '--ignore-not-found', '--wait', '--timeout=60s']);
-    await side.kubectl(['delete', 'clusterrole', name, '--ignore-not-found']);
+    const roles = [name, 'stork-agent-kinds', 'stork-peer-kinds'];
+    await side.kubectl(['delete', 'clusterrole', ...roles, '--ignore-not-found']);
   }
 }

@@ -5,7 +5,7 @@ import type { Driver } from '../../../drivers/driver.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
-import { sameKind } from '../../resources/collect/kinds.ts';
+import { namesKind } from '../../resources/collect/kinds.ts';
 import { storkNames } from '../../resources/names.ts';
 import { getTransformer, type Transformer } from '../../resources/transformation/find-transformations.ts';
 import type { IncomingVolume } from '../messages.ts';
@@ -124,7 +124,8 @@ function incomingVolume(claim: PersistentVolumeClaim, pv: PersistentVolume, spec
 /** Without volumes, or with claims excluded, nothing is known of what the source has of them. */
 export function takesClaims({ includeVolumes, excludeResourceTypes }: Migration['spec']): boolean {
   return (
-    includeVolumes !== false && !(excludeResourceTypes ?? []).some((kind) => sameKind(kind, 'PersistentVolumeClaim'))
+    includeVolumes !== false &&
+    !(excludeResourceTypes ?? []).some((kind) => namesKind(kind, core.persistentVolumeClaims))
   );
 }
 

@@ -12,7 +12,7 @@ const moved = { kind: 'ConfigMap', name: 'a', status: 'Successful' } as const;
 
 describe('what a destination is told before it purges', () => {
   it('is nothing when the source could not read a kind, or something did not arrive', () => {
-    const unreadable = [{ group: '', version: 'v1', kind: 'Secret', reason: 'Forbidden' }];
+    const unreadable = [{ group: '', version: 'v1', kind: 'Secret', resource: 'secrets', reason: 'Forbidden' }];
     const blind = decidePurge({ present: [present([])], unreadable }, [moved]);
     assert.match(blind.do === 'refuse' ? blind.reason : '', /Secret could not be read/);
     const failed = decidePurge({ present: [present([])], unreadable: [] }, [moved, { ...moved, status: 'Failed' }]);

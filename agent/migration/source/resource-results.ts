@@ -1,4 +1,5 @@
 /** What became of resources, as a Migration's status tells it. Pure. */
+import { allowKindsCommand } from '../../../crds/custom-kinds.ts';
 import type { MigrationResource, MigrationStatus, MigrationVolume } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import type { ConditionFacts } from '../../../kube/runtime/conditions.ts';
@@ -11,6 +12,8 @@ import type { Collected } from './source-services.ts';
 export interface ResourceResult extends MigrationResource {
   readonly managedHere?: string | undefined;
   readonly managedThere?: string | undefined;
+  /** Of a whole kind that could not be read: `plural.group`. */
+  readonly unreadKind?: string | undefined;
 }
 
 /** `Skipped`: left out by design, as its reason says. Nothing was lost. */
@@ -22,12 +25,13 @@ export function keptHere({
   misfits,
 }: Pick<Collected, 'unreadable' | 'misfits'>): readonly ResourceResult[] {
   return [
-    ...unreadable.map(({ group, version, kind, reason }) =>
-      failed(
+    ...unreadable.map(({ group, version, kind, resource, reason }) => ({
+      ...failed(
         { group, version, kind, namespace: undefined, name: '*' },
         `it could not be read on the source: ${reason}`,
       ),
-    ),
+      unreadKind: resource,
+    })),
     ...misfits.map(({ ref, reason }) => failed(ref, reason)),
   ];
 }
@@ -101,6 +105,7 @@ export function listResults(
 function shown({
   managedHere: _here,
   managedThere: _there,
+  unreadKind: _unread,
   transformedBy,
   ...result
 }: ResourceResult): MigrationResource {
@@ -120,6 +125,28 @@ export function decideGitOpsCondition(results: readonly ResourceResult[]): Condi
     ...(here.length === 0 ? [] : [`${countOf(here)} on the source: nothing keeps the copies in line with Git`]),
   ];
   return { type: gitOpsCondition, status: 'True', reason: gitOpsCondition, message: sentences.join('. ') };
+}
+
+export const unreadCondition = 'KindsNotRead';
+
+/** A partial result is never told as a whole one: nobody knows whether there is anything of such a kind. */
+export function describeUnread(results: readonly ResourceResult[]): string | undefined {
+  const kinds = results.flatMap(({ unreadKind }) => unreadKind ?? []);
+  if (kinds.length === 0) return undefined;
+  const more = kinds.length > kindsNamed ? ` and ${kinds.length - kindsNamed} more` : '';
+  const [what, them] = kinds.length === 1 ? ['1 kind', 'it'] : [`${kinds.length} kinds`, 'them'];
+  const names = `${kinds.slice(0, kindsNamed).join(', ')}${more}`;
+  const remedy = `let stork-agent read ${them} (${allowKindsCommand} --all), or leave ${them} out (spec.excludeResourceTypes)`;
+  return `${what} could not be read on the source, so nobody knows whether anything of ${them} stayed behind: ${names}; ${remedy}`;
+}
+
+const kindsNamed = 10;
+
+export function decideUnreadCondition(results: readonly ResourceResult[]): ConditionFacts | undefined {
+  const message = describeUnread(results);
+  return message === undefined
+    ? undefined
+    : { type: unreadCondition, status: 'True', reason: unreadCondition, message };
 }
 
 const ownersNamed = 3;

@@ -52,6 +52,7 @@ export interface Collected {
     readonly group: string;
     readonly version: string;
     readonly kind: string;
+    readonly resource: string;
     readonly reason: string;
   }[];
   /** Objects that their ResourceTransformation does not fit: they do not travel. */

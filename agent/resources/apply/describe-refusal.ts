@@ -2,6 +2,7 @@
  * What a refused write means for the object: a result with a reason a person can act on, `Repeat` when trying again is
  * right, `Throw` when it says nothing about the object. Pure; reads the Status, never the message's words.
  */
+import { allowKindsCommand } from '../../../crds/custom-kinds.ts';
 import { ApiError, isNotFound, StorkError } from '../../../kube/errors.ts';
 
 export type Refusal = { readonly result: 'Conflict' | 'Failed'; readonly reason: string } | 'Repeat' | 'Throw';
@@ -18,7 +19,17 @@ export function describeRefusal(error: unknown): Refusal {
   }
   if (error.retryable || isUnserved(error)) return 'Repeat';
   const details = causes.length === 0 ? error.message : listed(causes);
-  return { result: 'Failed', reason: `${reasons[error.code] ?? `refused (${error.code})`}: ${details}` };
+  const reason = `${reasons[error.code] ?? `refused (${error.code})`}: ${details}`;
+  return { result: 'Failed', reason: `${reason}${adviceFor(error)}` };
+}
+
+/** An installation gives rights on Kubernetes' own kinds only. */
+function adviceFor({ code, status }: ApiError): string {
+  const { group = '', kind = '' } = status.details ?? {};
+  const isCustom = group.includes('.') && !group.endsWith('.k8s.io') && !group.endsWith('.openshift.io');
+  return code === 'Forbidden' && isCustom
+    ? `; where rights are missing, an admin there gives them: ${allowKindsCommand} ${kind}.${group}`
+    : '';
 }
 
 /** A path that the server does not know, yet: the CRD of its kind was made a moment ago. */

@@ -5,6 +5,7 @@
  * A kind that may not be listed is told in `unreadable`, never silently left out. The listing is not one point in time:
  * each object is as it was when its page was read.
  */
+import { allowKindsCommand } from '../../../crds/custom-kinds.ts';
 import type { RegisteredResource } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient, KubeObject, Resource, ServedResource } from '../../../kube/client/client.ts';
 import { core, type Namespace, type PersistentVolume, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
@@ -53,12 +54,10 @@ export interface CollectedKind {
   readonly kind: string;
 }
 
-/** Said where a right of the agent is missing: what `install` can't know, an admin adds. */
-const agentRightsHint =
-  'give it the right by a ClusterRole labelled stork.libopenstorage.org/aggregate-to-agent=true (docs/registrations.md), or leave the kind out (spec.excludeResourceTypes)';
-
 /** A kind that the agent may not list. */
 export interface UnreadableKind extends CollectedKind {
+  /** `plural.group`: what an admin gives rights on, and what `excludeResourceTypes` takes. */
+  readonly resource: string;
   readonly reason: string;
 }
 
@@ -141,7 +140,8 @@ function createReader(parts: CollectParts, signal: AbortSignal | undefined): Rea
         group,
         version,
         kind,
-        reason: `stork-agent may not list ${wanted}; ${agentRightsHint}`,
+        resource: wanted,
+        reason: `stork-agent may not list it; let it (${allowKindsCommand} ${wanted}), or leave the kind out (spec.excludeResourceTypes)`,
       });
     }
     return objects;

@@ -159,6 +159,15 @@ describe('which kinds are taken along', () => {
     const excluded = names({ excludeResourceTypes: ['database', 'Deployment', 'Unknown'] });
     assert.deepEqual(excluded, ['ConfigMap/v1', 'ClusterRole/v1']);
   });
+  it('without those excluded with their group, or all of a group', () => {
+    const wider = { served: [...all, served('example.org', 'v1', 'Database')] };
+    const custom = { customKinds: new Set([...customKinds, 'example.org/Database']) };
+    const left = (name: string) => names({ ...wider, ...custom, excludeResourceTypes: [name] }).slice(2, -1);
+    assert.deepEqual(left('Database.example.com'), ['Database/v1']);
+    assert.deepEqual(left('databases.example.org'), ['Database/v2']);
+    assert.deepEqual(left('*.example.org'), ['Database/v2']);
+    assert.deepEqual(left('*.example.net'), ['Database/v2', 'Database/v1']);
+  });
 });
 
 describe('which cluster-scoped objects belong to a namespace', () => {

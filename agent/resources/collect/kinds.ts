@@ -1,10 +1,9 @@
 /**
  * Which kinds a migration takes along: Stork's list of built-in kinds, and custom resources by ApplicationRegistration
  * or, without one, every namespaced kind that a CRD serves except those of storage machinery. Pure.
- *
- * tidy: driver-names because API groups that never travel are named here, as in Stork
  */
-import type { ServedResource } from '../../../kube/client/client.ts';
+import { isApplicationKind } from '../../../crds/custom-kinds.ts';
+import type { AnyResource, ServedResource } from '../../../kube/client/client.ts';
 import type { GroupKind } from '../resource-ref.ts';
 
 export const namespacedKinds: ReadonlySet<GroupKind> = new Set([
@@ -74,12 +73,11 @@ export function chooseKinds(choice: KindChoice): {
     if (chosen !== undefined) byKind.set(kind, chosen);
   }
   const isWanted = (kind: GroupKind, resource: ServedResource): boolean => {
-    if (choice.excludeResourceTypes.some((name) => sameKind(name, resource.kind))) return false;
+    if (choice.excludeResourceTypes.some((name) => namesKind(name, resource))) return false;
     if (namespacedKinds.has(kind) || relatedKinds.has(kind)) return true;
-    if (optionalKinds.has(kind))
-      return choice.includeOptionalResourceTypes.some((name) => sameKind(name, resource.kind));
+    if (optionalKinds.has(kind)) return choice.includeOptionalResourceTypes.some((name) => namesKind(name, resource));
     if (!resource.namespaced) return false;
-    return choice.registeredKinds.has(kind) || (choice.customKinds.has(kind) && !isMachinery(resource));
+    return choice.registeredKinds.has(kind) || (choice.customKinds.has(kind) && isApplicationKind(resource));
   };
   const wanted = [...byKind].filter(([kind, resource]) => isWanted(kind, resource));
   return {
@@ -93,25 +91,12 @@ function chooseVersion(versions: readonly ServedResource[], theirs: ReadonlySet<
   return ordered.find(({ version }) => theirs?.has(version) === true) ?? ordered[0];
 }
 
-/** Kinds in a Migration's lists are compared without regard to case. */
-export const sameKind = (name: string, kind: string): boolean => name.toLowerCase() === kind.toLowerCase();
-
-/** Stork's own objects, and kinds that describe storage or running copies of this cluster. */
-const isMachinery = (resource: ServedResource): boolean =>
-  machineryGroups.has(resource.group) || machineryKinds.has(`${resource.group}/${resource.kind}`);
-
-const machineryGroups: ReadonlySet<string> = new Set([
-  'autopilot.libopenstorage.org',
-  'core.libopenstorage.org',
-  'groupsnapshot.storage.k8s.io',
-  'kdmp.portworx.com',
-  'snapshot.storage.k8s.io',
-  'stork.libopenstorage.org',
-  'volumesnapshot.external-storage.k8s.io',
-]);
-
-const machineryKinds: ReadonlySet<GroupKind> = new Set([
-  'cdi.kubevirt.io/DataVolume',
-  'kubevirt.io/VirtualMachineInstance',
-  'kubevirt.io/VirtualMachineInstanceMigration',
-]);
+/**
+ * Whether a name in a Migration's lists means the kind: `Kind` as in Stork, `Kind.group`, `plural.group`, or `*.group` for all
+ * of a group. Without regard to case.
+ */
+export function namesKind(name: string, { group, kind, plural }: AnyResource): boolean {
+  const asked = name.toLowerCase();
+  const names = group === '' ? [kind, plural] : [kind, `${kind}.${group}`, `${plural}.${group}`, `*.${group}`];
+  return names.some((one) => one.toLowerCase() === asked);
+}

@@ -30,8 +30,8 @@ export async function planSurroundings(
     readonly namespaces: readonly string[];
     readonly claims: readonly ClaimAnswer[];
     readonly sent: ObjectsPlan;
-    /** Who keeps what in line with Git, in words. */
-    readonly gitOps: string | undefined;
+    /** What else a person should know: who keeps what in line with Git, what could not be read. */
+    readonly notices: readonly (string | undefined)[];
   },
 ): Promise<SurroundingsPlan> {
   const { peer, namespaces, sent } = of;
@@ -67,7 +67,7 @@ export async function planSurroundings(
     warnings: [
       ...answer.quotas.map(({ message }) => `On ${peer.cluster} ${message}`),
       ...(answer.notJudged ?? []).map((sentence) => `On ${peer.cluster} ${sentence}`),
-      ...(of.gitOps === undefined ? [] : [of.gitOps]),
+      ...of.notices.filter((notice) => notice !== undefined),
     ],
     crowded: answer.quotas.filter(({ resource }) => resource.startsWith('count/')).map(({ message }) => message),
     webhooks: answer.webhooks,

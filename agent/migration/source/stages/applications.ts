@@ -1,5 +1,5 @@
 /** Stage Applications: collects, transforms and sends what the namespaces hold; the destination's agent applies it. */
-import type { Migration, MigrationResource, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
+import type { Migration, MigrationStatus } from '../../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../../kube/client/client.ts';
 import { rfc3339, setCondition } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
@@ -16,6 +16,8 @@ import { findUnmoved } from '../gather-volumes.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import {
   decideGitOpsCondition,
+  decideUnreadCondition,
+  describeUnread,
   keptHere,
   listResults,
   type ResourceResult,
@@ -66,7 +68,7 @@ export async function runApplications(services: SourceServices, context: StageCo
   const now = services.clock.now();
   return advance('Final', {
     ...listed,
-    ...withGitOps(migration, results, now),
+    ...withNotices(migration, results, now),
     ...summarize({
       volumes,
       resources: listed.resources ?? [],
@@ -78,15 +80,16 @@ export async function runApplications(services: SourceServices, context: StageCo
   });
 }
 
-function withGitOps(
+/** Conditions that warn of what a person should know, whatever the status. */
+function withNotices(
   { metadata, status }: Migration,
   results: readonly ResourceResult[],
   now: Date,
 ): Pick<MigrationStatus, 'conditions'> {
-  const facts = decideGitOpsCondition(results);
-  const before = status?.conditions ?? [];
   const stamp = { now, generation: metadata.generation };
-  return { conditions: facts === undefined ? before : setCondition(before, facts, stamp) };
+  const notices = [decideGitOpsCondition(results), decideUnreadCondition(results)].filter((one) => one !== undefined);
+  const before = status?.conditions ?? [];
+  return { conditions: notices.reduce((all, notice) => setCondition(all, notice, stamp), before) };
 }
 
 interface Sent {
@@ -157,18 +160,20 @@ function startableOf(objects: readonly AnyObject[]) {
 
 /** Pure. */
 export function decideEnding(
-  resources: readonly MigrationResource[],
+  resources: readonly ResourceResult[],
   notStarted: readonly string[],
   notes: readonly string[] = [],
 ): NonNullable<MigrationStatus['ending']> {
-  const failed = resources.filter(({ status }) => status !== 'Successful' && status !== 'Purged');
+  const known = resources.filter(({ unreadKind }) => unreadKind === undefined);
+  const failed = known.filter(({ status }) => status !== 'Successful' && status !== 'Purged');
   const shown = failed
     .slice(0, 3)
     .map(({ kind, namespace, name, reason }) => `${kind} ${[namespace, name].filter(Boolean).join('/')}: ${reason}`);
   const sentences = [
     ...(failed.length === 0
       ? []
-      : [`${failed.length} of ${resources.length} resources did not migrate completely: ${shown.join('; ')}`]),
+      : [`${failed.length} of ${known.length} resources did not migrate completely: ${shown.join('; ')}`]),
+    ...[describeUnread(resources)].filter((sentence) => sentence !== undefined),
     ...(notStarted.length === 0 ? [] : [`not everything was started: ${notStarted.slice(0, 3).join('; ')}`]),
     ...notes,
   ];

@@ -14,7 +14,7 @@ import { type ObjectsPlan, planObjects, toStaying } from '../plan/plan-objects.t
 import { planRules } from '../plan/plan-rules.ts';
 import { noSurroundings, planSurroundings } from '../plan/plan-surroundings.ts';
 import { claimObject, findUse, type PlannedVolume, planVolume } from '../plan/plan-volumes.ts';
-import { decideGitOpsCondition, type ResourceResult } from '../resource-results.ts';
+import { decideGitOpsCondition, describeUnread, type ResourceResult } from '../resource-results.ts';
 import type { SourceServices } from '../source-services.ts';
 import { decideEnding, unmovedClaims } from './applications.ts';
 import { type Gathered, prepare } from './initial.ts';
@@ -80,7 +80,7 @@ async function gatherPlan(
     stops: of.gathered.stops,
     surroundings: await planSurroundings(services, context, {
       ...{ peer, namespaces, sent, claims: answer.claims },
-      gitOps: decideGitOpsCondition(results)?.message,
+      notices: [decideGitOpsCondition(results)?.message, describeUnread(results)],
     }),
     estimate: estimateTime(volumes, await earlierRuns(services, migration, signal)),
     ending: decideEnding(results, []),
