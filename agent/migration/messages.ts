@@ -275,6 +275,7 @@ export const paths = {
     `/v1/operations/${encodeURIComponent(operation)}/groups/${encodeURIComponent(run)}`,
   kinds: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/kinds`,
   planObjects: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-objects`,
+  planSpeed: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-speed`,
   planSurroundings: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/plan-surroundings`,
   wave: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/wave`,
   activate: (operation: string) => `/v1/operations/${encodeURIComponent(operation)}/activate`,

@@ -132,6 +132,11 @@ export const surroundingsAnswerSchema = object({
 });
 export type SurroundingsAnswer = Infer<typeof surroundingsAnswerSchema>;
 
+/** What a link's speed is measured with; well below the cap of a message. */
+export const maxSpeedText = 4_000_000;
+export const speedRequestSchema = object({ filler: required(text(maxSpeedText)) });
+export const speedAnswerSchema = object({});
+
 /** As many sentences as an answer may hold; the last one says that there are more. */
 export function fitting(all: readonly string[]): readonly string[] {
   const cut = all.map((sentence) => sentence.slice(0, 1024));

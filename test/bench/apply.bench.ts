@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { applyLimits, applyObjects, identityOfServiceAccount } from '../../agent/resources/apply/apply-objects.ts';
 import { fieldManagers } from '../../agent/resources/names.ts';
 import { orderObjects } from '../../agent/resources/order-objects.ts';
-import { anyOf, deployment } from '../../agent/resources/testing/sample-objects.ts';
+import { anyOf } from '../../agent/resources/testing/sample-objects.ts';
 import { transformObject } from '../../agent/resources/transform/transform-object.ts';
 import type { AnyObject, KubeClient, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
@@ -18,6 +18,7 @@ import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
 import { startApiServer } from '../testbed/apiserver.ts';
+import { benchObject } from './bench-objects.ts';
 import { childCpuSeconds } from './child-cpu.ts';
 
 const { values } = parseArgs({
@@ -40,20 +41,6 @@ const resources: Readonly<Record<string, Resource>> = {
   Deployment: anyOf(core.deployments),
 };
 
-const encoded = (data: Readonly<Record<string, string>>) =>
-  Object.fromEntries(Object.entries(data).map(([name, text]) => [name, Buffer.from(text).toString('base64')]));
-
-function anObject(namespace: string, index: number): AnyObject {
-  const metadata = { name: `object-${index}`, namespace, labels: { app: `app-${index % 100}` }, uid: `uid-${index}` };
-  if (index % 10 === 0)
-    return { ...deployment(namespace, { replicas: 2, env: [{ name: 'A', value: 'b' }] }), metadata };
-  const data = Object.fromEntries(
-    Array.from({ length: 8 }, (_, key) => [`key-${key}`, `value ${index} ${key}`.repeat(6)]),
-  );
-  if (index % 10 > 7) return { apiVersion: 'v1', kind: 'Secret', metadata, data: encoded(data) };
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
-}
-
 function transformed(object: AnyObject): AnyObject {
   const namespaces = [object.metadata.namespace ?? ''];
   return transformObject(object, { pairId: 'bench', namespaces, serviceAddresses: 'Clear', registrations: [] });
@@ -61,7 +48,7 @@ function transformed(object: AnyObject): AnyObject {
 
 /** The messages of one migration, in the order of their waves. */
 function* messagesOf(namespace: string, objectCount: number): Generator<readonly AnyObject[]> {
-  const objects = Array.from({ length: objectCount }, (_, index) => transformed(anObject(namespace, index)));
+  const objects = Array.from({ length: objectCount }, (_, index) => transformed(benchObject(namespace, index)));
   for (const wave of orderObjects(objects))
     for (let at = 0; at < wave.length; at += messageObjects) yield wave.slice(at, at + messageObjects);
 }

@@ -19,7 +19,12 @@ import {
   type WaveRequest,
   waveRequestSchema,
 } from '../messages.ts';
-import { planObjectsRequestSchema, surroundingsRequestSchema, toPlannedObject } from '../plan-messages.ts';
+import {
+  planObjectsRequestSchema,
+  speedRequestSchema,
+  surroundingsRequestSchema,
+  toPlannedObject,
+} from '../plan-messages.ts';
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
@@ -94,6 +99,12 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       path: '/v1/operations/:uid/plan-surroundings',
       body: surroundingsRequestSchema,
       answer: ({ pair, body, signal }) => planSurroundings(services, senderOf(pair), body, signal),
+    }),
+    jsonRoute({
+      method: 'POST',
+      path: '/v1/operations/:uid/plan-speed',
+      body: speedRequestSchema,
+      answer: async () => ({}),
     }),
     jsonRoute({
       method: 'POST',

@@ -38,6 +38,14 @@ describe('the time that volumes take', () => {
     assert.match(estimateTime([volume(mib, 'Update')], after(earlier(100 * mib, 10))).how, /at most/);
   });
 
+  it('is that of the link where no earlier migration tells, and says so', () => {
+    const { seconds, bytesPerSecond, how } = estimateTime([volume(1000 * mib)], [], 10 * mib);
+    assert.deepEqual([seconds, bytesPerSecond], [100, 10 * mib]);
+    assert.match(how, /the link as measured now; no earlier migration tells/);
+    assert.match(estimateTime([volume()], [], 10 * mib).how, /^unknown: nobody says/);
+    assert.match(estimateTime([volume(mib)], after(earlier(100 * mib, 10)), 1).how, /the last migration/);
+  });
+
   for (const [what, volumes, runs, how] of [
     ['no earlier migration', [volume(mib)], [], /^unknown: no earlier migration/],
     ['only small ones', [volume(mib)], after(earlier(mib, 10)), /^unknown: no earlier migration/],

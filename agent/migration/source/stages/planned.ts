@@ -5,11 +5,13 @@
 import { type Migration, type MigrationStatus, migrations } from '../../../../crds/v1alpha1/index.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { fail, finish, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
+import type { Peer } from '../../../peer/peer.ts';
 import { activeSideAfter, activeSideAfterFailure } from '../active-side.ts';
 import { type Refusal, summarizeRefusals } from '../decide-initial.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { composePlan, type PlanFacts, statusOfVerdict } from '../plan/compose-plan.ts';
-import { type EarlierRun, estimateTime, readRun } from '../plan/estimate-time.ts';
+import { type EarlierRun, type Estimate, estimateTime, readRun } from '../plan/estimate-time.ts';
+import { measureLink } from '../plan/measure-link.ts';
 import { type ObjectsPlan, planObjects, toStaying } from '../plan/plan-objects.ts';
 import { planRules } from '../plan/plan-rules.ts';
 import { noSurroundings, planSurroundings } from '../plan/plan-surroundings.ts';
@@ -82,7 +84,7 @@ async function gatherPlan(
       ...{ peer, namespaces, sent, claims: answer.claims },
       notices: [decideGitOpsCondition(results)?.message, describeUnread(results)],
     }),
-    estimate: estimateTime(volumes, await earlierRuns(services, migration, signal)),
+    estimate: await planTime(services, context, { peer, volumes }),
     ending: decideEnding(results, []),
     activeSideAfter: refusals.length === 0 ? activeSideAfter(sides) : activeSideAfterFailure(sides, 'Earlier'),
     resourceCount: results.length,
@@ -108,6 +110,19 @@ async function planVolumes(
   return found.volumes.map((volume) =>
     planVolume(volume, answers.get(key(volume.incoming)), use.get(key(volume.incoming))),
   );
+}
+
+/** By earlier runs; the link's speed is measured only where there are none. */
+async function planTime(
+  services: SourceServices,
+  { object: migration, signal }: StageContext<Migration>,
+  of: { readonly peer: Peer; readonly volumes: readonly PlannedVolume[] },
+): Promise<Estimate> {
+  const runs = await earlierRuns(services, migration, signal);
+  if (runs.length > 0 || of.volumes.length === 0) return estimateTime(of.volumes, runs);
+  const operation = migration.metadata.uid ?? '';
+  const measured = await measureLink(of.peer, { clock: services.clock, operation, signal });
+  return estimateTime(of.volumes, runs, measured);
 }
 
 /** Over the same pair, in the namespaces that its Migrations may live in. Statuses are large: they are read few at a time. */
