@@ -71,12 +71,13 @@ async function put(client: KubeClient, index: number): Promise<void> {
   }
 }
 
-/** Resident memory of the agent's process, the largest of its container, in MB. */
+/** Of all replicas: only one leads, and any may relay. */
 async function agentPids(side: Cluster): Promise<readonly number[]> {
-  const [pod] = await podsOf(side, 'app.kubernetes.io/name=stork-agent');
-  return pod === undefined ? [] : await processesOf(pod);
+  const pods = await podsOf(side, 'app.kubernetes.io/name=stork-agent');
+  return (await Promise.all(pods.map(processesOf))).flat();
 }
 
+/** Resident memory of the largest of these processes. */
 async function residentMB(pids: readonly number[]): Promise<number> {
   const all = await Promise.all(
     pids.map(async (pid) => {
