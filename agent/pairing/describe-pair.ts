@@ -72,7 +72,7 @@ interface Verdict {
 }
 
 type Verdicts = Readonly<Record<'Invited' | 'Joined' | 'Confirmed' | 'Connected' | 'Healthy', Verdict | undefined>> &
-  StorkNotices & { readonly Ready: Verdict };
+  StorkNotices & { readonly Ready: Verdict; readonly Reconciled: undefined };
 
 const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
@@ -94,6 +94,8 @@ function verdictsOf(facts: PairFactsForStatus, trust: PairTrust | undefined): Ve
     Confirmed: confirmed,
     Connected: connected,
     Healthy: link?.state === 'Connected' ? healthOf(facts, link) : undefined,
+    // Whoever comes here has succeeded; tell-failure.ts writes the other case.
+    Reconciled: undefined,
     ...describeStorkFields(pair, trust?.peerPin === undefined ? 'No' : 'Yes'),
     Ready: ready.status === 'True' ? ready : { ...ready, status: 'False' },
   };

@@ -19,6 +19,7 @@ import { pairInformer } from './pair-informer.ts';
 import type { RefusedCode } from './present-code.ts';
 import { declareWaiting, pairConfig, reconcilePair, revokePair } from './reconcile-pair.ts';
 import { createKeyRotation } from './rotate-key.ts';
+import { tellingFailures } from './tell-failure.ts';
 import { createTrustStore } from './trust.ts';
 
 export interface PairingOptions {
@@ -60,7 +61,7 @@ export function createPairing(options: PairingOptions): Pairing {
     random,
     log,
     metrics,
-    reconcile: (key, signal) => reconcilePair(key, services, signal),
+    reconcile: tellingFailures(services, (key, signal) => reconcilePair(key, services, signal)),
   });
   const lookAt = (uid: string) => {
     const key = known.keyOf(uid);

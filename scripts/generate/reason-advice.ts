@@ -109,6 +109,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   ProxyRefused: 'Check the proxy that the environment or the kubeconfig names, and what it lets through.',
   Ready: good,
   Receiving: onItsWay,
+  ReconcileFailed:
+    'Look for the pair in the log of the agent: `kubectl -n stork-system logs deployment/stork-agent`. It is tried again by itself; report it if it stays.',
   Releasing: onItsWay,
   RemoteApiFailed: "Read what the other cluster's API server said; it is tried again every 30 seconds.",
   RequesterUnknown:
