@@ -4,8 +4,9 @@
  */
 import type { AnyObject, KubeClient, KubeObject, OwnerReference, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
+import { isForbidden } from '../../kube/errors.ts';
 import { switchObject } from './activation.ts';
-import { splitApiVersion } from './resource-ref.ts';
+import { createResourceFinder, type ResourceFinder } from './apply/find-resource.ts';
 import { planStop } from './switches.ts';
 
 export interface StoppedOwners {
@@ -24,16 +25,19 @@ export async function stopOwners(
   signal?: AbortSignal,
 ): Promise<StoppedOwners> {
   const { namespace } = pods;
+  const finder = createResourceFinder(client);
   const stopped = new Set<string>();
   const messages: string[] = [];
   const failures: string[] = [];
   for (const name of pods.names) {
     const pod = await client.find(core.pods, { namespace, name }, { signal });
     if (pod === undefined) continue;
-    const owner = await findTopOwner(client, pod, signal);
+    const owner = await findTopOwner(client, finder, pod, signal);
     const what = `pod ${namespace}/${name}`;
     if (owner === undefined) {
-      failures.push(`${what} belongs to no workload; delete it yourself`);
+      const { kind, name: above } = controllerOf(pod) ?? {};
+      const whose = kind === undefined ? 'no workload' : `${kind.toLowerCase()} ${above}, which can't be read`;
+      failures.push(`${what} belongs to ${whose}; ${kind === undefined ? 'delete it' : 'stop that'} yourself`);
       continue;
     }
     if (stopped.has(owner.object.metadata.uid ?? '')) continue;
@@ -57,16 +61,24 @@ const scalable: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'Rep
 /** The highest owner that is a workload; `undefined` for a pod that stands alone. */
 async function findTopOwner(
   client: KubeClient,
+  finder: ResourceFinder,
   pod: KubeObject,
   signal?: AbortSignal,
 ): Promise<{ readonly resource: Resource; readonly object: AnyObject } | undefined> {
   let top: { readonly resource: Resource; readonly object: AnyObject } | undefined;
   let reference = controllerOf(pod);
   for (let generation = 0; reference !== undefined && generation < maxGenerations; generation += 1) {
-    const resource = await findResource(client, reference, signal);
-    if (resource === undefined) return top;
-    const key = { namespace: pod.metadata.namespace, name: reference.name };
-    const object = await client.find(resource, key, { signal });
+    const { apiVersion, kind, name } = reference;
+    const wanted = await finder.find({ apiVersion, kind, metadata: { name } }, signal);
+    if (wanted.found === 'No') return top;
+    const { resource } = wanted;
+    const object = await client
+      .find(resource, { namespace: pod.metadata.namespace, name }, { signal })
+      .catch((error: unknown) => {
+        // Operators' kinds are nobody's to read unless an admin says so; what stands below them is stopped all the same.
+        if (!isForbidden(error) || scalable.has(kind)) throw error;
+        return undefined;
+      });
     if (object === undefined || object.metadata.uid !== reference.uid) return top;
     // A custom resource above a workload would scale it up again; what it understands is its registration's.
     if (top !== undefined && !scalable.has(object.kind)) return top;
@@ -78,19 +90,3 @@ async function findTopOwner(
 
 const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
   metadata.ownerReferences?.find((owner) => owner.controller === true);
-
-async function findResource(
-  client: KubeClient,
-  owner: OwnerReference,
-  signal?: AbortSignal,
-): Promise<Resource | undefined> {
-  const { group, version } = splitApiVersion(owner.apiVersion);
-  const served = await client.discover({ signal });
-  return served.find(
-    (resource) =>
-      resource.group === group &&
-      resource.version === version &&
-      resource.kind === owner.kind &&
-      !resource.plural.includes('/'),
-  );
-}
