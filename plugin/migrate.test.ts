@@ -125,6 +125,32 @@ describe('migrate', () => {
   });
 });
 
+describe('repeat migration', () => {
+  const earlier = 'migrate-shop-2026-11-21-063000';
+
+  it('asks for the same once more, in the name of whoever types it, and follows that', async () => {
+    const { world, running, name } = await begin('migrate shop --to west --start -l app=web --overwrite-destination');
+    const early = world.run(`repeat migration ${name} -n shop`);
+    assert.equal(await early, 1);
+    assert.match(world.transcript(), /has not ended/);
+    await report(world, name, { stage: 'Final', status: 'Failed', reason: 'Nobody can say who asked' });
+    assert.equal(await running, 1);
+    const again = world.run(`repeat migration ${name} -n shop`);
+    await world.settle();
+    const made = `${name}-again-2026-11-21-063002`;
+    const client = world.servers.east.client();
+    const [before, after] = await Promise.all(
+      [name, made].map((one) => client.get(migrations, { namespace: 'shop', name: one })),
+    );
+    assert.deepEqual(after?.spec, before?.spec);
+    assert.deepEqual([after?.metadata.annotations, after?.status], [undefined, undefined]);
+    await report(world, made, { stage: 'Final', status: 'Successful', summary: { volumes: '0/0', resources: '1/1' } });
+    assert.equal(await again, 0);
+    await world.run(`repeat migration ${made} -n shop --detach --dry-run=client -o name`);
+    assert.match(world.transcript(), new RegExp(`${earlier}-again-2026-11-21-063004\n`));
+  });
+});
+
 describe('activate and deactivate', () => {
   it('repeat what the agent says as it says it', async () => {
     const world = terminalWorld({ start });

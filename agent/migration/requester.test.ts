@@ -233,7 +233,7 @@ describe('a migration that nobody asked for', () => {
     );
     assert.match(
       refusal,
-      /Nobody can say who asked for migration db\/m: it does not carry the annotation.*create it again/s,
+      /Nobody can say who asked for migration db\/m: it does not carry the annotation.*repeat migration/s,
     );
   });
 

@@ -14,6 +14,7 @@ function facts(
   return {
     what: 'migration shop/m1',
     metadata: {
+      ...{ namespace: 'shop', name: 'm1' },
       creationTimestamp: created,
       annotations: stamp === undefined ? {} : { [requesterAnnotation]: stamp },
     },
@@ -45,17 +46,27 @@ describe('who asked for an operation', () => {
       'older than the webhook',
       facts(written, { guarded: '2026-11-21T11:00:00Z' }),
       /migration shop\/m1.*is older/,
-      /create it again/,
+      /kubectl stork repeat migration m1 -n shop/,
     ],
-    ['as old as the webhook', facts(written, { guarded: '2026-11-21T09:59:58Z' }), /is older/, /create it again/],
-    ['without a mark', facts(undefined), /does not carry the annotation/, /create it again/],
-    ['with a mark that is no JSON', facts('admin'), /does not carry/, /create it again/],
-    ['with a mark that names nobody', facts('{"groups":["system:masters"]}'), /does not carry/, /create it again/],
+    [
+      'as old as the webhook',
+      facts(written, { guarded: '2026-11-21T09:59:58Z' }),
+      /is older/,
+      /kubectl stork repeat migration m1 -n shop/,
+    ],
+    ['without a mark', facts(undefined), /does not carry the annotation/, /kubectl stork repeat migration m1 -n shop/],
+    ['with a mark that is no JSON', facts('admin'), /does not carry/, /kubectl stork repeat migration m1 -n shop/],
+    [
+      'with a mark that names nobody',
+      facts('{"groups":["system:masters"]}'),
+      /does not carry/,
+      /kubectl stork repeat migration m1 -n shop/,
+    ],
     [
       'with a mark that is too long',
       facts(renderRequester({ username: 'x'.repeat(65_536) })),
       /does not carry/,
-      /again/,
+      /kubectl stork repeat migration m1 -n shop/,
     ],
   ];
   for (const [name, given, message, hint] of refused)

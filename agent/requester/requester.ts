@@ -38,7 +38,7 @@ export type RequesterDecision =
 export interface RequesterFacts {
   /** `migration shop/m1`. */
   readonly what: string;
-  readonly metadata: Pick<ObjectMeta, 'annotations' | 'creationTimestamp'>;
+  readonly metadata: Pick<ObjectMeta, 'annotations' | 'creationTimestamp' | 'name' | 'namespace'>;
   /** When the younger of the two webhook configurations was made; `undefined` when one is missing. */
   readonly guardedSince: Date | undefined;
 }
@@ -54,15 +54,21 @@ export function decideRequester({ what, metadata, guardedSince }: RequesterFacts
   if (!(createdMs > guardedSince.getTime() + guardSettlesMs))
     return unknown(
       `Nobody can say who asked for ${what}: it is older than the admission webhook that guards this cluster`,
-      'Delete it and create it again.',
+      askAgain(what, metadata),
     );
   const requester = stamp === undefined ? undefined : readRequester(stamp);
   if (requester !== undefined) return { known: 'Yes', requester };
   return unknown(
     `Nobody can say who asked for ${what}: it does not carry the annotation ${requesterAnnotation}`,
-    'Delete it and create it again.',
+    askAgain(what, metadata),
   );
 }
+
+/** Nobody can vouch for what is there: an annotation could say anything. Who asks anew is known. */
+const askAgain = (what: string, { name, namespace }: Pick<ObjectMeta, 'name' | 'namespace'>): string =>
+  what.startsWith('migration ')
+    ? `Whoever wants it can ask for the same in their own name: kubectl stork repeat migration ${name} -n ${namespace}. What has arrived is not sent again.`
+    : 'Delete it and create it again.';
 
 const unknown = (message: string, hint: string): RequesterDecision => ({
   known: 'No',

@@ -29,6 +29,7 @@ import { pairRevoke } from './pair-revoke.ts';
 import { pairRotate } from './pair-rotate.ts';
 import { planMigrate } from './plan-migrate.ts';
 import { planShow } from './plan-show.ts';
+import { repeatMigration } from './repeat-migration.ts';
 import { status } from './status.ts';
 import { uninstall } from './uninstall.ts';
 import { version } from './version.ts';
@@ -48,6 +49,7 @@ export const allCommands: readonly Command[] = [
   migrate,
   planMigrate,
   planShow,
+  repeatMigration,
   activateMigration('activate'),
   activateMigration('deactivate'),
   createMigration,

@@ -64,6 +64,16 @@ describe('an installation', () => {
     );
   });
 
+  it('lets whoever reads of a kept snapshot do what is said there, and no more', () => {
+    const verbsOf = (name: string) =>
+      userRoles
+        .find((role) => role.name === name)
+        ?.rules.find(({ resources }) => resources.includes('volumesnapshots'))
+        ?.verbs.toSorted();
+    assert.deepEqual(verbsOf('stork-view'), ['get', 'list', 'watch']);
+    assert.deepEqual(verbsOf('stork-migrate'), ['delete', 'get', 'list', 'patch', 'watch']);
+  });
+
   it('lets no person write what only the agent says: status, finalizers', () => {
     for (const { resources } of userRoles.flatMap((role) => role.rules))
       for (const resource of resources) assert.ok(!resource.includes('/'), resource);

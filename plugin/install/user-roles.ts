@@ -21,20 +21,34 @@ const write = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 const operations = ['actions', 'migrations'];
 const declared = ['resourcetransformations', 'rules'];
 
+/**
+ * What an overwrite replaced lies in a VolumeSnapshot beside the claim; the agent's event says how to go back to it, keep it
+ * (a label: patch) or give it up (delete). Kubernetes' own roles say nothing of snapshots, and making them stays out of ours.
+ */
+const keptSnapshots = (verbs: readonly string[]): PolicyRule => ({
+  apiGroups: ['snapshot.storage.k8s.io'],
+  resources: ['volumesnapshots'],
+  verbs,
+});
+
 export const userRoles: readonly UserRole[] = [
   {
     name: 'stork-view',
-    why: 'See migrations, actions and rules. ClusterPairs are left out: one with a kubeconfig in it holds a credential.',
+    why: 'See migrations, actions, rules and kept snapshots. ClusterPairs are left out: one with a kubeconfig in it holds a credential.',
     aggregatesTo: 'view',
-    rules: [{ apiGroups: [stork], resources: ['applicationregistrations', ...operations, ...declared], verbs: read }],
+    rules: [
+      { apiGroups: [stork], resources: ['applicationregistrations', ...operations, ...declared], verbs: read },
+      keptSnapshots(read),
+    ],
   },
   {
     name: 'stork-migrate',
-    why: 'Migrate, activate and write rules, with the ClusterPairs of the same namespace.',
+    why: 'Migrate, activate, write rules, keep or give up kept snapshots, with the ClusterPairs of the same namespace.',
     aggregatesTo: 'edit',
     rules: [
       { apiGroups: [stork], resources: [...operations, ...declared], verbs: [...read, ...write] },
       { apiGroups: [stork], resources: ['clusterpairs'], verbs: [...read, 'use'] },
+      keptSnapshots([...read, 'delete', 'patch']),
     ],
   },
   {

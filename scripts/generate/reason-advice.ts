@@ -114,7 +114,7 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   Releasing: onItsWay,
   RemoteApiFailed: "Read what the other cluster's API server said; it is tried again every 30 seconds.",
   RequesterUnknown:
-    'Create the object again while the agent answers admission: `kubectl stork status`. Only then it is known who asks.',
+    'Ask again in your own name while the agent answers admission (`kubectl stork status`): `kubectl stork repeat migration NAME`, or create the Action again. Only then it is known who asks; nobody, an admin included, can vouch for an object from before.',
   ResultIncomplete: fault,
   Revoked:
     'Somebody deleted the ClusterPair on the other cluster. Delete this one too, and pair again if it was not meant.',
