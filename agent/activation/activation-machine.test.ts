@@ -88,6 +88,16 @@ const resting = (namespace: string, count: string, replicas = 0): Deployment => 
   },
 });
 
+function anOriginal(namespace: string, name = 'web'): Deployment {
+  const { metadata, ...rest } = resting(namespace, '2', 2);
+  return { ...rest, metadata: { name, namespace: metadata.namespace ?? '' } };
+}
+
+const deactivate = (more: { readonly includeOriginals?: boolean } = {}): ActionSpecInput => ({
+  actionType: 'deactivate',
+  actionParameter: { deactivateParameter: { namespaces: ['shop'], ...more } },
+});
+
 const activationOf = (name: string) =>
   applyDefaults(actions.schema, {
     apiVersion: actions.apiVersion,
@@ -121,15 +131,48 @@ describe('an Action', () => {
   });
 
   it('deactivates, and what ran before is what activation brings back', async () => {
-    const cluster = await aCluster({
-      actionType: 'deactivate',
-      actionParameter: { deactivateParameter: { namespaces: ['shop'] } },
-    });
+    const cluster = await aCluster(deactivate());
     cluster.server.seed(core.deployments, resting('shop', '3', 5));
     await cluster.drive();
     const web = await cluster.client.get(core.deployments, { namespace: 'shop', name: 'web' });
     assert.deepEqual([web.spec?.replicas, web.metadata.annotations?.[storkNames.migrationReplicas]], [0, '5']);
     assert.equal((await cluster.get()).status?.stage, 'Final');
+  });
+
+  it('stops only what came by a migration, and names what runs on', async () => {
+    const cluster = await aCluster(deactivate());
+    cluster.server.seed(core.deployments, resting('shop', '3', 5));
+    cluster.server.seed(core.deployments, anOriginal('shop', 'own'));
+    await cluster.drive();
+    assert.equal(await cluster.replicas('shop'), 0);
+    const own = await cluster.client.get(core.deployments, { namespace: 'shop', name: 'own' });
+    assert.equal(own.spec?.replicas, 2);
+    const { status } = await cluster.get();
+    assert.equal(status?.status, 'Successful');
+    assert.equal(status?.messages?.[1], 'Skipped deployment shop/own: it did not come by a migration');
+    assert.match(status?.summary?.activationSummary?.[0]?.reason ?? '', /1 left running \(not migrated\)/);
+  });
+
+  it('stops nothing where nothing came by a migration: it is the wrong cluster', async () => {
+    const cluster = await aCluster(deactivate());
+    cluster.server.seed(core.deployments, anOriginal('shop'));
+    await cluster.drive();
+    assert.equal(await cluster.replicas('shop'), 2);
+    const { status } = await cluster.get();
+    assert.equal(status?.status, 'Failed');
+    assert.match(
+      status?.reason ?? '',
+      /nothing in namespace shop came by a migration, and 1 workload runs on; is this/,
+    );
+    assert.deepEqual(status?.messages?.[0], 'Skipped deployment shop/web: it did not come by a migration');
+  });
+
+  it('stops the originals when told to', async () => {
+    const cluster = await aCluster(deactivate({ includeOriginals: true }));
+    cluster.server.seed(core.deployments, anOriginal('shop'));
+    await cluster.drive();
+    assert.equal(await cluster.replicas('shop'), 0);
+    assert.equal((await cluster.get()).status?.status, 'Successful');
   });
 
   it('reaches every namespace that holds something migrated, for "*"', async () => {

@@ -11,12 +11,7 @@ import { rfc3339 } from '../../kube/runtime/conditions.ts';
 import { defineMachine, type Machine, type StageContext, type Step } from '../../kube/runtime/machine.ts';
 import { advance, fail, finish, type Outcome, type StatusPatch, wait } from '../../kube/runtime/outcome.ts';
 import type { Access } from '../requester/access.ts';
-import {
-  type ActivationParts,
-  type ActivationResult,
-  activateNamespace,
-  deactivateNamespace,
-} from '../resources/activation.ts';
+import { type ActivationParts, activateNamespace, deactivateNamespace } from '../resources/activation.ts';
 import { storkNames } from '../resources/names.ts';
 import { checkSwitching } from './check-switching.ts';
 import {
@@ -26,6 +21,7 @@ import {
   type NamespaceOutcome,
   remainingNamespaces,
   withOutcome,
+  withWrongPlace,
 } from './decide-activation.ts';
 
 export type ActivationStage = 'Initial' | 'Switching';
@@ -109,7 +105,7 @@ async function runSwitching(
   await checkSwitching({ ...services, client }, { requester, namespaces: [namespace] }, signal);
   const stash = { key: services.stashKey, clock: context.clock, mode: 'Make' } as const;
   const outcome = await context.effect(`${order.type} namespace ${namespace}`, () =>
-    switchNamespace({ client, stash }, { type: order.type, namespace }, signal),
+    switchNamespace({ client, stash }, { ...order, namespace }, signal),
   );
   const patch = withOutcome(object.status, outcome);
   if (later.length === 0) return end(order, { ...object.status, ...patch }, patch);
@@ -129,17 +125,18 @@ function end(
 
 async function switchNamespace(
   parts: ActivationParts,
-  order: { readonly type: 'activate' | 'deactivate'; readonly namespace: string },
+  order: Pick<Extract<ActivationOrder, { readonly do: 'switch' }>, 'type' | 'originals'> & {
+    readonly namespace: string;
+  },
   signal: AbortSignal,
 ): Promise<NamespaceOutcome> {
-  const { namespace, type } = order;
+  const { namespace, type, originals } = order;
   const found = await parts.client.find(core.namespaces, { name: namespace }, { signal });
   if (found === undefined) {
-    return { namespace, messages: [], failures: [`namespace ${namespace} does not exist`], unchanged: 0 };
+    return { namespace, messages: [], failures: [`namespace ${namespace} does not exist`], skipped: [], unchanged: 0 };
   }
-  const run = type === 'activate' ? activateNamespace : deactivateNamespace;
-  const result: ActivationResult = await run(parts, namespace, signal);
-  return { namespace, ...result };
+  if (type === 'activate') return { namespace, ...(await activateNamespace(parts, namespace, signal)) };
+  return withWrongPlace({ namespace, ...(await deactivateNamespace(parts, { namespace, originals }, signal)) });
 }
 
 /** For `*`: every namespace with a workload that came by a migration. */

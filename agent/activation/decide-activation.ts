@@ -1,11 +1,13 @@
 /** What an Action of type activate or deactivate means: which namespaces, in which order, and how it ended. Pure. */
 import type { Action, ActionStatus } from '../../crds/v1alpha1/index.ts';
+import type { Originals } from '../resources/activation.ts';
 
 export type ActivationOrder =
   | {
       readonly do: 'switch';
       readonly type: 'activate' | 'deactivate';
       readonly namespaces: readonly string[] | 'AllMigrated';
+      readonly originals: Originals;
     }
   | { readonly do: 'refuse'; readonly reason: string; readonly message: string };
 
@@ -33,8 +35,9 @@ export function decideOrder(action: Action, agentNamespace: string): ActivationO
       message: `spec.actionParameter.${actionType}Parameter names no namespace`,
     };
   }
-  if (namespaces.includes('*')) return { do: 'switch', type: actionType, namespaces: 'AllMigrated' };
-  return { do: 'switch', type: actionType, namespaces: [...new Set(namespaces)] };
+  const originals = actionParameter?.deactivateParameter?.includeOriginals === true ? 'Stop' : 'Leave';
+  const all = namespaces.includes('*') ? 'AllMigrated' : [...new Set(namespaces)];
+  return { do: 'switch', type: actionType, namespaces: all, originals };
 }
 
 export type NamespaceSummary = NonNullable<NonNullable<ActionStatus['summary']>['activationSummary']>[number];
@@ -49,7 +52,17 @@ export interface NamespaceOutcome {
   readonly namespace: string;
   readonly messages: readonly string[];
   readonly failures: readonly string[];
+  readonly skipped: readonly string[];
   readonly unchanged: number;
+}
+
+/** Nothing there came by a migration, and something runs on: whoever asked most likely meant another cluster. */
+export function withWrongPlace(outcome: NamespaceOutcome): NamespaceOutcome {
+  const { namespace, messages, skipped, unchanged, failures } = outcome;
+  if (skipped.length === 0 || messages.length + unchanged + failures.length > 0) return outcome;
+  const what = skipped.length === 1 ? '1 workload runs' : `${skipped.length} workloads run`;
+  const failure = `nothing in namespace ${namespace} came by a migration, and ${what} on; is this the right cluster? --include-originals (deactivateParameter.includeOriginals) stops what is there`;
+  return { ...outcome, failures: [failure] };
 }
 
 const linesKept = 1000;
@@ -69,6 +82,7 @@ export function withOutcome(
   const messages = [
     ...(status?.messages ?? []),
     ...outcome.messages,
+    ...outcome.skipped,
     ...failures.map((failure) => `Failed: ${failure}`),
   ];
   const cut = messages.length - linesKept;
@@ -92,10 +106,11 @@ export function decideEnd(status: ActionStatus | undefined, type: 'activate' | '
   return { status: 'Failed', message } as const;
 }
 
-function reasonOf({ messages, failures, unchanged }: NamespaceOutcome): string {
+function reasonOf({ messages, failures, skipped, unchanged }: NamespaceOutcome): string {
   if (failures.length > 0) {
     const more = failures.length > failuresNamed ? `; and ${failures.length - failuresNamed} more` : '';
     return `${failures.slice(0, failuresNamed).join('; ')}${more}`;
   }
-  return `${messages.length} updated, ${unchanged} as they should be`;
+  const left = skipped.length === 0 ? '' : `, ${skipped.length} left running (not migrated)`;
+  return `${messages.length} updated, ${unchanged} as they should be${left}`;
 }

@@ -81,6 +81,22 @@ describe('quiesce', () => {
     assert.equal(status.quiesce, undefined);
   });
 
+  it('never scales a StatefulSet down that would delete its claims then', async () => {
+    const world = await plain(statefulSet);
+    const policyOf = async () => {
+      const found = await look(world.a, statefulSet);
+      const whenScaled = at(found, ['spec', 'persistentVolumeClaimRetentionPolicy', 'whenScaled']);
+      return `${String(at(found, ['spec', 'replicas']))} ${String(whenScaled)}`;
+    };
+    await world.migrate(world.a, 'm', { quiesce: true });
+    await turnUntil(world, 'm', () => isStopped(world));
+    assert.equal(await policyOf(), '0 Retain');
+    const status = await world.finish(world.a, 'm');
+    assert.equal(status.status, 'Successful', status.reason ?? '');
+    assert.equal(await policyOf(), '1 Delete');
+    await mustBeBack(world, statefulSet);
+  });
+
   it('brings it back at the deadline, copied or not, and fails by name', async () => {
     const world = await plain(web);
     await world.migrate(world.a, 'm', { quiesce: true, quiesceTimeoutSeconds: 60 });
@@ -121,11 +137,12 @@ describe('quiesce', () => {
   });
 });
 
+const statefulSet: AnyObject = {
+  ...aWriter('web', ['files'], { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } }),
+  kind: 'StatefulSet',
+};
+
 describe('quiesce refuses before anything is stopped', () => {
-  const statefulSet: AnyObject = {
-    ...aWriter('web', ['files'], { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' } }),
-    kind: 'StatefulSet',
-  };
   const bare = { containers: [{ name: 'x' }], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'files' } }] };
   const job = { apiVersion: 'batch/v1', kind: 'Job', name: 'load', uid: 'uid-of-load', controller: true };
   for (const [what, owner, reason] of [
@@ -146,11 +163,13 @@ describe('quiesce refuses before anything is stopped', () => {
       assert.equal(podsOf(world), 2);
     });
 
-  it('a StatefulSet that deletes its claims when it is scaled down', async () => {
-    const world = await plain(statefulSet);
+  it('a StatefulSet that deletes its claims when it is scaled down, where Git would set that back', async () => {
+    const { metadata } = statefulSet;
+    const annotations = { 'argocd.argoproj.io/tracking-id': 'web:apps/StatefulSet:db/web' };
+    const world = await plain({ ...statefulSet, metadata: { ...metadata, annotations } });
     await world.migrate(world.a, 'm', { quiesce: true });
     const status = await world.finish(world.a, 'm');
-    assert.match(status.reason ?? '', /deletes its claims when it is scaled down/);
+    assert.match(status.reason ?? '', /deletes its claims when it is scaled down .*Argo CD .*set it to Retain in Git/);
     assert.equal(podsOf(world), 1);
   });
 });

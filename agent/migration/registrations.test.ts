@@ -78,11 +78,11 @@ describe('M15: custom resources of operators', () => {
     assert.deepEqual((await findQueue(b.client, counted.group))?.spec, { members: 0 });
     assert.deepEqual((await findQueue(b.client, switched.group))?.spec, { paused: true, power: { mode: 'Off' } });
 
-    const stopped = await deactivateNamespace({ client: a.client }, 'db');
+    const stopped = await deactivateNamespace({ client: a.client }, { namespace: 'db', originals: 'Stop' });
     assert.equal(stopped.messages.length, 3, stopped.messages.join());
     assert.deepEqual((await findQueue(a.client, counted.group))?.spec, { members: 0 });
     assert.deepEqual((await findQueue(a.client, switched.group))?.spec, { paused: true, power: { mode: 'Off' } });
-    const again = await deactivateNamespace({ client: a.client }, 'db');
+    const again = await deactivateNamespace({ client: a.client }, { namespace: 'db', originals: 'Stop' });
     assert.deepEqual([again.messages, again.unchanged], [[], 2]);
 
     await activateNamespace({ client: b.client }, 'db');
@@ -103,7 +103,7 @@ describe('M15: custom resources of operators', () => {
         metadata: { name, namespace: 'db' },
         spec: { containers: [] },
       });
-    const { messages } = await deactivateNamespace({ client }, 'db');
+    const { messages } = await deactivateNamespace({ client }, { namespace: 'db', originals: 'Stop' });
     assert.ok(messages.includes('Deleted pod db/q-0 of queue db/q'), messages.join());
     const left = await client.find(core.pods, { namespace: 'db', name: 'q-0' });
     assert.notEqual(left?.metadata.deletionTimestamp ?? 'gone', undefined);

@@ -1,13 +1,16 @@
 /**
  * Starts and stops the applications of a namespace: replicas from and to Stork's annotation, CronJobs' suspend, custom
  * resources by the fields their annotations name. Idempotent, and each object stands alone: a failure is told and the
- * others go on. Starting touches what carries Stork's annotations; stopping touches every workload without an owner,
- * except those annotated skip-resource, and records what it was, so that it can be started again.
+ * others go on. Starting touches what carries Stork's annotations. Stopping touches workloads without an owner that came by
+ * a migration or carry those annotations, and others only when told to; never those annotated skip-resource. It records what
+ * each was, so that it can be started again.
  */
 import type { RegisteredResource } from '../../crds/v1alpha1/index.ts';
 import type { AnyObject, KubeClient, Resource, ServedResource } from '../../kube/client/client.ts';
+import { core } from '../../kube/client/core.ts';
 import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
+import { losesClaimsScaled, whyUnguarded, whyUnguardedBelow } from './claim-guard.ts';
 import { listServedKinds } from './defined-kinds.ts';
 import { endPods } from './end-pods.ts';
 import { withField } from './fields.ts';
@@ -16,7 +19,7 @@ import { listRegistrations } from './registrations/list-registrations.ts';
 import { findRegistration, stoppingFields } from './registrations/suspend-options.ts';
 import { type GroupKind, isBuiltInGroup, isTrue, keyOfRef, refOf, textOfRef } from './resource-ref.ts';
 import { type StashParts, unstash } from './stash/unstash.ts';
-import { planStart, planStop, type SwitchChange } from './switches.ts';
+import { planStart, planStop, readSwitches, type SwitchChange } from './switches.ts';
 
 export interface ActivationParts {
   /** The agent's, or one that impersonates the grant's ServiceAccount. */
@@ -33,9 +36,14 @@ export interface ActivationResult {
   readonly messages: readonly string[];
   /** One sentence for each object or kind that could not be changed. */
   readonly failures: readonly string[];
+  /** One sentence for each workload that runs on because it did not come by a migration. */
+  readonly skipped: readonly string[];
   /** Objects that were as they should be. */
   readonly unchanged: number;
 }
+
+/** `Leave`: only what came by a migration is stopped, and what was stopped by us before. */
+export type Originals = 'Leave' | 'Stop';
 
 export async function activateNamespace(
   parts: ActivationParts,
@@ -49,19 +57,45 @@ export async function activateNamespace(
   return {
     messages: [...made.messages, ...started.messages],
     failures: [...made.failures, ...started.failures],
+    skipped: [],
     unchanged: started.unchanged,
   };
 }
 
-/** Registered kinds are stopped by what their registration names, also those that never migrated, and then their pods. */
+/**
+ * Registered kinds are stopped by what their registration names, and then their pods. Where nothing came by a migration
+ * nothing is stopped: it may well be the wrong cluster.
+ */
 export async function deactivateNamespace(
   parts: ActivationParts,
-  namespace: string,
+  { namespace, originals }: { readonly namespace: string; readonly originals: Originals },
   signal?: AbortSignal,
 ): Promise<ActivationResult> {
   const registrations = await listRegistrations(parts.client, signal);
   const plan: Plan = (object) => planStop(object, stoppingFields(findRegistration(object, registrations)));
-  return switchNamespace(parts, { namespace, plan, registrations }, signal);
+  const owners = await ownersThatLoseClaims(parts.client, namespace, signal);
+  const whyNot = (object: AnyObject): string | undefined =>
+    whyUnguarded(object) ?? owners.get(object.metadata.uid ?? '')?.(object);
+  const leaves = (object: AnyObject): boolean => originals === 'Leave' && !cameByMigration(object);
+  return switchNamespace(parts, { namespace, plan, registrations, leaves, whyNot }, signal);
+}
+
+/** Or was stopped by us before. */
+const cameByMigration = (object: AnyObject): boolean =>
+  readSwitches(object).length > 0 ||
+  object.metadata.labels?.[storkNames.migrated] === 'true' ||
+  object.metadata.annotations?.[storkNames.migrationPair] !== undefined;
+
+/** By uid of what makes a StatefulSet that deletes its claims: why it must not be told to stop. */
+async function ownersThatLoseClaims(client: KubeClient, namespace: string, signal?: AbortSignal) {
+  const owners = new Map<string, (above: AnyObject) => string | undefined>();
+  for await (const one of client.list(core.statefulSets, { namespace, signal })) {
+    const object: AnyObject = { ...one };
+    const owner = one.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner !== undefined && losesClaimsScaled(object))
+      owners.set(owner.uid, (above) => whyUnguardedBelow(object, above));
+  }
+  return owners;
 }
 
 const nothing = { messages: [], failures: [] } as const;
@@ -73,7 +107,7 @@ export async function kindsToSwitch(
   signal?: AbortSignal,
 ): Promise<readonly Resource[]> {
   const registrations = await listRegistrations(client, signal);
-  const { objects } = await listApplications(client, { namespace, plan: planStop, registrations }, signal);
+  const { objects } = await listApplications(client, { namespace, registrations }, signal);
   return [...new Set(objects.map(({ resource }) => resource))];
 }
 
@@ -84,6 +118,10 @@ interface SwitchOrder {
   readonly plan: Plan;
   /** Kinds whose objects are switched whether they came by a migration or not. */
   readonly registrations: readonly RegisteredResource[];
+  /** Whether it is left as it is. */
+  readonly leaves?: (object: AnyObject) => boolean;
+  /** Why it must not be switched. */
+  readonly whyNot?: (object: AnyObject) => string | undefined;
 }
 
 const parallelWrites = 8;
@@ -96,22 +134,36 @@ async function switchNamespace(
 ): Promise<ActivationResult> {
   const { client } = parts;
   const found = await listApplications(client, order, signal);
+  const ours = found.objects.filter(({ object }) => order.leaves?.(object) !== true);
+  const skipped = found.objects.filter(
+    ({ object }) => order.leaves?.(object) === true && order.plan(object) !== undefined,
+  );
   const outcomes = await mapLimit(
-    found.objects,
+    ours,
     parts.parallelWrites ?? parallelWrites,
-    async ({ resource, object }, stop) => {
-      const outcome = await switchObject(client, { resource, object, plan: order.plan }, stop);
-      if (outcome.failure !== undefined) return outcome;
-      const ended = await endPods(client, object, findRegistration(object, order.registrations), stop);
-      return { messages: [...(outcome.messages ?? []), ...ended.messages], failure: ended.failure };
-    },
+    (application, stop) => switchApplication(client, order, application, stop),
     signal,
   );
   return {
     messages: outcomes.flatMap((outcome) => outcome.messages ?? []),
     failures: [...found.failures, ...outcomes.flatMap((outcome) => outcome.failure ?? [])],
+    skipped: skipped.map(({ object }) => `Skipped ${textOfRef(refOf(object))}: it did not come by a migration`),
     unchanged: outcomes.filter(({ messages = [], failure }) => messages.length === 0 && failure === undefined).length,
   };
+}
+
+async function switchApplication(
+  client: KubeClient,
+  order: SwitchOrder,
+  { resource, object }: Application,
+  signal: AbortSignal,
+): Promise<{ readonly messages?: readonly string[]; readonly failure?: string | undefined }> {
+  const failure = order.plan(object) === undefined ? undefined : order.whyNot?.(object);
+  if (failure !== undefined) return { failure };
+  const outcome = await switchObject(client, { resource, object, plan: order.plan }, signal);
+  if (outcome.failure !== undefined) return outcome;
+  const ended = await endPods(client, object, findRegistration(object, order.registrations), signal);
+  return { messages: [...(outcome.messages ?? []), ...ended.messages], failure: ended.failure };
 }
 
 interface Application {
@@ -119,7 +171,11 @@ interface Application {
   readonly object: AnyObject;
 }
 
-async function listApplications(client: KubeClient, order: SwitchOrder, signal?: AbortSignal) {
+async function listApplications(
+  client: KubeClient,
+  order: Pick<SwitchOrder, 'namespace' | 'registrations'>,
+  signal?: AbortSignal,
+) {
   const { namespace } = order;
   const registered = new Set(
     order.registrations.filter((one) => stoppingFields(one).length > 0).map(({ group, kind }) => `${group}/${kind}`),

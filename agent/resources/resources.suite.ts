@@ -247,12 +247,19 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       const { client } = world();
       await client.create(deployments, deployment(namespace, { replicas: 2 }));
       await client.create(cronJobs, cronJob(namespace, { suspend: false }));
-      const stopped = await deactivateNamespace({ client }, namespace);
+      const untouched = await deactivateNamespace({ client }, { namespace, originals: 'Leave' });
+      assert.deepEqual(untouched.messages, []);
+      assert.deepEqual(untouched.skipped.toSorted(), [
+        `Skipped cronjob ${namespace}/report: it did not come by a migration`,
+        `Skipped deployment ${namespace}/web: it did not come by a migration`,
+      ]);
+      const stopped = await deactivateNamespace({ client }, { namespace, originals: 'Stop' });
       assert.deepEqual(stopped.messages.toSorted(), [
         `Updated replicas for deployment ${namespace}/web to 0`,
         `Updated suspend option for cronjob ${namespace}/report to true`,
       ]);
-      assert.deepEqual(await deactivateNamespace({ client }, namespace), { messages: [], failures: [], unchanged: 2 });
+      const again = await deactivateNamespace({ client }, { namespace, originals: 'Leave' });
+      assert.deepEqual(again, { messages: [], failures: [], skipped: [], unchanged: 2 });
       const started = await activateNamespace({ client }, namespace);
       assert.deepEqual(started.messages.toSorted(), [
         `Updated replicas for deployment ${namespace}/web to 2`,
@@ -373,7 +380,7 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       assert.equal(messages.length, 2, messages.join());
       assert.deepEqual((await get(queues, namespace, 'q')).spec, { members: 3 });
       assert.deepEqual(await resultsOf([resting]), ['Unchanged'], 'a running one is left as it runs');
-      await deactivateNamespace({ client }, namespace);
+      await deactivateNamespace({ client }, { namespace, originals: 'Leave' });
       assert.deepEqual((await get(queues, namespace, 'q')).spec, { members: 0, paused: true });
     });
   });

@@ -7,6 +7,7 @@ import { core } from '../../kube/client/core.ts';
 import { isForbidden } from '../../kube/errors.ts';
 import { switchObject } from './activation.ts';
 import { createResourceFinder, type ResourceFinder } from './apply/find-resource.ts';
+import { whyUnguarded } from './claim-guard.ts';
 import { planStop } from './switches.ts';
 
 export interface StoppedOwners {
@@ -47,6 +48,11 @@ export async function stopOwners(
       failures.push(
         `${what} belongs to ${kind.toLowerCase()} ${owner.object.metadata.name}, which can't be scaled to zero`,
       );
+      continue;
+    }
+    const danger = whyUnguarded(owner.object);
+    if (danger !== undefined) {
+      failures.push(danger);
       continue;
     }
     const outcome = await switchObject(client, { ...owner, plan: planStop }, signal);

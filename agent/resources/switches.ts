@@ -3,6 +3,7 @@
  * were. So a destination can start what it received without knowing its kind. Pure.
  */
 import type { AnyObject } from '../../kube/client/client.ts';
+import { claimGuard, isClaimGuard, losesClaimsScaled } from './claim-guard.ts';
 import { annotate, at, type Fields, numberOf, removeField, setField, withField } from './fields.ts';
 import { storkNames, storkPrefix, suspendAnnotation } from './names.ts';
 
@@ -107,17 +108,25 @@ export function planStart(object: AnyObject): SwitchChange | undefined {
 export function planStop(object: AnyObject, registered: readonly StoppingField[] = []): SwitchChange | undefined {
   const known = readSwitches(object);
   const byKind = registered.length > 0 ? registered.map(switchOf) : defaultSwitches(object);
-  const all = known.length > 0 ? known : byKind;
-  const changed = all.filter(({ path, stopping }) => at(object, path) !== stopping);
+  const all = (known.length > 0 ? known : byKind).filter((one) => !isClaimGuard(one));
+  const stopped = all.filter(({ path, stopping }) => at(object, path) !== stopping);
+  if (stopped.length === 0) return undefined;
+  const changed = losesClaimsScaled(object) ? [...stopped, switchOf(claimGuard)] : stopped;
   const annotations = changed.map(({ path, annotation, stopping }) => {
     const live = at(object, path);
     const text =
       annotation === storkNames.migrationReplicas ? String(numberOf(live) ?? 1) : `${live ?? ''},${stopping}`;
     return [annotation, text] as const;
   });
+  // It ran with Retain: that is to stay.
+  const unneeded = known.filter((one) => isClaimGuard(one) && !losesClaimsScaled(object));
+  const removed = unneeded.map(({ annotation }) => [annotation, null] as const);
   const change = changeOf(changed.map(({ path, stopping }) => ({ path, value: stopping })));
   if (change === undefined) return undefined;
-  return { ...change, patch: withField(change.patch, ['metadata', 'annotations'], Object.fromEntries(annotations)) };
+  return {
+    ...change,
+    patch: withField(change.patch, ['metadata', 'annotations'], Object.fromEntries([...annotations, ...removed])),
+  };
 }
 
 /** A field that stops objects of a kind, and what it stops them with. */

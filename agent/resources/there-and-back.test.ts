@@ -71,7 +71,7 @@ describe('an application that goes to the other cluster and comes back', () => {
     assert.deepEqual(await stateOf(a), [3, false], 'the source runs on');
     assert.deepEqual(await stateOf(b), [0, true], 'the copy rests');
 
-    await deactivateNamespace({ client: a }, 'shop');
+    await deactivateNamespace({ client: a }, { namespace: 'shop', originals: 'Stop' });
     await activateNamespace({ client: b }, 'shop');
     assert.deepEqual(
       [await stateOf(a), await stateOf(b)],
@@ -87,7 +87,7 @@ describe('an application that goes to the other cluster and comes back', () => {
     assert.deepEqual([back.get('Deployment'), back.get('CronJob')], ['Updated', 'Updated']);
     assert.deepEqual(await stateOf(a), [0, true], 'the original rests until it is activated');
 
-    await deactivateNamespace({ client: b }, 'shop');
+    await deactivateNamespace({ client: b }, { namespace: 'shop', originals: 'Leave' });
     await activateNamespace({ client: a }, 'shop');
     assert.deepEqual(
       [await stateOf(a), await stateOf(b)],

@@ -22,7 +22,7 @@ import { conditions, observedGeneration } from './condition.ts';
 const namespaces = (description: string) =>
   list(string({ minLength: 1, maxLength: 63 }), { maxItems: 5000, description });
 
-const activation = object({
+const activated = {
   namespaces: required(
     list(string({ minLength: 1, maxLength: 63 }), {
       minItems: 1,
@@ -30,7 +30,7 @@ const activation = object({
       description: 'Whose migrated applications; "*" (in the agent\'s namespace only) is every namespace.',
     }),
   ),
-});
+};
 
 const specFields = object({
   actionType: required(oneOf(['nearsyncFailover', 'failover', 'failback', 'activate', 'deactivate'])),
@@ -44,8 +44,13 @@ const specFields = object({
       failbackNamespaces: namespaces("Of the schedule's namespaces; all when absent."),
       migrationScheduleReference: string({ maxLength: 253 }),
     }),
-    activateParameter: activation,
-    deactivateParameter: activation,
+    activateParameter: object(activated),
+    deactivateParameter: object({
+      ...activated,
+      includeOriginals: boolean({
+        description: 'Stop also what did not come by a migration: the originals, on the cluster they came from.',
+      }),
+    }),
   }),
 });
 

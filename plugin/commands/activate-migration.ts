@@ -14,6 +14,12 @@ type Verb = 'activate' | 'deactivate';
 
 const tickMs = 1000;
 
+const originalsFlag = {
+  'include-originals': toggle({
+    describes: 'Stop also what did not come by a migration: the originals, before they are migrated or updated.',
+  }),
+};
+
 export function activateMigration(verb: Verb): Command {
   const does = verb === 'activate' ? 'Starts' : 'Stops';
   return defineCommand({
@@ -22,8 +28,9 @@ export function activateMigration(verb: Verb): Command {
     explains:
       verb === 'activate'
         ? 'Each workload gets the count it had where it came from. Works also when the other cluster is dead.'
-        : 'Each workload is scaled to zero, its count kept for the next activate.',
+        : 'Each workload that came by a migration is scaled to zero, its count kept for the next activate. Others run on and are named; where nothing came by a migration, it fails.',
     flags: {
+      ...(verb === 'deactivate' ? originalsFlag : {}),
       'all-namespaces': toggle({ describes: 'In all namespaces.', short: 'A' }),
       timeout: duration({
         describes: 'Wait no longer than this; the action goes on.',
@@ -35,7 +42,7 @@ export function activateMigration(verb: Verb): Command {
     async run(context, { flags }) {
       const { namespace } = await context.cluster();
       const [home, namespaces] = flags['all-namespaces'] ? [agentNamespace, ['*']] : [namespace, [namespace]];
-      const parameter = { namespaces };
+      const includeOriginals = 'include-originals' in flags && flags['include-originals'] === true;
       const suffix = flags['all-namespaces'] ? 'all' : namespace;
       const object = applyDefaults(actions.schema, {
         apiVersion: actions.apiVersion,
@@ -43,7 +50,10 @@ export function activateMigration(verb: Verb): Command {
         metadata: { name: `${verb}-${suffix}-${stampOf(context.ambient.clock.now())}`, namespace: home },
         spec: {
           actionType: verb,
-          actionParameter: verb === 'activate' ? { activateParameter: parameter } : { deactivateParameter: parameter },
+          actionParameter:
+            verb === 'activate'
+              ? { activateParameter: { namespaces } }
+              : { deactivateParameter: { namespaces, ...(includeOriginals ? { includeOriginals } : {}) } },
         },
       });
       await createAdmitted(context, actions, object);

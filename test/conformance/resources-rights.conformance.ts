@@ -74,7 +74,10 @@ describe('the rights that install grants', () => {
       started.messages.includes('Updated replicas for deployment mysql/mysql to 1'),
       started.messages.join('\n'),
     );
-    const stopped = await deactivateNamespace({ client: clientOf(1).as(agent) }, 'mysql');
+    const stopped = await deactivateNamespace(
+      { client: clientOf(1).as(agent) },
+      { namespace: 'mysql', originals: 'Leave' },
+    );
     assert.deepEqual(stopped.failures, []);
     assert.equal(stopped.messages.length, started.messages.length);
   });

@@ -79,8 +79,8 @@ describe('custom resources of operators on real clusters', () => {
     side.get<{ items: readonly Custom[] }>(['configmap', '-n', namespace, '-l', 'stork.libopenstorage.org/stash-cr']);
   const set = (side: Cluster, kind: string, spec: object) =>
     side.kubectl(['-n', namespace, 'patch', kind, 'main', '--type=merge', '-p', JSON.stringify({ spec })]);
-  const switched = async (side: Cluster, verb: 'activate' | 'deactivate') =>
-    expectSuccess(await side.stork([verb, 'migration', '-n', namespace], { timeoutMs: 60_000 })).stdout;
+  const switched = async (side: Cluster, verb: 'activate' | 'deactivate', ...flags: readonly string[]) =>
+    expectSuccess(await side.stork([verb, 'migration', '-n', namespace, ...flags], { timeoutMs: 60_000 })).stdout;
 
   it('M15, M16: one rests by its field, the other is only in a ConfigMap; the originals run on', async () => {
     const { a, b } = clusters;
@@ -110,7 +110,7 @@ describe('custom resources of operators on real clusters', () => {
 
   it('M15: deactivate stops it and ends the pods that its status names', async () => {
     const { a } = clusters;
-    const said = await switched(a, 'deactivate');
+    const said = await switched(a, 'deactivate', '--include-originals');
     assert.match(said, /Updated members for engine operated\/main to 0/);
     assert.match(said, /Deleted pod operated\/engine-0 of engine operated\/main/);
     assert.deepEqual((await read(a, 'engine')).spec, { flavour: 'plain', members: 0 });

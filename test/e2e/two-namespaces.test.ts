@@ -58,9 +58,16 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
   const migrate = (from: Cluster, to: string, name: string) =>
     from.stork(['migrate', ...namespaces, '--to', to, '--name', name], { timeoutMs: 300_000 });
 
+  const stopOriginals = async (namespace: string) => {
+    const asked = ['deactivate', 'migration', '-n', namespace];
+    const { exitCode, stderr } = await clusters.a.stork(asked, { timeoutMs: 120_000 });
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /came by a migration, and 1 workload runs on/);
+    expectSuccess(await clusters.a.stork([...asked, '--include-originals'], { timeoutMs: 120_000 }));
+  };
+
   it('M1, M2: one Migration brings both, with replicas 0 and the count remembered', async () => {
-    expectSuccess(await clusters.a.stork(['deactivate', 'migration', '-n', 'ledger'], { timeoutMs: 120_000 }));
-    expectSuccess(await clusters.a.stork(['deactivate', 'migration', '-n', 'cache'], { timeoutMs: 120_000 }));
+    for (const namespace of namespaces) await stopOriginals(namespace);
     for (const [namespace, app] of [
       ['ledger', 'postgresql'],
       ['cache', 'redis'],

@@ -62,7 +62,6 @@ interface Left {
 export function decideApply(incoming: AnyObject, live: AnyObject | undefined, facts: ApplyFacts): ApplyDecision {
   const stamped = stamp(incoming, live, facts);
   const switches = readSwitches(stamped);
-  const base = switches.length === 0 ? stamped : withoutSwitches(stamped, switches);
   const duplicate = findDuplicateKey(stamped);
   if (live === undefined) {
     const by = duplicate === undefined ? 'Apply' : 'Create';
@@ -74,6 +73,10 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
   if (managed !== undefined) return managed;
   const ownership = ownershipOf(incoming, live, facts.pairId);
   if (ownership === 'Foreign') return decideForeign(incoming, live);
+  const rests = switches.length > 0 && isResting(live, switches);
+  // What runs keeps also the switches that only it has: activation wrote them.
+  const kept = rests ? switches : [...switches, ...readSwitches(live)];
+  const base = kept.length === 0 ? stamped : withoutSwitches(stamped, kept);
   if (isSame(base, live)) return leave('Unchanged', undefined);
   const immutable = whyImmutable(base, live);
   if (immutable !== undefined) return leave('Failed', immutable);
@@ -82,7 +85,7 @@ export function decideApply(incoming: AnyObject, live: AnyObject | undefined, fa
     by: duplicate === undefined ? 'Apply' : 'Patch',
     base,
     // A running application keeps its count and its annotation, whoever set them.
-    switches: switches.length > 0 && isResting(live, switches) ? onlySwitches(stamped, switches) : keptSwitches(live),
+    switches: rests ? onlySwitches(stamped, switches) : keptSwitches(live),
   };
 }
 

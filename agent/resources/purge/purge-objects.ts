@@ -12,6 +12,7 @@ import { core, type Pod } from '../../../kube/client/core.ts';
 import { isConflict, isForbidden } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { createResourceFinder } from '../apply/find-resource.ts';
+import { losesClaimsDeleted } from '../claim-guard.ts';
 import { storkNames } from '../names.ts';
 import { orderObjects } from '../order-objects.ts';
 import { type ResourceRef, refOf } from '../resource-ref.ts';
@@ -159,7 +160,9 @@ async function purgeOne(
     if (facts.mode === 'Plan') return { ref, result: 'Purged', reason: undefined };
     const { uid, resourceVersion } = object.metadata;
     try {
-      const options = { uid, resourceVersion, propagation: 'Background', signal } as const;
+      // A StatefulSet may own its claims (whenDeleted: Delete): they are to stay. No pod of it is there, see `running`.
+      const propagation = losesClaimsDeleted(object) ? 'Orphan' : 'Background';
+      const options = { uid, resourceVersion, propagation, signal } as const;
       const left = await writer.delete(resource, { namespace, name }, options);
       return { ref, result: 'Purged', reason: lingering(left) };
     } catch (error) {

@@ -1,6 +1,5 @@
 /** What must be stopped so that nothing writes certain claims, and what stands against it. Pure. */
-import type { AnyObject } from '../../../kube/client/client.ts';
-import { at } from '../fields.ts';
+import { whyUnguarded, whyUnguardedBelow } from '../claim-guard.ts';
 import { groupKindOf, refOf, textOfRef } from '../resource-ref.ts';
 import type { Owner, Writer } from './find-writers.ts';
 import { readRest } from './rest.ts';
@@ -31,9 +30,9 @@ export function decideQuiesce(writers: readonly Writer[]): QuiesceDecision {
     const job = writer.owners.find(({ object }) => groupKindOf(object) === 'batch/Job');
     if (writer.pod === 'Running' && job !== undefined) jobs.push(writer.what);
     if (top !== undefined && top.fields.length > 0 && writer.complete === 'Yes') {
-      const danger = whyLosesClaims(top.object);
+      const danger = whyLosesClaims(writer.owners, top);
       if (danger === undefined) stop.set(top.object.metadata.uid, top);
-      else refuse(danger, 'Set it to Retain, or stop the workload yourself and migrate without quiesce.');
+      else refuse(danger, 'Or migrate without quiesce.');
     } else if (writer.pod !== 'Ending' && (job === undefined || job !== top)) {
       refuse(`${writer.what} writes ${writer.claims.join(', ')}, and ${whyNot(writer)}`, stopYourself);
     }
@@ -51,10 +50,10 @@ function whyNot({ owners, complete }: Writer): string {
   return `${textOfRef(refOf(top.object))} can't be stopped: no ApplicationRegistration says how for ${kind}`;
 }
 
-/** Scaling such a StatefulSet down deletes its claims, with what they hold. */
-function whyLosesClaims(object: AnyObject): string | undefined {
-  if (at(object, ['spec', 'persistentVolumeClaimRetentionPolicy', 'whenScaled']) !== 'Delete') return undefined;
-  return `${textOfRef(refOf(object))} deletes its claims when it is scaled down (persistentVolumeClaimRetentionPolicy)`;
+/** Claims would go with what is scaled down, whatever we set before. */
+function whyLosesClaims(owners: readonly Owner[], top: Owner): string | undefined {
+  const below = owners.filter((owner) => owner !== top);
+  return whyUnguarded(top.object) ?? below.map(({ object }) => whyUnguardedBelow(object, top.object)).find(Boolean);
 }
 
 /** The operation that has one of the workloads at rest, when it is another one. */

@@ -4,6 +4,7 @@
  * back. Pure.
  */
 import type { AnyObject } from '../../../kube/client/client.ts';
+import { claimGuard, isClaimGuard, losesClaimsScaled } from '../claim-guard.ts';
 import { annotate, at, type Fields, fieldsOf, itemsOf, removeField, setField, textOf, withField } from '../fields.ts';
 import { storkNames } from '../names.ts';
 import type { StoppingField, SwitchChange } from '../switches.ts';
@@ -48,13 +49,16 @@ export function readRest(object: AnyObject): Rest | undefined {
 export function planRest(object: AnyObject, order: RestOrder): SwitchChange | undefined {
   const earlier = readRest(object);
   if (earlier?.operation === order.operation) return undefined;
-  const fields = order.fields.flatMap((field): readonly RestedField[] => {
+  const fields = order.fields.flatMap((field): RestedField[] => {
     const live = at(object, field.path);
     const rested = earlier?.fields.find(({ path }) => path.join('.') === field.path.join('.'));
     if (live !== field.stopping) return [{ ...field, before: live }];
     return rested === undefined ? [] : [rested];
   });
   if (fields.length === 0) return undefined;
+  const guard = earlier?.fields.find(isClaimGuard);
+  if (losesClaimsScaled(object)) fields.push({ ...claimGuard, before: at(object, claimGuard.path) });
+  else if (guard !== undefined) fields.push(guard);
   const stopped = fields.reduce<Fields>((patch, { path, stopping }) => withField(patch, path, stopping), {});
   const note = JSON.stringify({ operation: order.operation, migration: order.migration, fields });
   return {
