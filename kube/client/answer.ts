@@ -98,6 +98,10 @@ const certificateErrors: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
+/** Node adds what somebody who runs Node could do; nobody runs it here. */
+const withoutAdvice = (error: Error): Error =>
+  new Error(error.message.replace(/; if the root CA is installed locally.*$/s, ''), { cause: error });
+
 /** Why no answer came. StorkErrors (a proxy's, a cap's, a watchdog's) pass as they are. */
 export function connectionFailure(error: unknown, server: string): StorkError {
   if (error instanceof StorkError) return error;
@@ -108,7 +112,7 @@ export function connectionFailure(error: unknown, server: string): StorkError {
       message: `The API server ${server} showed a certificate that can't be trusted.`,
       about: server,
       hint: 'Check certificate-authority and the server name in the kubeconfig.',
-      cause: error,
+      cause: error instanceof Error ? withoutAdvice(error) : error,
     });
   }
   return new StorkError({

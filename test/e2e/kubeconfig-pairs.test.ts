@@ -3,7 +3,7 @@
  * with two kubeconfigs. Clusters of the bed don't reach each other's API servers by themselves: here they may.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -101,6 +101,31 @@ describe('pairs by kubeconfig', () => {
       'jsonpath={.data.from}',
     ]);
     assert.equal(copied, 'a');
+  });
+
+  it('M13: a wrong address and a wrong CA are Errors with their reasons', async () => {
+    const { a } = clusters;
+    const right = await generate();
+    const certificate = /certificate-authority-data: (\S+)/;
+    const ofA = certificate.exec(await readFile(join(folder, 'a.yaml'), 'utf8'))?.[0] ?? '';
+    assert.ok(ofA.length > 100);
+    const wrong: readonly (readonly [change: (config: string) => string, reason: RegExp])[] = [
+      [(config) => config.replace(/(server: .*)\.\d+:/, '$1.99:'), /^KubeconfigUnreachable$/],
+      [(config) => config.replace(certificate, ofA), /^KubeconfigUntrusted$/],
+    ];
+    for (const [at, [change, reason]] of wrong.entries()) {
+      const name = `wrong-${at}`;
+      await a.apply(change(right).replace('name: remote', `name: ${name}`));
+      const told = await eventually('status Error', async () => {
+        const pair = await a.get<PairView>([kind, name, '-n', namespace]);
+        return pair.status?.schedulerStatus === 'Error' ? pair : undefined;
+      });
+      const { reason: found = '', message = '' } = conditionOf(told, 'Joined') ?? {};
+      console.log(`${found}: ${message}`);
+      assert.doesNotMatch(message, /Node\.js/);
+      assert.match(found, reason);
+      await a.kubectl(['-n', namespace, 'delete', kind, name]);
+    }
   });
 
   it('describe and logs tell of the migration that waited', async () => {
