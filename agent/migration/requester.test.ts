@@ -7,7 +7,7 @@ import { core } from '../../kube/client/core.ts';
 import type { Access } from '../../kube/fake/fake-api-server.ts';
 import { aDatabase, leftovers } from './testing/an-application.ts';
 import { aWriter } from './testing/fake-workloads.ts';
-import { look, put } from './testing/objects.ts';
+import { aDeployment, look, put } from './testing/objects.ts';
 import { plainClass } from './testing/plain-storage.ts';
 import { agentNamespace, type TwoClusters, twoClusters } from './testing/two-clusters.ts';
 
@@ -145,6 +145,33 @@ describe('a migration asked for by the owner of one namespace', () => {
     await world.migrate(world.a, 'm', { excludeResourceTypes: ['ConfigMap'] }, ann);
     assert.equal((await world.finish(world.a, 'm')).status, 'Successful');
   });
+
+  for (const [level, may, arrives] of [
+    ['baseline', [], 'No'],
+    ['restricted', [], 'No'],
+    ['baseline', ['patch namespaces db'], 'Yes'],
+    [undefined, [], 'Yes'],
+  ] as const)
+    it(`${arrives === 'Yes' ? 'takes' : 'leaves'} workloads with privileged pods where ${level ?? 'nothing'} is enforced and she may ${may[0] ?? 'not change that'}`, async () => {
+      const world = await aTenant();
+      for (const right of may) world.rights.allowed.add(right);
+      const labels = level === undefined ? {} : { 'pod-security.kubernetes.io/enforce': level };
+      const { apiVersion, kind, metadata } = await world.a.client.get(core.namespaces, { name: 'db' });
+      world.a.server.seed(core.namespaces, { apiVersion, kind, metadata: { ...metadata, labels } });
+      const spec = { containers: [{ name: 'web', securityContext: { privileged: true } }] };
+      const odd = aDeployment('odd');
+      await put(world.a, { ...odd, spec: { ...Object(odd.spec), template: { metadata: {}, spec } } });
+      await world.migrate(world.a, 'm', { includeVolumes: false }, ann);
+      const status = await world.finish(world.a, 'm');
+      const row = status.resources?.find(({ name }) => name === 'odd');
+      assert.equal((await look(world.b, odd)) === undefined, arrives === 'No');
+      assert.equal(status.status, arrives === 'Yes' ? 'Successful' : 'PartialSuccess', status.reason ?? '');
+      if (arrives === 'No')
+        assert.match(
+          row?.reason ?? '',
+          /container web is privileged; Pod Security keeps such pods out of namespace db, and user ann/,
+        );
+    });
 
   it('leaves Roles and bindings that she may not read behind, and says so', async () => {
     const world = await aTenant();

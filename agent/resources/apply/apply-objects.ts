@@ -166,9 +166,12 @@ async function writeObject(write: Write, sight: Sight, signal: AbortSignal): Pro
       signal.throwIfAborted();
       const refusal = describeRefusal(error);
       wasRefusedAsThere = isBirth && birth === 'OnlyIfAbsent' && isConflict(error);
-      const mayRepeat = refusal === 'Repeat' || wasRefusedAsThere || (isBirth && isAlreadyExists(error));
+      const isThere = wasRefusedAsThere || (isBirth && isAlreadyExists(error));
+      const mayRepeat = refusal === 'Repeat' || isThere;
       if (mayRepeat && attempt < limits.attempts) {
-        await write.clock.sleep(limits.pauseMs * 2 ** (attempt - 1), signal);
+        // What was only taken for absent is looked at at once.
+        const mayLookNow = isThere && attempt === 1;
+        if (!mayLookNow) await write.clock.sleep(limits.pauseMs * 2 ** (attempt - 1), signal);
         continue;
       }
       if (typeof refusal !== 'string') return refusal;

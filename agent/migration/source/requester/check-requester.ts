@@ -4,16 +4,19 @@
  */
 import type { Migration } from '../../../../crds/v1alpha1/index.ts';
 import type { AnyObject } from '../../../../kube/client/client.ts';
+import { core } from '../../../../kube/client/core.ts';
 import { StorkError } from '../../../../kube/errors.ts';
 import { type AccessQuestion, describeQuestion, everything } from '../../../requester/access-question.ts';
 import type { Requester } from '../../../requester/requester.ts';
 import { createResourceFinder } from '../../../resources/apply/find-resource.ts';
+import { enforcedLevel, whyPrivileged } from '../../../resources/pod-security.ts';
+import { podSpecOf } from '../../../resources/pod-spec.ts';
 import { isStash, readStash } from '../../../resources/stash/stash-object.ts';
 import { maxRequesterLength } from '../../messages.ts';
 import type { ResourceResult } from '../resource-results.ts';
 import type { SourceServices } from '../source-services.ts';
-import { accessPolicyGroup, describeLeftOut } from './left-out.ts';
-import { planAccess, planReading, type TravellingKind } from './plan-access.ts';
+import { accessPolicyGroup, describeLeftOut, describePrivileged } from './left-out.ts';
+import { planAccess, planReading, relabel, type TravellingKind } from './plan-access.ts';
 
 /** @throws StorkError `RequesterUnknown`, `RequesterMayNot`, `NamespaceNotAllowed` */
 export async function checkRequester(
@@ -53,8 +56,9 @@ export async function checkReading(
 }
 
 /**
- * The same for what was collected and is about to be sent. Who may do what in a namespace is not its editors' business:
- * such objects don't refuse the migration, they are left out.
+ * The same for what was collected and is about to be sent. Who may do what in a namespace is not its editors' business, and
+ * pods that Pod Security keeps out of it are not theirs to run elsewhere: such objects don't refuse the migration, they are
+ * left out.
  */
 export async function checkTravelling(
   services: SourceServices,
@@ -80,12 +84,37 @@ export async function checkTravelling(
   const policies = travelling.filter(isPolicy);
   const denied = await deniedOf(access, { requester, questions: planReading(policies) }, signal);
   const out = policies.filter((one) => planReading([one]).some((question) => denied.has(describeQuestion(question))));
+  const privileged = await findPrivileged(services, { requester, objects: travelling }, signal);
   const left = new Set(out.map(({ object }) => object));
+  const isLeft = (object: AnyObject) => left.has(object) || privileged.has(object);
   return {
     requester: requester.username.slice(0, maxRequesterLength),
-    waves: waves.map((wave) => wave.filter((object) => !left.has(object))),
-    leftOut: [...left].map((object) => describeLeftOut(object, requester.username)),
+    waves: waves.map((wave) => wave.filter((object) => !isLeft(object))),
+    leftOut: [
+      ...[...left].map((object) => describeLeftOut(object, requester.username)),
+      ...[...privileged].map(([object, why]) => describePrivileged(object, why, requester.username)),
+    ],
   };
+}
+
+/** Workloads with pods that Pod Security does not admit here, and the requester could not let it: with the reason. */
+async function findPrivileged(
+  { client, access }: SourceServices,
+  of: { readonly requester: Requester; readonly objects: readonly (TravellingKind & { readonly object: AnyObject })[] },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<AnyObject, string>> {
+  const found = of.objects.flatMap(({ object, namespace }) => {
+    const pod = podSpecOf((isStash(object) ? readStash(object) : undefined) ?? object);
+    const why = pod === undefined || namespace === undefined ? undefined : whyPrivileged(pod);
+    return why === undefined || namespace === undefined ? [] : [{ object, namespace, why }];
+  });
+  const refused = new Set<string>();
+  for (const name of new Set(found.map(({ namespace }) => namespace))) {
+    const live = await client.find(core.namespaces, { name }, { signal });
+    if (live === undefined || enforcedLevel(live) === undefined) continue;
+    if (!(await access.may(of.requester, relabel(name), signal))) refused.add(name);
+  }
+  return new Map(found.filter(({ namespace }) => refused.has(namespace)).map(({ object, why }) => [object, why]));
 }
 
 export interface Travelling {

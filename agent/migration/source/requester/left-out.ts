@@ -21,3 +21,10 @@ export function describeLeftOut(object: AnyObject, username: string): ResourceRe
   const hint = `let an admin migrate it, or exclude ${object.kind}`;
   return { ...ref, namespace, status: 'Failed', reason: `${reason}; ${hint}` };
 }
+
+/** `why`: what its pods have, as a clause. */
+export function describePrivileged(object: AnyObject, why: string, username: string): ResourceResult {
+  const { namespace = '', ...ref } = refOf(object);
+  const reason = `left out: of its pods ${why}; Pod Security keeps such pods out of namespace ${namespace}, and user ${username}, who asked for the migration, may not change that`;
+  return { ...ref, namespace, status: 'Failed', reason: `${reason}; let an admin migrate it` };
+}

@@ -50,6 +50,11 @@ export const planStopping = (
     namespace,
   }));
 
+/** Who may label a namespace decides which pods Pod Security admits there. */
+export const relabel = (namespace: string): AccessQuestion => ({
+  ...{ verb: 'patch', group: '', resource: 'namespaces', namespace, name: namespace },
+});
+
 /** One kind of what travels, and where it was found. */
 export interface TravellingKind {
   readonly resource: Pick<AnyResource, 'group' | 'plural' | 'kind' | 'namespaced'>;
