@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { keptBecauseAnnotation, keptUntilAnnotation } from '../../crds/agent-names.ts';
 import { clusterPairs, migrations } from '../../crds/v1alpha1/index.ts';
-import { core, type VolumeSnapshot } from '../../kube/client/core.ts';
+import { core, type VolumeSnapshot, type VolumeSnapshotContent } from '../../kube/client/core.ts';
 import { decidePairGone } from './destination/pair-gone.ts';
 import { receive } from './destination/receive.ts';
-import { undoSnapshotKey } from './names.ts';
-import { aPod, leftovers, synced, turnUntil } from './testing/an-application.ts';
+import { operationLabels, undoSnapshotKey } from './names.ts';
+import { aDatabase, aPod, leftovers, synced, turnUntil } from './testing/an-application.ts';
 import { revokePair } from './testing/connected-link.ts';
 import type { TwoClusters } from './testing/two-clusters.ts';
 
@@ -31,14 +31,21 @@ async function eventsOf({ b }: TwoClusters) {
 }
 
 /** External-snapshotter's kind, with the object that the storage's driver would have made. */
-function asVolumeSnapshot({ b }: TwoClusters, name: string): void {
+function asVolumeSnapshot({ b }: TwoClusters, name: string, operation = 'any'): void {
   b.server.seed(core.volumeSnapshots, {
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshot',
-    metadata: { name, namespace: 'db', labels: { 'app.kubernetes.io/managed-by': 'stork-agent' } },
+    metadata: { name, namespace: 'db', uid: `uid-${name}`, labels: operationLabels(operation) },
     spec: { source: { persistentVolumeClaimName: 'data' } },
   } satisfies VolumeSnapshot);
 }
+
+const retained = (name: string, ref: VolumeSnapshotContent['spec']['volumeSnapshotRef']): VolumeSnapshotContent => ({
+  apiVersion: 'snapshot.storage.k8s.io/v1',
+  kind: 'VolumeSnapshotContent',
+  metadata: { name },
+  spec: { deletionPolicy: 'Retain', driver: 'd', source, volumeSnapshotRef: ref },
+});
 
 describe('what a destination gives back', () => {
   for (const by of ['Here', 'There'] as const)
@@ -143,6 +150,36 @@ describe('what an overwrite replaced', () => {
     await settleB(world);
     assert.deepEqual(undosOf(world), [undo]);
   });
+
+  for (const [what, then] of [
+    ['deleted', async () => {}],
+    ['made anew', async ({ b }: TwoClusters) => aDatabase(b, 'data', 'another')],
+  ] as const)
+    it(`is removed with what the storage keeps of it when the claim was ${what} meanwhile`, async () => {
+      const world = await overwritten();
+      const { client, server } = world.b;
+      await turnUntil(world, 'second', async () => (await firstRecord(world)) !== undefined);
+      const { run = '', operation = '' } = (await firstRecord(world))?.value.request ?? {};
+      const undo = undoSnapshotKey(run, 'data');
+      asVolumeSnapshot(world, undo, operation);
+      const { metadata } = await client.get(core.volumeSnapshots, { namespace: 'db', name: undo });
+      const ref = { namespace: 'db', name: undo, uid: metadata.uid };
+      server.seed(core.volumeSnapshotContents, retained('ours', { volumeHandle: 'v' }, ref));
+      server.seed(core.volumeSnapshotContents, retained('imported', { snapshotHandle: 's' }, ref));
+      await world.finish(world.a, 'second');
+      await client.delete(core.persistentVolumeClaims, { namespace: 'db', name: 'data' });
+      await world.b.world.settle();
+      await then(world);
+      await world.clock.advance(8 * day);
+      await settleB(world);
+      assert.equal(await client.find(core.volumeSnapshots, { namespace: 'db', name: undo }), undefined);
+      const { items } = await client.listPage(core.volumeSnapshotContents, {});
+      assert.deepEqual(
+        items.map((content) => [content.metadata.name, content.spec.deletionPolicy]),
+        [['imported', 'Retain']],
+      );
+      assert.deepEqual(await world.b.destination.records.listReceives(), []);
+    });
 
   it('is kept without an end, and said so, when the update broke and the pair is gone', async () => {
     const world = await overwritten();

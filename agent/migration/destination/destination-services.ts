@@ -109,6 +109,8 @@ export const destinationLimits = {
   undoKeepDays: 7,
   /** How often it is looked whether that is over. */
   keptLookHours: 6,
+  /** Between looks at those that storage is still removing. */
+  expirySeconds: 30,
   /** How long an overwritten destination's pods may take to end. */
   scaleDownMinutes: 10,
   /** How long after its start an update waits for other nodes to let go of its volumes. */

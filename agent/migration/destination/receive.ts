@@ -85,7 +85,9 @@ async function keep(
   if (leftMs > 0) return requeueAfter(Math.min(Math.ceil(leftMs / 1000), destinationLimits.keptLookHours * 3600));
   const release = () => releaseUndo(services, record, signal);
   const left = await destinationEffect(services, { does: 'expire undo', record, signal }, release);
-  return left.length > 0 ? requeueAfter(1) : await forget(services, record, signal);
+  if (left.length === 0) return await forget(services, record, signal);
+  services.log.info('snapshots of what was overwritten are still being removed', { run: record.request.run, left });
+  return requeueAfter(destinationLimits.expirySeconds);
 }
 
 async function forget(services: DestinationServices, record: ReceiveRecord, signal: Signal): Promise<ReconcileResult> {

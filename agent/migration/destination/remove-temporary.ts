@@ -9,6 +9,7 @@ import { moverNamespace } from './gather-receive-facts.ts';
 import { abandonHandOver, letVolumeGo } from './hand-over.ts';
 import { unlockClaims } from './lock-claims.ts';
 import { removeScratch } from './receive-steps.ts';
+import { releaseUnclaimed } from './release-unclaimed.ts';
 import { keepsUndo, undoSnapshots } from './undo-snapshots.ts';
 
 /** Movers, staging, new volumes that nobody got, and the snapshots that no way back leads to. */
@@ -54,20 +55,15 @@ export async function releaseUndo(
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   const left: string[] = [];
-  const known = new Set<string>();
-  for (const { driver, snapshot } of await undoSnapshots(services, record, signal)) {
-    known.add(snapshot.volume.claim.name);
-    if (await isTakenOver(services, { namespace: snapshot.volume.claim.namespace, name: snapshot.key }, signal))
-      continue;
-    if ((await driver.snapshots?.release(snapshot, signal)) === 'Releasing')
-      left.push(`volumesnapshot ${snapshot.key}`);
-  }
-  // Of a claim that was deleted meanwhile nobody knows the driver any more; its snapshot has our name.
+  const undos = await undoSnapshots(services, record, signal);
   for (const { namespace, name } of record.request.claims) {
-    if (known.has(name)) continue;
     const key = { namespace, name: undoSnapshotKey(record.request.run, name) };
     if (await isTakenOver(services, key, signal)) continue;
-    await services.client.delete(core.volumeSnapshots, key, { signal }).catch(onlyMissing);
+    const undo = undos.find(({ snapshot }) => snapshot.key === key.name);
+    if ((await undo?.driver.snapshots?.release(undo.snapshot, signal)) === 'Releasing')
+      left.push(`volumesnapshot ${namespace}/${key.name}`);
+    // Of a claim that was deleted meanwhile, or made anew: the driver knows its own by the claim.
+    else left.push(...(await releaseUnclaimed(services.client, { key, operation: record.request.operation }, signal)));
   }
   return left;
 }
