@@ -40,7 +40,11 @@ function asVolumeSnapshot({ b }: TwoClusters, name: string, operation = 'any'): 
   } satisfies VolumeSnapshot);
 }
 
-const retained = (name: string, ref: VolumeSnapshotContent['spec']['volumeSnapshotRef']): VolumeSnapshotContent => ({
+const retained = (
+  name: string,
+  source: VolumeSnapshotContent['spec']['source'],
+  ref: VolumeSnapshotContent['spec']['volumeSnapshotRef'],
+): VolumeSnapshotContent => ({
   apiVersion: 'snapshot.storage.k8s.io/v1',
   kind: 'VolumeSnapshotContent',
   metadata: { name },
