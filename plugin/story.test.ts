@@ -45,6 +45,18 @@ const finished = applyDefaults(migrations.schema, {
       { kind: 'Secret', name: 'tls', namespace, status: 'PartialSuccess', reason: 'is another’s\u001b[2J there' },
     ],
     summary: { volumes: '1/1', resources: '1/2' },
+    skipped: {
+      total: 13,
+      groups: [
+        { kind: 'ReplicaSet', reason: 'deployment web makes it again', count: 11, names: [`${namespace}/web-1`] },
+        {
+          kind: 'ConfigMap',
+          reason: 'every cluster makes its own',
+          count: 1,
+          names: [`${namespace}/kube-root-ca.crt`],
+        },
+      ],
+    },
     rule: {
       blockedMilliseconds: 812,
       pre: {
@@ -203,6 +215,27 @@ describe('logs', () => {
     });
     return world;
   };
+
+  it('tells how far a copy is, volume by volume, with rate and time that is left', async () => {
+    const world = terminalWorld();
+    const [data] = finished.status?.volumes ?? [];
+    const moving = { ...data, status: 'InProgress' as const, bytesRead: 2 ** 29, bytesSent: 2 ** 28 };
+    const progress = {
+      bytesDone: 2 ** 29,
+      bytesTotal: 2 ** 30,
+      bytesSent: 2 ** 28,
+      bytesPerSecond: 2 ** 26,
+      etaSeconds: 8,
+    };
+    const status = { stage: 'Volumes', status: 'InProgress', volumes: [moving], progress } as const;
+    world.servers.east.seed(migrations, { ...finished, status });
+    await world.run('describe migration/mysqlmigration -n mysql');
+    await world.run('get migration -n mysql -o wide');
+    const text = world.transcript();
+    assert.match(text, /mysql\/mysql-data +InProgress +update +.* 512 MiB +256 MiB/);
+    assert.match(text, /Volumes \(0\/1; 256 MiB sent, 50%, 512 MiB of 1 GiB, 64 MiB\/s, ETA 8s\)/);
+    assert.match(text, /50%, 512 MiB of 1 GiB, 64 MiB\/s, ETA 8s +256 MiB/);
+  });
 
   it('shows the lines of one operation, agents and movers in the order of time', async () => {
     const world = worldWithLogs();

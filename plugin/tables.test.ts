@@ -9,6 +9,7 @@ import {
   resourceTransformations,
   rules,
 } from '../crds/v1alpha1/index.ts';
+import { core } from '../kube/client/core.ts';
 import { assertGolden, type TerminalWorld, terminalWorld } from './terminal-world.ts';
 
 const v1 = 'stork.libopenstorage.org/v1alpha1';
@@ -136,6 +137,29 @@ describe('tables', () => {
     interrupt.abort();
     assert.equal(await watching, 130);
     await assertGolden('watch.txt', world.transcript());
+  });
+
+  it('status tells what ended last, and how much was left out', async () => {
+    const world = terminalWorld();
+    for (const [minute, name] of ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'].entries())
+      seedMigration(world, name, {
+        ...{ stage: 'Final', status: 'Successful', finishTimestamp: `2019-07-09T02:0${minute}:00Z` },
+        skipped: { total: minute, groups: [] },
+      });
+    world.servers.east.seed(core.deployments, {
+      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'stork-agent', namespace: 'stork-system' } },
+      spec: { selector: {}, template: {} },
+      status: { readyReplicas: 1 },
+    });
+    assert.equal(await world.run('status'), 0);
+    const text = world.transcript();
+    assert.match(
+      text,
+      /Migrations that ended last:\nNAMESPACE +NAME .* SKIPPED +ENDED\nmysql +sixth .* 5 +09 Jul 19 02:05 UTC/,
+    );
+    assert.match(text, /second/);
+    assert.doesNotMatch(text, /first/);
+    assert.match(text, /kubectl stork describe migration\/NAME/);
   });
 
   it('masks credentials that Stork manifests carry', async () => {

@@ -8,6 +8,7 @@ import {
   parseMoverReport,
   parseMoverResult,
   renderMoverResult,
+  reportedVolumes,
 } from './contract.ts';
 
 const aVolume = (name: string) => ({
@@ -57,6 +58,17 @@ describe('the mover contract', () => {
     assert.deepEqual(parseGateAnswer('{"state":"Go"}'), { state: 'Go' });
     assert.deepEqual(parseGateAnswer('{"state":"Wait","retryAfterMs":5}'), { state: 'Wait', retryAfterMs: 5 });
     assert.deepEqual(parseGateAnswer('{"state":"Refused","reason":"busy"}'), { state: 'Refused', reason: 'busy' });
+  });
+
+  it('reads a report, with or without volumes, and takes no more of them than fit', () => {
+    const figures = { bytesDone: 1, bytesTotal: 2, bytesSent: 3, filesDone: 4, filesTotal: 5 };
+    const report = { version: 1, run: 'r', role: 'source', phase: 'Copying', ...figures };
+    assert.equal(parseMoverReport(JSON.stringify(report)).volumes, undefined);
+    const volume = { name: 'v'.repeat(253), bytesRead: 2 ** 52, bytesSent: 2 ** 52 };
+    const volumes = Array.from({ length: reportedVolumes }, () => volume);
+    assert.deepEqual(parseMoverReport(JSON.stringify({ ...report, volumes })).volumes, volumes);
+    const tooMany = JSON.stringify({ ...report, volumes: [...volumes, volume] });
+    assert.throws(() => parseMoverReport(tooMany), { code: 'InvalidMoverMessage' });
   });
 
   const misshapen = [

@@ -54,7 +54,18 @@ export interface MoverReport {
   readonly filesTotal: number;
   /** One sentence when something is worth saying, e.g. why the stream is being re-opened. */
   readonly message?: string | undefined;
+  /** Of a source: each volume it has begun; the first {@link reportedVolumes} of them. */
+  readonly volumes?: readonly MoverVolumeProgress[] | undefined;
 }
+
+export interface MoverVolumeProgress {
+  readonly name: string;
+  readonly bytesRead: number;
+  readonly bytesSent: number;
+}
+
+/** As many as fit into a report for certain. */
+export const reportedVolumes = 32;
 
 /**
  * `POST /v1/runs/ID/gate/apply` with JSON `{}`: 200 Go, 202 Wait (ask again after `retryAfterMs`), 409 Refused with `reason`.
@@ -133,7 +144,13 @@ export function parseMoverReport(bytes: Uint8Array | string): MoverReport {
     filesDone: read.count('filesDone'),
     filesTotal: read.count('filesTotal'),
     message: read.optionalText('message', 1024),
+    volumes: read.has('volumes') ? read.list('volumes', reportedVolumes).map(parseVolumeProgress) : undefined,
   };
+}
+
+function parseVolumeProgress(value: unknown): MoverVolumeProgress {
+  const read = fieldsOf('report.volumes[]', value);
+  return { name: read.text('name', 253), bytesRead: read.count('bytesRead'), bytesSent: read.count('bytesSent') };
 }
 
 export function parseGateAnswer(bytes: Uint8Array | string): GateAnswer {

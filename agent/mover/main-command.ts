@@ -10,6 +10,7 @@ import { createAgentClient } from './agent-client.ts';
 import {
   type MoverResult,
   type MoverRole,
+  type MoverVolumeProgress,
   moverCaVariable,
   moverContractVersion,
   moverExitCode,
@@ -18,6 +19,7 @@ import {
   moverRoles,
   moverTokenFile,
   renderMoverResult,
+  reportedVolumes,
 } from './contract.ts';
 import type { DestinationOptions, DestinationProgress, DestinationSpec } from './destination-run.ts';
 import { errnoOf, fail } from './mover-error.ts';
@@ -147,7 +149,7 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
 }
 
 function reporter(client: ReturnType<typeof createAgentClient>, run: string, role: MoverRole) {
-  return ({ phase, files, filesTotal, bytes, bytesTotal, bytesSent }: DestinationProgress) =>
+  return ({ phase, files, filesTotal, bytes, bytesTotal, bytesSent, volumes }: DestinationProgress & OfVolumes) =>
     client.report({
       version: moverContractVersion,
       run,
@@ -159,7 +161,14 @@ function reporter(client: ReturnType<typeof createAgentClient>, run: string, rol
       bytesSent,
       filesDone: files,
       filesTotal,
+      volumes: volumes
+        ?.slice(0, reportedVolumes)
+        .map((one) => ({ name: one.name, bytesRead: one.bytesRead, bytesSent: one.bytesSent })),
     });
+}
+
+interface OfVolumes {
+  readonly volumes?: readonly MoverVolumeProgress[];
 }
 
 /** The kubelet shows the file to the agent; the same line on stdout is for people who read the pod's log. */

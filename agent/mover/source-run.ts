@@ -3,7 +3,7 @@
  * is safe. Reads only. One engine talks to one receiver's engine, over as many streams as it takes (source-stream.ts).
  */
 import type { Clock } from '../../kube/clock.ts';
-import type { MoverVolumeResult } from './contract.ts';
+import type { MoverVolumeProgress, MoverVolumeResult } from './contract.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import { type Connect, keepConversing } from './session.ts';
@@ -31,6 +31,8 @@ export interface SourceProgress {
   readonly bytes: number;
   readonly bytesTotal: number;
   readonly bytesSent: number;
+  /** Each that was begun. */
+  readonly volumes: readonly MoverVolumeProgress[];
 }
 
 /** What outlasts streams. */
@@ -155,8 +157,15 @@ function createRun(
         files: results.reduce((sum, { files }) => sum + files, volume?.counts.files ?? 0),
         bytes: results.reduce((sum, { bytes }) => sum + bytes, volume?.counts.bytesScanned ?? 0),
         bytesSent: sentBefore + sent,
+        volumes: volume === undefined ? results : [...results, currentOf(volume, sent)],
       });
     },
   };
   return { run, progress: () => progress, scanEnded: async () => await scanning };
 }
+
+const currentOf = ({ spec, counts }: SourceVolume, bytesSent: number): MoverVolumeProgress => ({
+  name: spec.name,
+  bytesRead: counts.bytesRead,
+  bytesSent,
+});

@@ -140,6 +140,23 @@ export const migrationStatus = object({
     { successful: count(), failed: count() },
     { description: 'Resources that are counted in the summary and not listed.' },
   ),
+  skipped: object(
+    {
+      total: required(count()),
+      groups: required(
+        list(
+          object({
+            kind: required(string()),
+            reason: required(string()),
+            count: required(count()),
+            names: required(list(string(), { maxItems: 10, description: 'The first of them.' })),
+          }),
+          { maxItems: 50 },
+        ),
+      ),
+    },
+    { description: 'What was left out on purpose, by kind and reason, the most first.' },
+  ),
   volumes: list(volume),
   finishTimestamp: time(),
   volumeMigrationFinishTimestamp: time(),

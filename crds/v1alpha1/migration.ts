@@ -122,6 +122,7 @@ export const migrations = defineKind({
     { name: 'Created', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Elapsed', type: 'string', jsonPath: '.status.summary.elapsed' },
     { name: 'Active-Side', type: 'string', jsonPath: '.status.activeSide', priority: 1 },
+    { name: 'Skipped', type: 'integer', jsonPath: '.status.skipped.total', priority: 1 },
     { name: 'Bytes-Sent', type: 'integer', jsonPath: '.status.progress.bytesSent', priority: 1 },
   ],
   fields: { spec: required(spec), status: migrationStatus },

@@ -5,16 +5,17 @@ import type { KubeClient, KubeObject, Resource } from '../../kube/client/client.
 import { core, type Deployment, type Pod } from '../../kube/client/core.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
-import { cellsOf, columnsOf } from '../output/object-view.ts';
+import { formatTime } from '../output/format-time.ts';
+import { cellsOf, columnsOf, type ObjectView } from '../output/object-view.ts';
 import { renderTable } from '../output/render-table.ts';
 import { describeEnd } from '../output/tell/tell-volume-snapshot.ts';
 import { clusterPairView } from '../output/views/cluster-pair-view.ts';
-import { migrationView } from '../output/views/migration-view.ts';
+import { migrationView, progressPartsOf, resourcesOf, skippedOf, volumesOf } from '../output/views/migration-view.ts';
 import { adviseKinds } from './allow-kinds.ts';
 
 export const status = defineCommand({
   words: [['status']],
-  summary: 'Shows whether the agent is well, its pairs, and the migrations under way.',
+  summary: 'Shows whether the agent is well, its pairs, the migrations under way and those that ended last.',
   explains: 'Exit code 1 when the agent is not installed or not ready.',
   flags: {},
   async run(context) {
@@ -76,12 +77,50 @@ async function printPairs(context: CommandContext, client: KubeClient): Promise<
 }
 
 async function printMigrations(context: CommandContext, client: KubeClient): Promise<void> {
-  const running = (await listAll(client, migrations, { signal: context.signal })).filter(isRunning);
+  const all = await listAll(client, migrations, { signal: context.signal });
+  const running = all.filter(isRunning);
   const shown = { wide: 'No', namespaces: 'Show', now: context.ambient.clock.now() } as const;
-  if (running.length === 0) return context.print('\nNo migration is under way');
-  const rows = running.map((migration) => cellsOf(migrationView, migration, shown));
-  context.print(`\nMigrations under way:\n${renderTable(columnsOf(migrationView, shown), rows)}`);
+  const table = (view: ObjectView<Migration>, shownOnes: readonly Migration[]) =>
+    renderTable(
+      columnsOf(view, shown),
+      shownOnes.map((migration) => cellsOf(view, migration, shown)),
+    );
+  context.print(
+    running.length === 0 ? '\nNo migration is under way' : `\nMigrations under way:\n${table(runningView, running)}`,
+  );
+  const ended = all
+    .filter(({ status: seen }) => seen?.stage === 'Final')
+    .toSorted(byEnd)
+    .slice(0, endedShown);
+  if (ended.length === 0) return;
+  const why = 'Why something failed or was left out: kubectl stork describe migration/NAME -n NAMESPACE';
+  context.print(`\nMigrations that ended last:\n${table(endedView, ended)}\n${why}`);
 }
+
+const endedShown = 5;
+
+const byEnd = (one: Migration, other: Migration): number =>
+  (other.status?.finishTimestamp ?? '').localeCompare(one.status?.finishTimestamp ?? '');
+
+const runningView: ObjectView<Migration> = {
+  ...migrationView,
+  columns: [
+    ...migrationView.columns.filter(({ wide }) => wide === undefined),
+    { name: 'PROGRESS', cell: (migration) => progressPartsOf(migration).join(', ') },
+  ],
+};
+
+const endedView: ObjectView<Migration> = {
+  ...migrationView,
+  columns: [
+    { name: 'CLUSTERPAIR', cell: ({ spec }) => spec.clusterPair },
+    { name: 'STATUS', cell: ({ status: seen }) => seen?.status ?? '' },
+    { name: 'VOLUMES', cell: volumesOf },
+    { name: 'RESOURCES', cell: resourcesOf },
+    { name: 'SKIPPED', cell: skippedOf },
+    { name: 'ENDED', cell: ({ status: seen }) => formatTime(seen?.finishTimestamp) },
+  ],
+};
 
 function isRunning({ status: seen }: Migration): boolean {
   return seen?.stage !== 'Final' && seen?.stage !== 'Planned';

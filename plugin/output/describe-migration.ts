@@ -2,8 +2,7 @@
 import type { Migration } from '../../crds/v1alpha1/index.ts';
 import { describePlan } from './describe-plan.ts';
 import { formatBytes } from './format-bytes.ts';
-import { formatDuration } from './format-time.ts';
-import { bytesSentOf, elapsedOf, resourcesOf, volumesOf } from './views/migration-view.ts';
+import { bytesSentOf, elapsedOf, progressPartsOf, resourcesOf, volumesOf } from './views/migration-view.ts';
 
 export type Outcome = 'Successful' | 'PartialSuccess' | 'Failed' | 'Planned';
 
@@ -22,19 +21,8 @@ export function describeProgress(migration: Migration, now: Date): Progress {
   const reason = status?.reason === undefined || status.reason === '' ? '' : `: ${status.reason}`;
   return {
     milestone: `${parts.join(', ')}${reason}`,
-    detail: [...bytesOf(migration), elapsedOf(migration, now)].filter((part) => part !== '').join('  '),
+    detail: [...progressPartsOf(migration), elapsedOf(migration, now)].filter((part) => part !== '').join('  '),
   };
-}
-
-function bytesOf({ status }: Migration): readonly string[] {
-  const progress = status?.progress;
-  if (progress?.bytesTotal === undefined || progress.bytesTotal === 0) return [];
-  const done = progress.bytesDone ?? 0;
-  const percent = Math.min(100, Math.floor((100 * done) / progress.bytesTotal));
-  const parts = [`${percent}%  ${formatBytes(done)} of ${formatBytes(progress.bytesTotal)}`];
-  if (progress.bytesPerSecond !== undefined) parts.push(`${formatBytes(progress.bytesPerSecond)}/s`);
-  if (progress.etaSeconds !== undefined) parts.push(`ETA ${formatDuration(progress.etaSeconds * 1000)}`);
-  return parts;
 }
 
 export interface End {

@@ -107,6 +107,12 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   ProtocolError: fault,
   ProtocolVersion: 'Bring both agents to the same version: `kubectl stork install`.',
   ProxyRefused: 'Check the proxy that the environment or the kubeconfig names, and what it lets through.',
+  QuiesceExpired:
+    'Give the copy longer (spec.quiesceTimeoutSeconds), or migrate without quiesce first: then less is left to copy.',
+  QuiesceFailed: 'Let the agent scale what is named, or stop it yourself for the copy.',
+  Quiesced: onItsWay,
+  QuiescedByOther: onItsWay,
+  Quiescing: onItsWay,
   Ready: good,
   Receiving: onItsWay,
   ReconcileFailed:
@@ -116,6 +122,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   RequesterUnknown:
     'Ask again in your own name while the agent answers admission (`kubectl stork status`): `kubectl stork repeat migration NAME`, or create the Action again. Only then it is known who asks; nobody, an admin included, can vouch for an object from before.',
   ResultIncomplete: fault,
+  Resumed: good,
+  Resuming: onItsWay,
   Revoked:
     'Somebody deleted the ClusterPair on the other cluster. Delete this one too, and pair again if it was not meant.',
   RuleChanged: 'Leave a Rule alone while an operation runs it. Migrate again.',

@@ -157,8 +157,14 @@ describe('which namespaces and objects a migration takes', () => {
     const scratch = { ...claim, metadata: { ...claim.metadata, name: 'scratch' } };
     await change(world.a, scratch, { metadata: { annotations: { 'stork.libopenstorage.org/skip-resource': 'true' } } });
     await put(world.a, annotated(web, 'skip-resource'), annotated(other, 'skipresource'), old);
-    await migrate();
+    const { skipped } = await migrate();
     assert.deepEqual(await arrived(web, other, old, scratch, claim), ['old', 'data']);
+    const told = skipped?.groups.find(({ kind }) => kind === 'ConfigMap');
+    assert.deepEqual(told, {
+      ...{ kind: 'ConfigMap', reason: 'annotation stork.libopenstorage.org/skip-resource' },
+      ...{ count: 2, names: ['db/other', 'db/web'] },
+    });
+    assert.ok((skipped?.total ?? 0) >= 2);
   });
 
   it('M6: what a collected owner makes stays, unless spec or annotation say otherwise', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MoverReport } from '../../mover/contract.ts';
 import type { ReceiveAnswer } from '../messages.ts';
-import { measureProgress, progressOf } from './measure-progress.ts';
+import { measureProgress, progressOf, underWay } from './measure-progress.ts';
 
 const report: MoverReport = {
   ...{ version: 1, run: 'run-1', role: 'source', phase: 'Verifying', bytesDone: 900, bytesTotal: 900, bytesSent: 30 },
@@ -32,6 +32,25 @@ describe('the progress of a group', () => {
 
   it('is unknown before a mover speaks', () => {
     assert.equal(progressOf({ report: undefined, bytesPerSecond: 0 }, answer({})), undefined);
+  });
+});
+
+describe('the progress of a volume', () => {
+  const volume = { persistentVolumeClaim: 'b', bytesRead: 1, bytesSent: 1, status: 'Pending' as const };
+
+  it('is what the mover read and sent of it, also of one among several', () => {
+    const volumes = [
+      { name: 'a', bytesRead: 500, bytesSent: 50 },
+      { name: 'b', bytesRead: 400, bytesSent: 40 },
+    ];
+    const group = progressOf({ report: { ...report, phase: 'Copying', volumes }, bytesPerSecond: 5 }, answer({}));
+    assert.deepEqual(underWay(volume, group), { ...volume, status: 'InProgress', bytesRead: 400, bytesSent: 40 });
+  });
+
+  it('stays as it was while nothing is told of it', () => {
+    assert.deepEqual(underWay(volume, undefined), { ...volume, status: 'InProgress' });
+    const group = progressOf({ report, bytesPerSecond: 5 }, answer({}));
+    assert.deepEqual(underWay(volume, group), { ...volume, status: 'InProgress' });
   });
 });
 

@@ -1,6 +1,6 @@
 /** What a person sees while volumes move: bytes, rate and the time that is left, from the movers' newest reports. */
 import type { MigrationStatus, MigrationVolume } from '../../../crds/v1alpha1/index.ts';
-import type { MoverPhase } from '../../mover/contract.ts';
+import type { MoverPhase, MoverReport } from '../../mover/contract.ts';
 import type { ReceiveAnswer } from '../messages.ts';
 import type { RunWatch } from '../run-watch.ts';
 
@@ -12,6 +12,8 @@ export interface GroupProgress {
   readonly bytesTotal: number;
   readonly bytesSent: number;
   readonly bytesPerSecond: number;
+  /** What the source's mover read and sent of each volume it has begun. */
+  readonly volumes?: MoverReport['volumes'];
 }
 
 /** What the destination does by itself: of that the source's mover knows nothing. */
@@ -23,10 +25,21 @@ export function progressOf(
 ): GroupProgress | undefined {
   const bytesSent = report?.bytesSent ?? 0;
   if (destination.progress !== undefined && doneThere.has(destination.mover))
-    return { ...destination.progress, bytesSent };
+    return { ...destination.progress, bytesSent, ...volumesOf(report) };
   if (report === undefined) return undefined;
   const { bytesDone, bytesTotal } = report;
-  return { bytesDone, bytesTotal, bytesSent, bytesPerSecond };
+  return { bytesDone, bytesTotal, bytesSent, bytesPerSecond, ...volumesOf(report) };
+}
+
+/** Movers of an older version don't tell. */
+const volumesOf = (report: MoverReport | undefined): Pick<GroupProgress, 'volumes'> =>
+  report?.volumes === undefined ? {} : { volumes: report.volumes };
+
+/** A volume under way, with what was read and sent of it so far; a mover that was started anew counts from its own start. */
+export function underWay(volume: MigrationVolume, progress: GroupProgress | undefined): MigrationVolume {
+  const seen = progress?.volumes?.find(({ name }) => name === volume.persistentVolumeClaim);
+  const figures = seen === undefined ? {} : { bytesRead: seen.bytesRead, bytesSent: seen.bytesSent };
+  return { ...volume, ...figures, status: 'InProgress' };
 }
 
 export interface ProgressFacts {

@@ -3,7 +3,7 @@ import type { Migration } from '../../../crds/v1alpha1/index.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { formatDuration, formatElapsed, formatTime } from '../format-time.ts';
 import { printable } from '../render-table.ts';
-import { bytesSentOf, elapsedOf, resourcesOf, volumesOf } from '../views/migration-view.ts';
+import { bytesSentOf, elapsedOf, progressPartsOf, resourcesOf, volumesOf } from '../views/migration-view.ts';
 import { conditionsSection, facts, section, tableSection } from './section.ts';
 
 /** A longer list is in `-o yaml`. */
@@ -25,6 +25,7 @@ export function tellMigration(migration: Migration, now: Date): readonly string[
     ...stagesSection(migration, now),
     ...volumesSection(migration),
     ...resourcesSection(migration),
+    ...skippedSection(status),
     ...ruleSection(status),
     ...planSection(status),
     ...conditionsSection(status?.conditions),
@@ -105,7 +106,7 @@ function rateOf(migration: Migration): string {
   const now = status?.progress?.bytesPerSecond;
   const tookMs =
     Date.parse(status?.volumeMigrationFinishTimestamp ?? '') - Date.parse(metadata.creationTimestamp ?? '');
-  if (Number.isNaN(tookMs)) return now === undefined ? sent : `${sent}, ${formatBytes(now)}/s now`;
+  if (Number.isNaN(tookMs)) return now === undefined ? sent : [sent, ...progressPartsOf(migration)].join(', ');
   return tookMs <= 0
     ? sent
     : `${sent} in ${formatDuration(tookMs)}, ${formatBytes((bytesSentOf(migration) * 1000) / tookMs)}/s`;
@@ -130,8 +131,22 @@ function resourcesSection(migration: Migration): readonly string[] {
       [one.reason, one.transformedBy === undefined ? '' : `changed by ${one.transformedBy}`].filter(Boolean).join('; '),
     ]);
   const title = `Resources (${resourcesOf(migration)})`;
-  if (rows.length === 0) return [`${title}: nothing was left out`];
+  if (rows.length === 0) return [`${title}: each arrived`];
   return [...tableSection(title, ['RESOURCE', 'STATUS', 'REASON'], rows), ...more(notable)];
+}
+
+/** Left out on purpose: what the namespace has and the destination does not get. */
+function skippedSection(status: Migration['status']): readonly string[] {
+  const { total = 0, groups = [] } = status?.skipped ?? {};
+  const rows = groups.map(({ kind, count, reason, names }) => [
+    kind,
+    String(count),
+    reason,
+    `${names.join(', ')}${count > names.length ? ' ...' : ''}`,
+  ]);
+  const told = groups.reduce((sum, { count }) => sum + count, 0);
+  const rest = total > told ? [`  and ${total - told} more`] : [];
+  return [...tableSection(`Left out on purpose (${total})`, ['KIND', 'COUNT', 'REASON', 'NAMES'], rows), ...rest];
 }
 
 function ruleSection(status: Migration['status']): readonly string[] {

@@ -1,7 +1,7 @@
 /** Migrations as PROMISES P25 shows them: CLUSTERPAIR STAGE STATUS VOLUMES RESOURCES CREATED ELAPSED. */
 import { type Migration, migrations } from '../../../crds/v1alpha1/index.ts';
 import { formatBytes } from '../format-bytes.ts';
-import { formatElapsed, formatTime } from '../format-time.ts';
+import { formatDuration, formatElapsed, formatTime } from '../format-time.ts';
 import type { ObjectView } from '../object-view.ts';
 
 export const migrationView: ObjectView<Migration> = {
@@ -17,6 +17,8 @@ export const migrationView: ObjectView<Migration> = {
     { name: 'RESOURCES', cell: resourcesOf },
     { name: 'CREATED', cell: (migration) => formatTime(migration.metadata.creationTimestamp) },
     { name: 'ELAPSED', cell: (migration, now) => elapsedOf(migration, now) },
+    { name: 'SKIPPED', wide: 'Yes', cell: skippedOf },
+    { name: 'PROGRESS', wide: 'Yes', cell: (migration) => progressPartsOf(migration).join(', ') },
     { name: 'TOTAL BYTES TRANSFERRED', wide: 'Yes', cell: (migration) => formatBytes(bytesSentOf(migration)) },
     { name: 'ACTIVE SIDE', wide: 'Yes', cell: (migration) => migration.status?.activeSide ?? '' },
   ],
@@ -38,6 +40,23 @@ export function resourcesOf({ spec, status }: Migration): string {
   const done = resources.filter((resource) => resource.status === 'Successful').length;
   const [of, all] = [summary?.numOfMigratedResources ?? done, summary?.totalNumberOfResources ?? resources.length];
   return summary?.resources ?? `${of}/${all}`;
+}
+
+/** How many resources were left out on purpose; empty while nobody knows. */
+export function skippedOf({ status }: Migration): string {
+  return status?.skipped === undefined ? '' : String(status.skipped.total);
+}
+
+/** While volumes move: share, bytes, rate, time that is left; nothing before and after. */
+export function progressPartsOf({ status }: Migration): readonly string[] {
+  const { progress, stage } = status ?? {};
+  if (progress?.bytesTotal === undefined || progress.bytesTotal === 0 || stage === 'Final') return [];
+  const done = progress.bytesDone ?? 0;
+  const percent = Math.min(100, Math.floor((100 * done) / progress.bytesTotal));
+  const parts = [`${percent}%`, `${formatBytes(done)} of ${formatBytes(progress.bytesTotal)}`];
+  if (progress.bytesPerSecond !== undefined) parts.push(`${formatBytes(progress.bytesPerSecond)}/s`);
+  if (progress.etaSeconds !== undefined) parts.push(`ETA ${formatDuration(progress.etaSeconds * 1000)}`);
+  return parts;
 }
 
 export function elapsedOf({ metadata, status }: Migration, now: Date): string {

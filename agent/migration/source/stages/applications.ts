@@ -9,6 +9,7 @@ import { isBuiltInGroup, refOf } from '../../../resources/resource-ref.ts';
 import { readSwitches } from '../../../resources/switches.ts';
 import { activateAnswerSchema, maxActivateObjects, paths, waveAnswerSchema } from '../../messages.ts';
 import { activeSideAfter } from '../active-side.ts';
+import { countSkipped } from '../count-skipped.ts';
 import { mustLetLeave } from '../decide-leaving.ts';
 import { namespacesOf } from '../find-namespaces.ts';
 import { findPeers } from '../find-peers.ts';
@@ -51,9 +52,11 @@ export async function runApplications(services: SourceServices, context: StageCo
   const results = [...volumeResults(volumes), ...(await unmovedClaims(services, context, { namespaces, moved }))];
   const notes: string[] = [];
   const notStarted: string[] = [];
+  let skipped: MigrationStatus['skipped'];
   if (migration.spec.includeResources) {
     const sent = await sendAll(services, context, { ...peers, namespaces });
     results.push(...sent.results);
+    skipped = countSkipped(sent.collected.skipped);
     const purged = await purgeDeleted(context, {
       peer,
       collected: sent.collected,
@@ -68,6 +71,7 @@ export async function runApplications(services: SourceServices, context: StageCo
   const now = services.clock.now();
   return advance('Final', {
     ...listed,
+    skipped,
     ...withNotices(migration, results, now),
     ...summarize({
       volumes,

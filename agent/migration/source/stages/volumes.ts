@@ -6,7 +6,7 @@ import { mapLimit } from '../../../../kube/runtime/map-limit.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { mustLetLeave } from '../decide-leaving.ts';
-import { measureProgress } from '../measure-progress.ts';
+import { measureProgress, underWay } from '../measure-progress.ts';
 import type { MigrationStageName } from '../migration-machine.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
 import { summarize } from '../summarize.ts';
@@ -117,7 +117,7 @@ function after(before: readonly MigrationVolume[], result: GroupResult | undefin
     case 'Complete':
       return result.volumes;
     case 'Working':
-      return before.map((volume) => ({ ...volume, status: 'InProgress' }));
+      return before.map((volume) => underWay(volume, result.progress));
     case 'Failed':
       return before.map((volume) => ({ ...volume, status: 'Failed', reason: result.message }));
     default:
