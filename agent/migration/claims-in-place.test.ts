@@ -23,7 +23,7 @@ describe('a namespace that admits only restricted pods', () => {
 });
 
 describe('a claim that has grown at the source', () => {
-  it('grows on the destination before it is updated (M11)', async () => {
+  it('M11: grows on the destination before it is updated', async () => {
     const world = await synced();
     const { a, b } = world;
     const grow = async (side: typeof a) => {

@@ -186,7 +186,7 @@ describe('fields of a Migration on real clusters', () => {
       assert.equal(await fieldOf(clusters.b, main, 'configmap/settings', '.data.of'), main);
     });
 
-    it('M6, M9: Job, NetworkPolicy with CIDR and the owned Service arrive now', async () => {
+    it('M1, M6, M9: Job, NetworkPolicy with CIDR and the owned Service arrive now', async () => {
       const there = await namesIn(clusters.b, main, 'jobs,networkpolicies,services');
       for (const name of ['job.batch/once', 'networkpolicy.networking.k8s.io/cidr', 'service/owned'])
         assert.ok(there.includes(name), name);
