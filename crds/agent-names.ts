@@ -20,6 +20,9 @@ export const operationLabel = 'stork.libopenstorage.org/operation';
 /** On movers: the group of volumes they move, also in what the agents log of it. */
 export const runLabel = 'stork.libopenstorage.org/run';
 
+/** What an agent logs when nothing is left to do of a migration that came: `kubectl stork logs -f` there ends with it. */
+export const incomingEnded = 'incoming migration ended';
+
 /** Of the Service and of both webhook configurations through which each request is marked with who made it. */
 export const webhookName = 'stork-webhook';
 /** Of the one webhook in each of both configurations, as API servers name it when it does not answer. */

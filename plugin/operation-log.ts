@@ -15,7 +15,7 @@ export interface OperationLog {
 
 export function createOperationLog(
   client: KubeClient,
-  operation: { readonly uid: string; readonly since: string | undefined },
+  operation: { readonly uids: readonly string[]; readonly since: string | undefined },
 ): OperationLog {
   /** The stamp of each pod's last line that was looked at. */
   const seen = new Map<string, string>();
@@ -32,14 +32,13 @@ export function createOperationLog(
   };
   return {
     async look(signal) {
-      const movers = await podsOf(client, { labelSelector: `${operationLabel}=${operation.uid}`, signal });
-      const agents = await podsOf(client, {
-        namespace: agentNamespace,
-        labelSelector: `app.kubernetes.io/name=${agentName}`,
+      const movers = await podsOf(client, {
+        labelSelector: `${operationLabel} in (${operation.uids.join(',')})`,
         signal,
       });
+      const agents = await agentPods(client, signal);
       const runs = movers.map(({ metadata }) => metadata.labels?.[runLabel] ?? '').filter((run) => run !== '');
-      const ids = [operation.uid, ...new Set(runs)];
+      const ids = [...operation.uids, ...new Set(runs)];
       const found: LogLine[] = [];
       for (const pod of agents) found.push(...(await newLines(pod, signal)).filter((line) => isAbout(line, ids)));
       for (const pod of movers) found.push(...(await newLines(pod, signal)));
@@ -47,6 +46,19 @@ export function createOperationLog(
     },
   };
 }
+
+/** What this cluster's agents logged, as far back as their pods keep it. */
+export async function readAgentLogs(client: KubeClient, signal: AbortSignal): Promise<readonly LogLine[]> {
+  const found: LogLine[] = [];
+  for (const { metadata } of await agentPods(client, signal)) {
+    const request = { namespace: metadata.namespace ?? '', pod: metadata.name, tailLines: maxLines, signal } as const;
+    found.push(...readLines(metadata.name, await client.logs({ ...request, timestamps: 'Yes' }).catch(unlessNotThere)));
+  }
+  return found;
+}
+
+const agentPods = (client: KubeClient, signal: AbortSignal): Promise<readonly Pod[]> =>
+  podsOf(client, { namespace: agentNamespace, labelSelector: `app.kubernetes.io/name=${agentName}`, signal });
 
 async function podsOf(
   client: KubeClient,

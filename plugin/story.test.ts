@@ -192,14 +192,14 @@ describe('logs', () => {
   ];
   const moverLog = [line(3, { outcome: 'Done', bytes: 7 }), '2019-07-09T02:04:05.000000000Z plain \u001b[2Jtext\n'];
 
-  const worldWithLogs = (more: readonly string[] = []) => {
+  const worldWithLogs = (more: readonly string[] = [], before: readonly string[] = []) => {
     let asked = 0;
     const world = terminalWorld({
       onLogs: ({ pod, timestamps }) => {
         assert.equal(timestamps, 'Yes');
         if (pod !== 'stork-agent-1') return moverLog.join('');
         asked += 1;
-        return [...agentLog, ...(asked === 1 ? [] : more)].join('');
+        return [...before, ...agentLog, ...(asked === 1 ? [] : more)].join('');
       },
     });
     const pod = (name: string, inNamespace: string, labels: Readonly<Record<string, string>>) =>
@@ -247,6 +247,29 @@ describe('logs', () => {
     assert.doesNotMatch(world.transcript(), /another/);
     assert.ok(!world.transcript().includes('\u001b'));
     await assertGolden('logs.txt', world.transcript());
+  });
+
+  it("shows the destination's half by the name on the source, also while it follows", async () => {
+    const come = { operation: uid, migration: 'mysql/mysqlmigration', pair: 'stork-system/east' };
+    const theirs = { operation: 'other', migration: 'mysql/mysqlmigration', pair: 'stork-system/north' };
+    const ended = line(9, { level: 'info', message: 'incoming migration ended', operation: uid });
+    const world = worldWithLogs(
+      [ended],
+      [
+        line(0, { level: 'info', message: 'receiving volumes', ...come }),
+        line(0, { level: 'info', message: 'receiving volumes', ...theirs }),
+        line(5, { level: 'info', message: 'applied resources', ...come, Created: 7, left: ['Secret mysql/tls'] }),
+        line(6, { level: 'info', message: 'applied resources', ...theirs, Created: 1 }),
+      ],
+    );
+    assert.equal(await world.run('logs migration/mysqlmigration -n mysql --peer east'), 0);
+    assert.equal(await world.run('logs migration/mysqlmigration -n mysql --peer west'), 1);
+    assert.equal(await world.run('logs migration/mysqlmigration -n shop'), 1);
+    await assertGolden('logs-incoming.txt', world.transcript());
+    const following = world.run('logs migration/mysqlmigration -n mysql -f');
+    await world.clock.advance(1500);
+    assert.equal(await following, 0);
+    assert.match(world.transcript(), /came over pair stork-system\/east and stork-system\/north[\s\S]*--peer PAIR/);
   });
 
   it('follows until the migration has ended, each line once', async () => {

@@ -41,6 +41,7 @@ export async function receiveGroup(
   const stored = await createRecord(services, sender, body, signal);
   services.log.info('receiving volumes', {
     operation: body.operation,
+    migration: body.migration,
     group: body.group,
     mode: body.mode,
     pair: sender.pair,

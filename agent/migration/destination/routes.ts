@@ -2,6 +2,7 @@
  * What a peer may ask of this cluster about a migration. Each request is checked against the pair's grant as it stands
  * now; what the grant does not allow is refused by name, before any effect.
  */
+import { incomingEnded } from '../../../crds/agent-names.ts';
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import type { PairFacts, PeerRoute } from '../../peer/peer.ts';
@@ -30,6 +31,7 @@ import { type DestinationServices, destinationLimits, type Sender } from './dest
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { findClaimProblems } from './gather-limits.ts';
 import { listKindNames } from './list-kind-names.ts';
+import { describeApplied, namedInLog } from './log-incoming.ts';
 import { mustCover } from './must-cover.ts';
 import { planSurroundings } from './plan-surroundings.ts';
 import { purge } from './purge.ts';
@@ -78,6 +80,7 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       async answer({ pair, params, body, signal }) {
         const wave = waveOf(services, { pair, operation: params.uid ?? '', body });
         const applied = await services.applyObjects(wave, signal);
+        services.log.info('applied resources', describeApplied(wave, applied));
         return {
           results: applied.map(({ ref, result, reason, managedBy }) => ({ ...ref, result, reason, managedBy })),
         };
@@ -110,9 +113,13 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       method: 'POST',
       path: '/v1/operations/:uid/activate',
       body: activateRequestSchema,
-      async answer({ pair, body, signal }) {
+      async answer({ pair, params, body, signal }) {
         const sender = senderOf(pair);
         mustCover(services, sender, body.namespaces);
+        const { migration, namespaces } = body;
+        services.log.info('starting what came', {
+          ...{ operation: params.uid, migration, pair: sender.pair, namespaces: namespaces.slice(0, namedInLog) },
+        });
         const only = body.objects === undefined ? undefined : new Set(body.objects.map(keyOfRef));
         const account = services.asPeer(sender.grant.serviceAccount);
         return await services.activate(account, { namespaces: body.namespaces, only }, signal);
@@ -247,5 +254,7 @@ async function removeOperation(
       await services.records.saveReceive({ ...record, phase: 'Removing', reason: 'Removing' }, stored, signal);
     call.wake(record.request.run);
   }
-  return { state: left.length === 0 ? 'Gone' : 'Removing', left };
+  if (left.length > 0) return { state: 'Removing', left };
+  services.log.info(incomingEnded, { operation: call.operation, pair: call.sender.pair });
+  return { state: 'Gone', left };
 }

@@ -38,7 +38,8 @@ export function renderLogLine({ stamp, pod, text }: LogLine): string {
   return printable([time, String(fields.level ?? ''), pod, fields.message, ...rest].join(' '));
 }
 
-function fieldsOf(text: string): Readonly<Record<string, unknown>> | undefined {
+/** Of a line of JSON; `undefined` of any other. */
+export function fieldsOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
