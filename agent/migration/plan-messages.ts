@@ -67,6 +67,17 @@ export function toPlannedObject(
 export const maxAsked = 5000;
 export const maxSentences = 100;
 
+/** What the scopes of quotas look at, of pods as they are in their template. */
+const podTraitsSchema = object({
+  /** No container asks for processor or memory, nor limits them. */
+  bestEffort: required(boolean()),
+  /** It has a deadline. */
+  terminating: required(boolean()),
+  priorityClass: text(253),
+  crossNamespaceAffinity: required(boolean()),
+});
+export type PodTraits = Infer<typeof podTraitsSchema>;
+
 export const surroundingsRequestSchema = object({
   namespaces: required(
     list(object({ name: required(text(63)), labels: map(text(4096), { maxProperties: 256 }) }), { maxItems: maxAsked }),
@@ -105,17 +116,14 @@ export const surroundingsRequestSchema = object({
       namespace: required(text(63)),
       resource: required(text(317)),
       milli: required(string({ pattern: '^[0-9]{1,30}$' })),
-      pod: required(
-        object({
-          bestEffort: required(boolean()),
-          terminating: required(boolean()),
-          priorityClass: text(253),
-          crossNamespaceAffinity: required(boolean()),
-        }),
-      ),
+      pod: required(podTraitsSchema),
     }),
     { maxItems: maxAsked },
   ),
+  /** Objects whose pods have power over their node. */
+  privileged: list(object({ namespace: required(text(63)), object: required(text(317)), why: required(text(512)) }), {
+    maxItems: maxAsked,
+  }),
 });
 export type SurroundingsRequest = Infer<typeof surroundingsRequestSchema>;
 
@@ -129,6 +137,8 @@ export const surroundingsAnswerSchema = object({
   ),
   /** Limits of which it can't be told. */
   notJudged: list(text(1024), { maxItems: maxSentences }),
+  /** Objects that would be made, but whose pods would not. */
+  notAdmitted: list(text(1024), { maxItems: maxSentences }),
 });
 export type SurroundingsAnswer = Infer<typeof surroundingsAnswerSchema>;
 

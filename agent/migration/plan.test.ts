@@ -178,7 +178,7 @@ describe('a plan', () => {
   it('tells what the destination lacks, what looks at the objects there, and what is too tight', async () => {
     await run('first');
     const spec = deployment('db:1').spec;
-    const template = { ...spec.template, spec: { ...spec.template.spec, priorityClassName: 'gold' } };
+    const template = { ...spec.template, spec: { ...spec.template.spec, priorityClassName: 'gold', hostPID: true } };
     const patch = { type: 'merge', body: { spec: { ...spec, template } } } as const;
     await world.a.client.patch(core.deployments, { namespace: 'db', name: 'db' }, patch);
     await world.a.client.create(core.configMaps, configMap('more', {}));
@@ -204,7 +204,14 @@ describe('a plan', () => {
       metadata: { name: 'policy' },
       webhooks,
     });
+    const { apiVersion, kind, metadata } = await world.b.client.get(core.namespaces, { name: 'db' });
+    const labels = { 'pod-security.kubernetes.io/enforce': 'baseline' };
+    world.b.server.seed(core.namespaces, { apiVersion, kind, metadata: { ...metadata, labels } });
     const { plan } = await planOf('look');
+    assert.match(
+      plan?.warnings?.join() ?? '',
+      /On b namespace db enforces baseline: the pods of deployment db\/db would not be admitted, because of them it has hostPID/,
+    );
     assert.deepEqual(plan?.missing, ['PriorityClass gold of deployment db/db does not exist on b']);
     assert.match(plan?.webhooks?.join() ?? '', /^policy \(check\.policy\) may refuse deployments\.apps/);
     assert.match(

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ResourceQuota } from '../../../kube/client/core.ts';
+import type { PodTraits } from '../plan-messages.ts';
 import { demandOfClaims, findExceeded, findMisfits, findScopedExceeded, type PodDemand } from './decide-quota.ts';
-import type { PodDefaults, PodTraits } from './quota-scopes.ts';
+import type { PodDefaults } from './quota-scopes.ts';
 
 const quota = (
   hard: Readonly<Record<string, string>>,

@@ -4,7 +4,8 @@
  */
 import type { LimitRange, ResourceQuota } from '../../../kube/client/core.ts';
 import { parseMilli } from '../../../kube/quantity.ts';
-import { claimScopesOf, countsPod, hasScopes, type PodDefaults, type PodTraits } from './quota-scopes.ts';
+import type { PodTraits } from '../plan-messages.ts';
+import { claimScopesOf, countsPod, hasScopes, type PodDefaults } from './quota-scopes.ts';
 
 export interface Demand {
   /** As quotas name it: `requests.storage`, `pods`, `count/deployments.apps`. */

@@ -3,6 +3,7 @@ import type { AnyResource, KubeClient } from '../../../kube/client/client.ts';
 import { core } from '../../../kube/client/core.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { listServedKinds } from '../../resources/defined-kinds.ts';
+import { enforcedLevel } from '../../resources/pod-security.ts';
 import { fitting, maxSentences, type SurroundingsAnswer, type SurroundingsRequest } from '../plan-messages.ts';
 import { type Exceeded, findExceeded, findScopedExceeded } from './decide-quota.ts';
 import { describeWebhooks, type IncomingKind, type LabelsOfNamespaces } from './decide-webhooks.ts';
@@ -41,13 +42,15 @@ export async function planSurroundings(
     webhooks: fitting(await findWebhooks(client, body, signal)),
     quotas: tight.exceeded.slice(0, maxSentences),
     notJudged: fitting(tight.notJudged),
+    notAdmitted: fitting(await findNotAdmitted(client, body, signal)),
   };
 }
 
 const parallelReads = 8;
 
-function namespacesOf({ namespaces, kinds, demands, podDemands = [] }: SurroundingsRequest): readonly string[] {
-  const named = [...kinds, ...demands, ...podDemands]
+function namespacesOf(request: SurroundingsRequest): readonly string[] {
+  const { namespaces, kinds, demands, podDemands = [], privileged = [] } = request;
+  const named = [...kinds, ...demands, ...podDemands, ...privileged]
     .map(({ namespace }) => namespace)
     .filter((namespace) => namespace !== '');
   return [...new Set([...namespaces.map(({ name }) => name), ...named])];
@@ -85,6 +88,23 @@ async function readLabels(
     labels.set(name, found?.metadata.labels ?? { ...coming, 'kubernetes.io/metadata.name': name });
   }
   return labels;
+}
+
+/** Pod Security looks at pods, not at what makes them: a dry run of the object does not tell. */
+async function findNotAdmitted(
+  client: KubeClient,
+  { privileged = [], namespaces }: SurroundingsRequest,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (privileged.length === 0) return [];
+  const labels = await readLabels(client, namespaces, signal);
+  return privileged.flatMap(({ namespace, object, why }) => {
+    const level = enforcedLevel({ metadata: { name: namespace, labels: labels.get(namespace) ?? {} } });
+    if (level === undefined) return [];
+    return [
+      `namespace ${namespace} enforces ${level}: the pods of ${object} would not be admitted, because of them ${why}`,
+    ];
+  });
 }
 
 async function findTight(

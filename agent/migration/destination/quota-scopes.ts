@@ -3,16 +3,7 @@
  * to be unknown, never taken for room. Pure.
  */
 import type { LimitRange, ResourceQuota } from '../../../kube/client/core.ts';
-
-/** What scopes look at, of pods as they are in their template. */
-export interface PodTraits {
-  /** No container asks for processor or memory, nor limits them. */
-  readonly bestEffort: boolean;
-  /** It has a deadline. */
-  readonly terminating: boolean;
-  readonly priorityClass?: string | undefined;
-  readonly crossNamespaceAffinity: boolean;
-}
+import type { PodTraits } from '../plan-messages.ts';
 
 /** What the destination adds to pods that don't say. */
 export interface PodDefaults {

@@ -6,6 +6,7 @@ import { at, type Fields, fieldsOf, has, itemsOf, numberOf, textOf } from '../..
 import { storkNames } from '../../../resources/names.ts';
 import { podSpecOf } from '../../../resources/pod-spec.ts';
 import { refOf } from '../../../resources/resource-ref.ts';
+import type { PodTraits } from '../../plan-messages.ts';
 
 export interface NamespaceDemand {
   readonly namespace: string;
@@ -17,13 +18,6 @@ export interface NamespaceDemand {
 /** What pods that scopes count alike ask for. */
 export interface PodDemand extends NamespaceDemand {
   readonly pod: PodTraits;
-}
-
-export interface PodTraits {
-  readonly bestEffort: boolean;
-  readonly terminating: boolean;
-  readonly priorityClass?: string | undefined;
-  readonly crossNamespaceAffinity: boolean;
 }
 
 export function findDemand(

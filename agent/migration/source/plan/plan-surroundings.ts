@@ -3,6 +3,9 @@ import type { Migration, PlannedObject } from '../../../../crds/v1alpha1/index.t
 import type { AnyObject } from '../../../../kube/client/client.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import type { Peer } from '../../../peer/peer.ts';
+import { whyPrivileged } from '../../../resources/pod-security.ts';
+import { podSpecOf } from '../../../resources/pod-spec.ts';
+import { refOf, textOfRef } from '../../../resources/resource-ref.ts';
 import { type ClaimAnswer, paths } from '../../messages.ts';
 import { maxAsked, type SurroundingsRequest, surroundingsAnswerSchema } from '../../plan-messages.ts';
 import { type SourceServices, sourceLimits } from '../source-services.ts';
@@ -50,6 +53,7 @@ export async function planSurroundings(
     podDemands: findPodDemand(sent.objects, sent.planned)
       .map((demand) => ({ ...demand, milli: String(demand.milli) }))
       .slice(0, maxAsked),
+    privileged: findPrivileged(sent.objects).slice(0, maxAsked),
   };
   const answer = await peer.request({
     ...{ method: 'POST', path, body, answer: surroundingsAnswerSchema },
@@ -66,6 +70,7 @@ export async function planSurroundings(
     ],
     warnings: [
       ...answer.quotas.map(({ message }) => `On ${peer.cluster} ${message}`),
+      ...(answer.notAdmitted ?? []).map((sentence) => `On ${peer.cluster} ${sentence}`),
       ...(answer.notJudged ?? []).map((sentence) => `On ${peer.cluster} ${sentence}`),
       ...of.notices.filter((notice) => notice !== undefined),
     ],
@@ -73,6 +78,17 @@ export async function planSurroundings(
     webhooks: answer.webhooks,
     images: await findImages(services.client, { objects: sent.objects, namespaces }, signal),
   };
+}
+
+function findPrivileged(objects: readonly AnyObject[]): NonNullable<SurroundingsRequest['privileged']> {
+  return objects.flatMap((object) => {
+    const { namespace } = object.metadata;
+    const pod = podSpecOf(object);
+    const why = pod === undefined ? undefined : whyPrivileged(pod)?.slice(0, 512);
+    return why === undefined || namespace === undefined
+      ? []
+      : [{ namespace, object: textOfRef(refOf(object)).slice(0, 317), why }];
+  });
 }
 
 /** Those that the Namespace would bring. */
