@@ -178,6 +178,26 @@ describe('a team with edit in one namespace', () => {
     await clusters.a.apply(rights);
   });
 
+  it('can’t take privileged pods along that Pod Security keeps out of its namespace', async () => {
+    const label = (value: string) =>
+      clusters.a.kubectl(['label', 'namespace', own, `pod-security.kubernetes.io/enforce${value}`, '--overwrite']);
+    await label('=baseline');
+    try {
+      await user.apply(JSON.stringify(privilegedWorkload));
+      const { status } = await outcomeOf('privileged', { namespaces: [own], includeVolumes: false });
+      assert.equal(status.status, 'PartialSuccess');
+      assert.match(
+        status.reason ?? '',
+        /rooted: left out: of its pods container web is privileged; Pod Security keeps/,
+      );
+      const there = await clusters.b.kubectl(['-n', own, 'get', 'deployment', 'rooted', '--ignore-not-found']);
+      assert.equal(there, '');
+    } finally {
+      await label('-');
+      await user.kubectl(['-n', own, 'delete', 'deployment', 'rooted']);
+    }
+  });
+
   it('can’t forge who it is, when it creates', async () => {
     const annotations = { [requester]: JSON.stringify({ username: 'admin', groups: ['system:masters'] }) };
     const view = await outcomeOf('forged', { namespaces: [own, others] }, { annotations });
@@ -298,3 +318,20 @@ rules:
   - podSelector: { app: filler }
     actions: [{ type: command, value: 'true' }]
 `;
+
+/** Nothing runs of it: the API server takes it from whoever may create Deployments. */
+const privilegedWorkload = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'rooted', namespace: own },
+  spec: {
+    replicas: 0,
+    selector: { matchLabels: { app: 'rooted' } },
+    template: {
+      metadata: { labels: { app: 'rooted' } },
+      spec: {
+        containers: [{ name: 'web', image: 'stork.test/toolbox:1', securityContext: { privileged: true } }],
+      },
+    },
+  },
+};
