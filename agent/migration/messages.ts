@@ -197,7 +197,11 @@ export const kindsAnswerSchema = object({
       { maxItems: 20_000 },
     ),
   ),
+  /** What this destination can do with objects besides what every one could from the beginning. */
+  features: list(string({ maxLength: 64 }), { maxItems: 64 }),
 });
+/** In `features`: it seals what travels stashed, and makes it from there when it is activated. */
+export const stashFeature = 'stash';
 
 /** Names in one purge message; more are sent in several. */
 export const maxPurgeNames = 10_000;

@@ -17,6 +17,7 @@ import {
   purgeFeature,
   purgeRequestSchema,
   receiveRequestSchema,
+  stashFeature,
   type WaveRequest,
   waveRequestSchema,
 } from '../messages.ts';
@@ -70,7 +71,7 @@ export function destinationRoutes({ services, wake }: DestinationRoutesParts): r
       path: '/v1/operations/:uid/kinds',
       async answer({ pair, signal }) {
         mustCover(services, senderOf(pair), []);
-        return { kinds: await listKindNames(services.client, signal) };
+        return { kinds: await listKindNames(services.client, signal), features: [stashFeature] };
       },
     }),
     jsonRoute({

@@ -7,9 +7,11 @@ import type { AnyObject } from '../../../kube/client/client.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../kube/runtime/machine.ts';
 import type { Peer } from '../../peer/peer.ts';
-import { maxWaveObjects } from '../messages.ts';
+import { refOf } from '../../resources/resource-ref.ts';
+import { isStash, readStash } from '../../resources/stash/stash-object.ts';
+import { maxWaveObjects, stashFeature } from '../messages.ts';
 import { isClusterScoped } from './collect.ts';
-import { findPeerVersions } from './peer-kinds.ts';
+import { findPeerAbilities } from './peer-kinds.ts';
 import { checkTravelling } from './requester/check-requester.ts';
 import type { ResourceResult } from './resource-results.ts';
 import type { Collected, SourceServices } from './source-services.ts';
@@ -51,9 +53,12 @@ export async function sendWaves<Result>(
   const { peer, admin, namespaces } = to;
   const since = rfc3339(services.clock.now());
   const pairs = { pairId: peer.pairId, adminPairId: admin.pairId };
-  const peerVersions = await findPeerVersions(peer, migration.metadata.uid ?? '', signal);
+  const { versions: peerVersions, features } = await findPeerAbilities(peer, migration.metadata.uid ?? '', signal);
   const collected = await services.collect(migration, { namespaces, ...pairs, peerVersions }, signal);
-  const { waves, requester, leftOut } = await checkTravelling(services, migration, collected.waves, signal);
+  const travelling = await checkTravelling(services, migration, collected.waves, signal);
+  const { requester } = travelling;
+  const { waves, refused } = withoutStashes(travelling.waves, { cluster: peer.cluster, features });
+  const leftOut = [...travelling.leftOut, ...refused];
   const results: Result[] = [];
   const name = `${migration.metadata.namespace}/${migration.metadata.name}`;
   for (const wave of waves) {
@@ -63,6 +68,24 @@ export async function sendWaves<Result>(
     }
   }
   return { collected, leftOut, results, sent: waves.flat(), since };
+}
+
+/**
+ * An older agent would store a stash as any ConfigMap and never make anything of it, while the object itself would start
+ * there at once: neither is sent. Pure.
+ */
+export function withoutStashes(
+  waves: readonly (readonly AnyObject[])[],
+  peer: { readonly cluster: string; readonly features: ReadonlySet<string> },
+): { readonly waves: readonly (readonly AnyObject[])[]; readonly refused: readonly ResourceResult[] } {
+  if (peer.features.has(stashFeature)) return { waves, refused: [] };
+  const refused = waves.flat().flatMap((object): readonly ResourceResult[] => {
+    if (!isStash(object)) return [];
+    const { namespace = '', ...ref } = refOf(readStash(object) ?? object);
+    const reason = `its registration stashes it until it is activated, which the agent of ${peer.cluster} is too old for: it was not sent. Update that agent (kubectl stork install), or migrate with startApplications`;
+    return [{ ...ref, namespace, status: 'Failed', reason }];
+  });
+  return { waves: waves.map((wave) => wave.filter((object) => !isStash(object))), refused };
 }
 
 /** The messages of a wave, each with the pair it goes over. */
