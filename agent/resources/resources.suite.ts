@@ -145,8 +145,13 @@ export function describeResources(name: string, world: () => ResourcesWorld): vo
       await world().client.patch(configMaps, { namespace, name: 'settings' }, patch, { fieldManager: 'kubectl-edit' });
       const [applied] = await apply([sent(configMap(namespace, { key: 'newer', more: 'x' }))]);
       assert.equal(applied?.result, 'Conflict');
-      assert.match(applied?.reason ?? '', /kubectl-edit/);
+      assert.match(applied?.reason ?? '', /data\.key .*kubectl-edit.*nothing of the object was changed.*migrate again/);
       assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'edited' });
+      // What it advises works: the owner says the same, and the rest follows.
+      const same = { type: 'merge', body: { data: { key: 'newer' } } } as const;
+      await world().client.patch(configMaps, { namespace, name: 'settings' }, same, { fieldManager: 'kubectl-edit' });
+      assert.deepEqual(await resultsOf([sent(configMap(namespace, { key: 'newer', more: 'x' }))]), ['Updated']);
+      assert.deepEqual((await get(configMaps, namespace, 'settings')).data, { key: 'newer', more: 'x' });
     });
 
     it('leaves the finalizers of others where they are', async () => {

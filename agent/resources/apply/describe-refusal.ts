@@ -15,13 +15,20 @@ export function describeRefusal(error: unknown): Refusal {
   if (error.code === 'Conflict') {
     const owned = causes.filter((cause) => cause.reason === 'FieldManagerConflict');
     if (owned.length === 0) return 'Repeat';
-    return { result: 'Conflict', reason: `fields that others own are left: ${listed(owned)}` };
+    return { result: 'Conflict', reason: `fields that others own are left: ${listed(owned)}; ${setItThere}` };
   }
   if (error.retryable || isUnserved(error)) return 'Repeat';
   const details = causes.length === 0 ? error.message : listed(causes);
   const reason = `${reasons[error.code] ?? `refused (${error.code})`}: ${details}`;
   return { result: 'Failed', reason: `${reason}${adviceFor(error)}` };
 }
+
+/**
+ * An object is written whole or not at all: half of what the source says, beside what somebody here insists on, may fit
+ * neither. Nothing is ever taken over by force; whose value is equal is no conflict, and both own it then.
+ */
+const setItThere =
+  "nothing of the object was changed. To bring it, set these fields on the destination to the source's values with what set them there (the manifest that kubectl applies, the values of its Helm chart), and migrate again";
 
 /** An installation gives rights on Kubernetes' own kinds only. */
 function adviceFor({ code, status }: ApiError): string {
