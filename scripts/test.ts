@@ -11,7 +11,7 @@ import { runNode } from './run-command.ts';
 import { decideSkip, type Host, type Need } from './test/decide-skip.ts';
 import { runEndToEnd } from './test/run-end-to-end.ts';
 import { addCounts, noTests, renderCounts, runTests, type TestCounts } from './test/run-tests.ts';
-import { conformanceTests } from './test/suites.ts';
+import { conformanceTests, simulations } from './test/suites.ts';
 
 interface PhaseOutcome {
   readonly passed: boolean;
@@ -105,7 +105,17 @@ async function runCheck(): Promise<PhaseOutcome> {
 }
 
 async function runConformance(): Promise<PhaseOutcome> {
-  return judge(await runTests({ ...conformanceTests, write }));
+  let told = '';
+  const keep = (text: string): void => {
+    told += text;
+  };
+  const [conformance, simulated] = await Promise.all([
+    runTests({ ...conformanceTests, write }),
+    runTests({ ...simulations, write: keep }),
+  ]);
+  write(told);
+  const outcomes = [judge(conformance), judge(simulated)];
+  return { passed: outcomes.every(({ passed }) => passed), counts: addCounts(conformance, simulated) };
 }
 
 function tellFailure(error: unknown): PhaseOutcome {

@@ -15,12 +15,15 @@ export const unitTests = {
 
 /** What takes longer than a unit test may: on a real etcd and kube-apiserver, or with killed processes. */
 export const conformanceTests = {
-  files: ['kube', 'crds', 'drivers', 'agent', 'plugin', 'test/conformance', 'test/sim'].map(
+  files: ['kube', 'crds', 'drivers', 'agent', 'plugin', 'test/conformance'].map(
     (folder) => `${folder}/**/*.conformance.ts`,
   ),
   filesAtOnce: 1,
   limitMs: 25 * minuteMs,
 };
+
+/** In virtual time, on one processor: what else runs can't disturb them, so they run beside the conformance tests. */
+export const simulations = { files: ['test/sim/**/*.conformance.ts'], filesAtOnce: 1, limitMs: 25 * minuteMs };
 
 /** On two real clusters, which all files share: one after the other. */
 export const e2eTests = { files: ['test/e2e/**/*.test.ts'], filesAtOnce: 1, limitMs: 55 * minuteMs };
