@@ -7,6 +7,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { core, type Job, type Pod } from '../../kube/client/core.ts';
 import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import { type MoverMode, type MoverResult, type MoverRole, parseMoverResult } from '../mover/contract.ts';
+import type { MoverIdentity } from '../mover/mover-identity.ts';
 import { redoFlag } from '../mover/mover-job.ts';
 import type { Placement } from './messages.ts';
 import { agentLabels, moverJobName } from './names.ts';
@@ -42,6 +43,8 @@ export interface MoverRequest extends MoverPlace {
   /** A live volume is read on the node it is mounted on. */
   readonly node?: string | undefined;
   readonly placement?: Placement | undefined;
+  /** Where root is not admitted; as root when absent. */
+  readonly identity?: MoverIdentity | undefined;
   /** A claim for staging; a bounded emptyDir when absent. */
   readonly scratchClaim?: string | undefined;
 }

@@ -6,6 +6,16 @@ export function fail(code: string, message: string, about?: string): never {
   throw new StorkError({ code, message, about });
 }
 
+/** Throws: as whom the mover runs it may not read that. Root may read everything. */
+export function failUnreadable(path: string): never {
+  const who = process.geteuid?.() ?? 0;
+  fail(
+    'VolumeUnreadable',
+    `User ${who}, as whom the mover runs because the namespace admits no root, may not read ${path}. Let it admit root while the volumes move (label pod-security.kubernetes.io/enforce=baseline)`,
+    path,
+  );
+}
+
 /** Throws; another attempt may succeed without anybody changing anything. */
 export function failForNow(code: string, message: string, cause?: unknown): never {
   throw new StorkError({ code, message, retryable: true, cause });

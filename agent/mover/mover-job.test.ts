@@ -48,6 +48,22 @@ describe('the Job of a mover', () => {
     assert.deepEqual(podOf({ role: 'source' }).container?.securityContext?.capabilities?.add, ['DAC_OVERRIDE']);
   });
 
+  it('is what Pod Security`s restricted asks for where root is not admitted', () => {
+    const { pod, container } = podOf({ role: 'source', identity: { runAsUser: 1001, fsGroup: 1002 } });
+    assert.deepEqual(pod?.securityContext, {
+      seccompProfile: { type: 'RuntimeDefault' },
+      runAsNonRoot: true,
+      runAsUser: 1001,
+      fsGroup: 1002,
+    });
+    assert.deepEqual(container?.securityContext, {
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+  });
+
   it('mounts the volumes of a source read-only', () => {
     const mounts = (role: 'source' | 'destination') =>
       podOf({ role }).container?.volumeMounts?.find(({ mountPath }) => mountPath === '/volumes/0')?.readOnly;

@@ -4,6 +4,7 @@
  */
 import type { Job } from '../../kube/client/core.ts';
 import { type MoverMode, type MoverRole, moverCaVariable, moverTokenAudience } from './contract.ts';
+import type { MoverIdentity } from './mover-identity.ts';
 
 /** Tells a mover that an update has begun: what its own run left there is its to finish. */
 export const redoFlag = '--redo';
@@ -43,6 +44,8 @@ export interface MoverJobRequest {
   readonly agentUrl: string;
   /** PEM; public. */
   readonly agentCa: string;
+  /** Where root is not admitted; as root when absent. */
+  readonly identity?: MoverIdentity | undefined;
   readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never' | undefined;
 }
 
@@ -80,7 +83,7 @@ export function planMoverJob(request: MoverJobRequest): Job {
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 30,
-          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...podIdentity(request) },
           ...placementOf(request),
           containers: [containerOf(request)],
           volumes: volumesOf(request),
@@ -115,13 +118,14 @@ function containerOf(request: MoverJobRequest): Container {
     ],
     resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: memoryLimit } },
     securityContext: {
-      runAsUser: 0,
-      runAsGroup: 0,
-      runAsNonRoot: false,
+      ...(request.identity === undefined ? { runAsUser: 0, runAsGroup: 0, runAsNonRoot: false } : {}),
       privileged: false,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'], add: [...capabilities[role]] },
+      capabilities: {
+        drop: ['ALL'],
+        ...(request.identity === undefined ? { add: [...capabilities[role]] } : {}),
+      },
     },
     terminationMessagePolicy: 'File',
     volumeMounts: [
@@ -131,6 +135,14 @@ function containerOf(request: MoverJobRequest): Container {
     ],
     ...(devices.length === 0 ? {} : { volumeDevices: devices }),
   };
+}
+
+/** Written by the kubelet for whom the pod runs as: the token and the staging folder are readable to it. */
+function podIdentity({ identity }: MoverJobRequest): NonNullable<PodSpec['securityContext']> {
+  if (identity === undefined) return {};
+  const { supplementalGroups, ...own } = identity;
+  const groups = supplementalGroups === undefined ? {} : { supplementalGroups: [...supplementalGroups] };
+  return { runAsNonRoot: true, ...own, ...groups };
 }
 
 /** All are in what Pod Security's baseline allows. Reading needs only to pass permission bits. */

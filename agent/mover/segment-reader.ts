@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { SegmentPlace } from './job.ts';
 import { blockBytes, hashBytes, hashZeroBlock, segmentBytes, segmentLength, sha256, zeroBlock } from './layout.ts';
-import { errnoOf, fail } from './mover-error.ts';
+import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export interface ReadSegment {
@@ -77,6 +77,7 @@ function openContent(path: ByteString): number | undefined {
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') return undefined;
+    if (code === 'EACCES') failUnreadable(path);
     throw error;
   }
 }

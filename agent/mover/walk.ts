@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import type { Entry, EntryType } from './entry.ts';
-import { errnoOf, fail } from './mover-error.ts';
+import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export type VolumeKind = 'files' | 'block';
@@ -96,17 +96,27 @@ function statOf(path: ByteString): BigIntStats | undefined {
     return lstatSync(Buffer.from(path, 'latin1'), { bigint: true });
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'EACCES') failUnreadable(path);
     throw error;
   }
 }
 
 function namesIn(directory: ByteString, ignored: ReadonlySet<string>): string[] {
-  const names = readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' });
+  const names = readNames(directory);
   // Code units of byte strings are bytes, so the default order is the order of bytes.
   return names
     .filter((name) => !ignored.has(name))
     .sort()
     .reverse();
+}
+
+function readNames(directory: ByteString): string[] {
+  try {
+    return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' });
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') failUnreadable(directory);
+    throw error;
+  }
 }
 
 function namesOrVanished(directory: ByteString): string[] | undefined {

@@ -1,6 +1,6 @@
 /** Volumes on storage without snapshots: read live with the fact recorded, or at rest by --quiesce; another class on B. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { expectSuccess } from '../demo/pairing.ts';
@@ -33,6 +33,34 @@ spec:
           image: stork.test/toolbox:1
           imagePullPolicy: IfNotPresent
           command: [sh, -c, '${writer}']
+          volumeMounts: [{ name: data, mountPath: /data }]
+      volumes: [{ name: data, persistentVolumeClaim: { claimName: files } }]
+`;
+
+const restricted = 'restricted-storage';
+
+const restrictedApplication = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: files, namespace: ${restricted} }
+spec: { accessModes: [ReadWriteOnce], storageClassName: stork-local, resources: { requests: { storage: 1Gi } } }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: user, namespace: ${restricted} }
+spec:
+  selector: { matchLabels: { app: user } }
+  template:
+    metadata: { labels: { app: user } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      securityContext:
+        { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, seccompProfile: { type: RuntimeDefault } }
+      containers:
+        - name: c
+          image: stork.test/toolbox:1
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, 'trap "exit 0" TERM; sleep 1000000 & wait']
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
           volumeMounts: [{ name: data, mountPath: /data }]
       volumes: [{ name: data, persistentVolumeClaim: { claimName: files } }]
 `;
@@ -108,12 +136,58 @@ describe('volumes whose storage has no snapshots', () => {
   const deployment = ['deployment', 'writer', '-n', namespace];
 });
 
+describe('volumes of a namespace that admits no root', () => {
+  let clusters: Bed;
+  before(async () => {
+    clusters = await bed(['toolbox']);
+    await removeNamespaces(clusters, restricted);
+    await clusters.a.kubectl(['create', 'namespace', restricted]);
+    await clusters.a.kubectl(['label', 'namespace', restricted, 'pod-security.kubernetes.io/enforce=restricted']);
+    await clusters.a.apply(restrictedApplication);
+    await clusters.a.kubectl(['-n', restricted, 'rollout', 'status', 'deployment/user', '--timeout=90s']);
+    await inPod('umask 077; mkdir -p /data/dir; echo mine > /data/dir/file; chmod 000 /data/dir/file');
+  });
+  after(async () => {
+    await inPod('rm -rf /data/dir');
+    await removeNamespaces(clusters, restricted);
+    await freeLocalVolume(clusters, restricted);
+  });
+
+  const inPod = (script: string) => clusters.a.exec(restricted, 'deployment/user', ['sh', '-c', script]);
+  const migrate = (name: string) =>
+    clusters.a.stork(
+      ['migrate', restricted, '--to', 'b', '--storage-class-mapping', 'stork-local=stork-csi', '--name', name],
+      { timeoutMs: 120_000 },
+    );
+
+  it('are read live as the pod that uses them: what that may not read is named, and nothing is made of the rest', async () => {
+    const { exitCode, stdout, stderr } = await migrate('unreadable');
+    assert.equal(exitCode, 1);
+    assert.match(
+      `${stdout}${stderr}`,
+      /User 1000, as whom the mover runs because the namespace admits no root, may not read .*dir\/file/,
+    );
+    assert.equal((await clusters.b.kubectl(['get', 'pvc', '-n', restricted, '-o', 'name'])).trim(), '');
+  });
+
+  it('and arrive whole when that may read everything', async () => {
+    await inPod('chmod 600 /data/dir/file');
+    expectSuccess(await migrate('readable'));
+    const path = await claimPath(clusters.b, restricted, 'files');
+    assert.equal(await readFile(join(path, 'dir/file'), 'utf8'), 'mine\n');
+    const { uid, mode } = await stat(join(path, 'dir/file'));
+    assert.deepEqual([uid, mode & 0o7777], [1000, 0o600]);
+    const done = await clusters.a.get<Told>(['migrations.stork.libopenstorage.org', 'readable', '-n', restricted]);
+    assert.equal(await digestOf(path), done.status.volumes[0]?.digest);
+  });
+});
+
 /** A static volume with policy Retain stays Released: the next test needs it Available and empty again. */
-async function freeLocalVolume({ a }: Bed): Promise<void> {
+async function freeLocalVolume({ a }: Bed, of = namespace): Promise<void> {
   const list = await a.get<{ items: { metadata: { name: string }; spec: { claimRef?: { namespace: string } } }[] }>([
     'pv',
   ]);
   for (const { metadata, spec } of list.items)
-    if (spec.claimRef?.namespace === namespace)
+    if (spec.claimRef?.namespace === of)
       await a.kubectl(['patch', 'pv', metadata.name, '--type', 'merge', '-p', '{"spec":{"claimRef":null}}']);
 }

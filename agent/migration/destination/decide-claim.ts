@@ -4,7 +4,7 @@
  * name, because the only good copy may be the one we would write over. Who really wants that says so
  * (`spec.overwriteDestination`); a snapshot is then taken first and kept.
  */
-import { admitHint } from '../../mover/admits-movers.ts';
+import { admitHint } from '../../mover/admits-root.ts';
 
 export interface IncomingClaim {
   readonly namespace: string;
@@ -100,7 +100,7 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
   if (facts.admitsMovers === 'No')
     return refuse(
       'PodSecurityRestricted',
-      `${claim} is updated by a pod in its namespace, which admits only pods that are restricted`,
+      `${claim} is updated by a pod in its namespace as root, which admits only pods that are restricted`,
       admitHint(incoming.namespace),
     );
   return decideExisting(facts, existing, claim);

@@ -3,7 +3,7 @@ import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolumeClaim, type Pod, type StorageClass } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
-import { admitsMovers } from '../../mover/admits-movers.ts';
+import { admitsRoot } from '../../mover/admits-root.ts';
 import type { IncomingVolume } from '../messages.ts';
 import type { Records } from '../records.ts';
 import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
@@ -47,7 +47,7 @@ export async function gatherClusterFacts(
   const restricted = new Set<string>();
   for (const name of new Set(namespaces)) {
     const namespace = await client.find(core.namespaces, { name }, { signal });
-    if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.add(name);
+    if (namespace !== undefined && admitsRoot(namespace) === 'No') restricted.add(name);
   }
   const busy = new Map<string, Busy>();
   for (const { value } of await records.listReceives(signal)) {

@@ -3,7 +3,7 @@
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
-import { admitHint } from '../../mover/admits-movers.ts';
+import { admitHint } from '../../mover/admits-root.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
 import { decideLeaving } from './decide-leaving.ts';
 
@@ -31,7 +31,7 @@ export interface RequestFacts {
   readonly liveClaims: readonly string[];
   /** Whether what writes them is to be stopped. */
   readonly quiesce: 'Yes' | 'No';
-  /** Namespaces of such claims in which no mover may run. */
+  /** Namespaces in which such a claim is a raw device, and no root may run. */
   readonly restricted: readonly string[];
 }
 
@@ -122,7 +122,7 @@ function decideRules(facts: RequestFacts): readonly Refusal[] {
 function decideLive({ restricted }: RequestFacts): readonly Refusal[] {
   return restricted.map((namespace) => ({
     code: 'PodSecurityRestricted',
-    message: `Claims of namespace ${namespace} can't be snapshotted, and are read by a pod there, which admits only pods that are restricted`,
+    message: `Raw block claims of namespace ${namespace} can't be snapshotted, and are read by a pod there as root, and it admits only pods that are restricted`,
     hint: admitHint(namespace),
   }));
 }

@@ -3,7 +3,7 @@ import { type Migration, type MigrationStatus, type MigrationVolume, rules } fro
 import { core } from '../../../../kube/client/core.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
-import { admitsMovers } from '../../../mover/admits-movers.ts';
+import { admitsRoot } from '../../../mover/admits-root.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema, purgeFeature } from '../../messages.ts';
@@ -170,7 +170,7 @@ async function requestFacts(
     liveClaims: live.map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
     restricted: await findRestricted(
       services,
-      live.map(({ incoming }) => incoming.namespace),
+      live.filter(({ incoming }) => incoming.volumeMode === 'Block').map(({ incoming }) => incoming.namespace),
       signal,
     ),
   };
@@ -202,7 +202,7 @@ async function findRestricted(
   const restricted: string[] = [];
   for (const name of new Set(namespaces)) {
     const namespace = await client.find(core.namespaces, { name }, { signal });
-    if (namespace !== undefined && admitsMovers(namespace) === 'No') restricted.push(name);
+    if (namespace !== undefined && admitsRoot(namespace) === 'No') restricted.push(name);
   }
   return restricted;
 }

@@ -9,6 +9,7 @@ import { StorkError } from '../../../../kube/errors.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import type { Peer } from '../../../peer/peer.ts';
+import { findIdentity } from '../../find-identity.ts';
 import {
   applyingReason,
   groupStateSchema,
@@ -209,12 +210,15 @@ async function startMover(
     claim: claim.name,
     volumeMode: await volumeModeOf(services, volume, signal),
   }));
+  const namespace = moverNamespace(services, group);
+  const inUse = { namespace, claims: sources.map(({ claim }) => claim.name) };
   const request = {
     operation: migration.metadata.uid ?? '',
     run: group.run,
     role: 'source',
     mode: group.mode,
-    namespace: moverNamespace(services, group),
+    namespace,
+    identity: live === undefined ? undefined : await findIdentity(services.client, inUse, signal),
     node,
     ...(consumers.length === 0 ? {} : { placement: placementOf(findConsumer(group, consumers)) }),
     volumes: await Promise.all(volumes),
