@@ -195,7 +195,9 @@ describe('the built plugin on real clusters', () => {
   });
 
   it('K11: deactivate and activate say what they changed, in Stork’s words', async () => {
-    const stopped = await said('deactivate', 'migration');
+    const nothingCame = /nothing in namespace words came by a migration, and 2 workloads run on/;
+    await assertRefused(['deactivate', 'migration'], nothingCame);
+    const stopped = await said('deactivate', 'migration', '--include-originals');
     assert.match(stopped, /^Updated replicas for deployment words\/app to 0$/m);
     assert.match(stopped, /^Updated suspend option for cronjob words\/report to true$/m);
     const started = await said('activate', 'migration');
