@@ -76,7 +76,8 @@ async function agentsAreUp(side: Cluster): Promise<void> {
 export async function renewAgents({ clusters, left }: CrashBed): Promise<void> {
   if (left.killed.size === 0) return;
   const renew = async (side: Cluster) => {
-    await side.kubectl(['-n', agentNamespace, 'delete', 'pod', '-l', agentLabel, '--wait']);
+    // Time enough to give up the lease; admission needs no grace here.
+    await side.kubectl(['-n', agentNamespace, 'delete', 'pod', '-l', agentLabel, '--wait', '--grace-period=3']);
     await agentsAreUp(side);
   };
   await Promise.all([...left.killed].map(renew));

@@ -14,6 +14,7 @@ export interface PodView {
     readonly name: string;
     readonly namespace: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
   };
   readonly spec: { readonly nodeName?: string };
   readonly status: {
@@ -46,8 +47,10 @@ export async function storagePath(kind: 'volumes' | 'snapshots', handle: string)
   return await nodePath(node, join(bedVolumes(), kind, handle.replaceAll(':', '_')));
 }
 
+/** Those that are not ending: an agent that was replaced answers admission for 10 s more, and leads no longer. */
 export async function podsOf(side: Cluster, selector: string): Promise<readonly PodView[]> {
-  return (await side.get<{ items: readonly PodView[] }>(['pods', '-A', '-l', selector])).items;
+  const { items } = await side.get<{ items: readonly PodView[] }>(['pods', '-A', '-l', selector]);
+  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
 /** Host pids of the pod's running container, the oldest first. */
