@@ -95,7 +95,7 @@ export const sourceLimits = {
   groups: 4,
   /** Snapshots asked for at the same time. */
   snapshots: 16,
-  /** Seconds between looks at what no watch tells. */
+  /** Seconds between looks at what no watch tells, a copy's progress with it: status is not written more often for that. */
   pollSeconds: 2,
   /** While an application is held: seconds between looks at the snapshots. */
   heldPollSeconds: 0.1,
