@@ -65,6 +65,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   JoinContended: onItsWay,
   Joined: good,
   KeyReplaced: good,
+  KindsNotRead:
+    'Give the agent the rights where the application is: `kubectl stork allow kinds --all`; or leave the kinds out: `--exclude-resource-types`. Then migrate again.',
   KindNotServed: 'Wait until the API server serves the kind, then install again.',
   KubeconfigForbidden:
     'Give the user of spec.config these rights on the other cluster, or pair with `kubectl stork pair create`.',
@@ -72,6 +74,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
     'Put valid credentials into spec.config: `kubectl stork generate clusterpair` prints it anew.',
   LeadershipLost: 'Nothing: the agent starts again. If it comes often, the API server answers too slowly.',
   MakingInvitation: onItsWay,
+  ManagedByGitOps:
+    'Copies of what Git manages here are kept in line by nobody there: let Git manage them there, too. What Git manages there is changed in Git.',
   MessageTooLarge: 'Migrate fewer objects at once: a selector, or fewer namespaces.',
   MigrationDeleted: 'Create it again if that was not meant.',
   MintContended: onItsWay,

@@ -44,7 +44,7 @@ describe('the warning about Git', () => {
     ]);
     assert.equal(
       facts?.message,
-      '1 object is managed by Flux (HelmRelease b) on the destination, left as found. ' +
+      'Git manages some of it: 1 object is managed by Flux (HelmRelease b) on the destination, left as found. ' +
         '2 objects are managed by Argo CD (application a) on the source: nothing keeps the copies in line with Git',
     );
     assert.equal(decideGitOpsCondition([aResult(1)]), undefined);

@@ -113,8 +113,6 @@ function shown({
   return { ...result, reason, ...(transformedBy === undefined ? {} : { transformedBy }) };
 }
 
-export const gitOpsCondition = 'ManagedByGitOps';
-
 /** One warning for all; `undefined`: nothing of it is managed by Git. */
 export function decideGitOpsCondition(results: readonly ResourceResult[]): ConditionFacts | undefined {
   const here = results.flatMap(({ managedHere }) => managedHere ?? []);
@@ -124,30 +122,34 @@ export function decideGitOpsCondition(results: readonly ResourceResult[]): Condi
     ...(there.length === 0 ? [] : [`${countOf(there)} on the destination, left as found`]),
     ...(here.length === 0 ? [] : [`${countOf(here)} on the source: nothing keeps the copies in line with Git`]),
   ];
-  return { type: gitOpsCondition, status: 'True', reason: gitOpsCondition, message: sentences.join('. ') };
+  return {
+    type: 'ManagedByGitOps',
+    status: 'True',
+    reason: 'ManagedByGitOps',
+    message: `Git manages some of it: ${sentences.join('. ')}`,
+  };
 }
 
-export const unreadCondition = 'KindsNotRead';
-
 /** A partial result is never told as a whole one: nobody knows whether there is anything of such a kind. */
-export function describeUnread(results: readonly ResourceResult[]): string | undefined {
+export function decideUnreadCondition(results: readonly ResourceResult[]): ConditionFacts | undefined {
   const kinds = results.flatMap(({ unreadKind }) => unreadKind ?? []);
   if (kinds.length === 0) return undefined;
   const more = kinds.length > kindsNamed ? ` and ${kinds.length - kindsNamed} more` : '';
   const [what, them] = kinds.length === 1 ? ['1 kind', 'it'] : [`${kinds.length} kinds`, 'them'];
   const names = `${kinds.slice(0, kindsNamed).join(', ')}${more}`;
   const remedy = `let stork-agent read ${them} (${allowKindsCommand} --all), or leave ${them} out (spec.excludeResourceTypes)`;
-  return `${what} could not be read on the source, so nobody knows whether anything of ${them} stayed behind: ${names}; ${remedy}`;
+  return {
+    ...{ type: 'KindsNotRead', status: 'True' },
+    reason: 'KindsNotRead',
+    message: `${what} could not be read on the source, so nobody knows whether anything of ${them} stayed behind: ${names}; ${remedy}`,
+  };
 }
 
 const kindsNamed = 10;
 
-export function decideUnreadCondition(results: readonly ResourceResult[]): ConditionFacts | undefined {
-  const message = describeUnread(results);
-  return message === undefined
-    ? undefined
-    : { type: unreadCondition, status: 'True', reason: unreadCondition, message };
-}
+/** The same in words. */
+export const describeUnread = (results: readonly ResourceResult[]): string | undefined =>
+  decideUnreadCondition(results)?.message;
 
 const ownersNamed = 3;
 
