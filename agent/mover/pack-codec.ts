@@ -11,6 +11,8 @@ export const packLimitBytes = segmentBytes;
 const compressionLevel = 1;
 const probeBytes = 32 * 1024;
 const worthwhileRatio = 0.9;
+/** Of zlib's output buffers. */
+const smallestChunkBytes = 64;
 
 export interface Packer {
   /** @param own the receiver's block hashes, `ownHashBytes` each: equal blocks stay at home */
@@ -48,7 +50,11 @@ export function unpack(payload: Uint8Array, compressed: boolean, rawLength: numb
     if (payload.length !== rawLength) fail('ProtocolError', 'A pack has not the length it says');
     return Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   }
-  const raw = zstdDecompressSync(payload, { maxOutputLength: Math.max(1, rawLength) });
+  // One byte more than fits, so that all of it comes in one piece.
+  const raw = zstdDecompressSync(payload, {
+    chunkSize: Math.max(smallestChunkBytes, rawLength + 1),
+    maxOutputLength: Math.max(1, rawLength),
+  });
   if (raw.length !== rawLength) fail('ProtocolError', 'A pack has not the length it says');
   return raw;
 }

@@ -3,7 +3,6 @@
  * Writing is idempotent: absolute offsets, holes where zeros belong.
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
-import type { Entry } from './entry.ts';
 import { blockStates, type PutAnswer, type PutJob, type PutPart } from './job.ts';
 import {
   blockBytes,
@@ -18,26 +17,27 @@ import {
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
-import { settle } from './settle.ts';
+import { type Degraded, finishFile } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   const raw = unpack(job.payload, job.compressed, job.rawLength);
   const { root } = job;
   let bytesWritten = 0;
-  const finished: Entry[] = [];
+  const degraded: Degraded = {};
   for (const part of job.parts) {
     const bytes = raw.subarray(part.rawOffset, part.rawOffset + sentBytes(part));
     verifyPart(part, bytes);
     if (root === undefined) continue;
-    bytesWritten += writePart(root, part, bytes, syscalls);
-    if (part.finish !== undefined) finished.push(part.finish);
+    bytesWritten += bytes.length;
+    writePart(root, part, bytes, { syscalls, degraded });
   }
   if (raw.buffer !== job.payload.buffer) releaseMemory(raw);
-  if (root === undefined) return { bytesWritten, degraded: {} };
-  const actions = finished.map((entry) => ({ do: 'finish', entry }) as const);
-  return { bytesWritten, ...settle({ do: 'settle', root, actions }, syscalls) };
+  return { bytesWritten, degraded };
 }
+
+/** From here on storage gets something to do while the rest is still on its way; small files are left to the kernel, which joins them. */
+const worthWritingBackBytes = 256 * 1024;
 
 type SegmentStates = Pick<PutPart, 'size' | 'segment' | 'states'>;
 
@@ -78,26 +78,49 @@ function verifyPart(part: PutPart, bytes: Buffer): void {
   }
 }
 
-function writePart(root: ByteString, part: PutPart, bytes: Buffer, syscalls: Syscalls): number {
+interface WriteTools {
+  readonly syscalls: Syscalls;
+  readonly degraded: Degraded;
+}
+
+function writePart(root: ByteString, part: PutPart, bytes: Buffer, { syscalls, degraded }: WriteTools): void {
   const path = part.path === '' ? root : `${root}/${part.path}`;
   const flags = part.path === '' ? 0 : constants.O_CREAT | constants.O_NOFOLLOW;
   const fd = openSync(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags, 0o600);
   try {
-    if (part.path !== '' && !fstatSync(fd).isFile()) fail('VolumeChanged', 'A file turned into something else', path);
-    let at = 0;
-    for (const run of runsOf(part)) {
-      const offset = part.segment * segmentBytes + run.offset;
-      if (run.state === blockStates.sent) {
-        writeFully(fd, bytes.subarray(at, at + run.length), offset, path);
-        at += run.length;
-      } else if (run.state === blockStates.zero && part.overwrites) {
-        clearRange(fd, offset, run.length, path, syscalls);
-      }
-    }
-    return at;
+    const stats = part.path === '' ? undefined : fstatSync(fd);
+    if (stats?.isFile() === false) fail('VolumeChanged', 'A file turned into something else', path);
+    const offset = part.segment * segmentBytes;
+    const end = writeRuns({ fd, path, offset }, part, bytes, syscalls);
+    if (bytes.length >= worthWritingBackBytes) syscalls.beginWriteback(fd, offset, segmentBytes);
+    if (part.finish === undefined || stats === undefined) return;
+    finishFile({ fd, path, stats, size: Math.max(stats.size, end) }, part.finish, syscalls, degraded);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Writes what was sent and clears what is zero; answers where the last write ended. */
+function writeRuns(
+  to: { readonly fd: number; readonly path: ByteString; readonly offset: number },
+  part: PutPart,
+  bytes: Buffer,
+  syscalls: Syscalls,
+): number {
+  const { fd, path } = to;
+  let at = 0;
+  let end = 0;
+  for (const run of runsOf(part)) {
+    const offset = to.offset + run.offset;
+    if (run.state === blockStates.sent) {
+      writeFully(fd, bytes.subarray(at, at + run.length), offset, path);
+      at += run.length;
+      end = offset + run.length;
+    } else if (run.state === blockStates.zero && part.overwrites) {
+      clearRange(fd, offset, run.length, path, syscalls);
+    }
+  }
+  return end;
 }
 
 /** Neighbouring blocks of one state, so that each run is one call. */

@@ -54,6 +54,11 @@ function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: 
   const warnings = counter();
   const packing = job.pack ? packer(scratch) : undefined;
   let bytesRead = 0;
+  if (job.fromStorage)
+    reader.fetchFromStorage(
+      job.root,
+      job.units.flatMap(({ place }) => place ?? []),
+    );
   for (const [at, { found, place }] of job.units.entries()) {
     const detail = found === undefined ? undefined : detailOf(job.root, found.entry, syscalls);
     // A directory stays, so that what the walk found below it has a parent.
@@ -65,7 +70,7 @@ function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: 
       hashes.push(Buffer.alloc(hashBytes));
       continue;
     }
-    const segment = reader.read(job.root, place, job.fromStorage ? 'Storage' : 'Cache');
+    const segment = reader.read(job.root, place);
     bytesRead += segment.bytesRead;
     hashes.push(hashSegment(segment.hashes));
     if (segment.warning === 'vanished' && found !== undefined) gone.push(at);

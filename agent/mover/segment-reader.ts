@@ -22,47 +22,63 @@ export interface ReadSegment {
 
 export interface SegmentReader {
   /** Reads one segment; `vanished` with zeros when the file is gone or no regular file any more. */
-  read(root: ByteString, place: SegmentPlace, from?: 'Cache' | 'Storage'): ReadSegment;
-  /** Closes the file kept open from the last read. */
+  read(root: ByteString, place: SegmentPlace): ReadSegment;
+  /** Opens what will be read next and has the kernel fetch it from storage, all at once: also what it has cached. */
+  fetchFromStorage(root: ByteString, places: readonly SegmentPlace[]): void;
+  /** Closes the files kept open. */
   close(): void;
 }
 
 export function segmentReader(syscalls: Syscalls): SegmentReader {
   const buffer = Buffer.allocUnsafe(segmentBytes);
   // Successive segments mostly are of one file; keeping it open saves two calls each.
-  let open: { readonly path: ByteString; readonly fd: number } | undefined;
+  const open = new Map<ByteString, number | undefined>();
   const close = () => {
-    if (open === undefined) return;
-    closeSync(open.fd);
-    open = undefined;
+    for (const fd of open.values()) if (fd !== undefined) closeSync(fd);
+    open.clear();
   };
   const fileAt = (path: ByteString): number | undefined => {
-    if (open?.path === path) return open.fd;
-    close();
+    if (open.has(path)) return open.get(path);
     const fd = openContent(path);
-    if (fd !== undefined) open = { path, fd };
+    open.set(path, fd);
     return fd;
+  };
+  const closeFile = (path: ByteString, fd: number) => {
+    closeSync(fd);
+    open.delete(path);
   };
   return {
     close,
-    read(root, place, from = 'Cache') {
+    fetchFromStorage(root, places) {
+      for (const place of places) {
+        const fd = fileAt(pathOf(root, place));
+        const length = segmentLength(place.size, place.segment);
+        const offset = place.segment * segmentBytes;
+        // Fetching a hole would fill memory with zeros.
+        if (fd !== undefined && !isHole(syscalls, fd, place, offset, length)) syscalls.readAnew(fd, offset, length);
+      }
+    },
+    read(root, place) {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
-      const path = place.path === '' ? root : `${root}/${place.path}`;
-      const isReopened = open?.path !== path;
+      const path = pathOf(root, place);
       const fd = fileAt(path);
-      if (fd === undefined) return { ...hashedBlocks(bytes.fill(0)), bytesRead: 0, warning: 'vanished' };
-      if (from === 'Storage' && isReopened) syscalls.dropCache(fd);
+      if (fd === undefined) return { ...zeroSegment(bytes), bytesRead: 0, warning: 'vanished' };
       const offset = place.segment * segmentBytes;
-      const bytesRead = isHole(syscalls, fd, place, offset, length) ? 0 : readFully(fd, bytes, offset, path);
-      bytes.fill(0, bytesRead);
-      const warning = sizeWarning(fd, place, bytesRead, length);
+      const isEmpty = isHole(syscalls, fd, place, offset, length);
+      const { bytesRead, ...blocks } = isEmpty
+        ? { ...zeroSegment(bytes), bytesRead: 0 }
+        : hashedContent(fd, bytes, offset, path);
+      const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
-      if (place.size <= segmentBytes) close();
-      return { ...hashedBlocks(bytes), bytesRead, warning };
+      if (place.size <= segmentBytes) closeFile(path, fd);
+      return { ...blocks, bytesRead, warning };
     },
   };
 }
+
+const pathOf = (root: ByteString, place: SegmentPlace): ByteString =>
+  place.path === '' ? root : `${root}/${place.path}`;
 
 function openContent(path: ByteString): number | undefined {
   try {
@@ -89,19 +105,55 @@ function isHole(syscalls: Syscalls, fd: number, place: SegmentPlace, offset: num
   return data === undefined ? fstatSync(fd).size >= offset + length : data >= offset + length;
 }
 
-function readFully(fd: number, into: Buffer, offset: number, path: ByteString): number {
+/** Small enough that what was read is still in the processor's cache when it is hashed. */
+const chunkBytes = 16 * blockBytes;
+
+/** Reads a segment and hashes it as it comes; what the file lacks is zeros. */
+function hashedContent(
+  fd: number,
+  bytes: Buffer,
+  offset: number,
+  path: ByteString,
+): Pick<ReadSegment, 'bytes' | 'hashes' | 'zeros' | 'bytesRead'> {
+  const blocks = hashedBlocks(bytes);
+  let bytesRead = 0;
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const end = Math.min(bytes.length, at + chunkBytes);
+    const isShort = bytesRead < at;
+    const got = isShort ? 0 : readFully(fd, { into: bytes, at, end, offset: offset + at }, path);
+    bytesRead += got;
+    if (at + got < end) bytes.fill(0, at + got, end);
+    blocks.add(at, end);
+  }
+  return { bytes, hashes: blocks.hashes, zeros: blocks.zeros, bytesRead };
+}
+
+function zeroSegment(bytes: Buffer): Pick<ReadSegment, 'bytes' | 'hashes' | 'zeros'> {
+  const blocks = hashedBlocks(bytes.fill(0));
+  blocks.add(0, bytes.length);
+  return { bytes, hashes: blocks.hashes, zeros: blocks.zeros };
+}
+
+interface ReadRange {
+  readonly into: Buffer;
+  readonly at: number;
+  readonly end: number;
+  readonly offset: number;
+}
+
+function readFully(fd: number, { into, at, end, offset }: ReadRange, path: ByteString): number {
   let done = 0;
-  while (done < into.length) {
-    const got = readOnce(fd, into, done, offset + done, path);
+  while (at + done < end) {
+    const got = readOnce(fd, { into, at: at + done, end, offset: offset + done }, path);
     if (got === 0) return done;
     done += got;
   }
   return done;
 }
 
-function readOnce(fd: number, into: Buffer, at: number, offset: number, path: ByteString): number {
+function readOnce(fd: number, { into, at, end, offset }: ReadRange, path: ByteString): number {
   try {
-    return readSync(fd, into, at, into.length - at, offset);
+    return readSync(fd, into, at, end - at, offset);
   } catch (error) {
     return fail('VolumeUnreadable', `Reading failed with ${errnoOf(error) ?? String(error)}`, path);
   }
@@ -114,15 +166,28 @@ function sizeWarning(fd: number, place: SegmentPlace, bytesRead: number, length:
   return size > place.size ? 'grew' : undefined;
 }
 
-function hashedBlocks(bytes: Buffer): Pick<ReadSegment, 'bytes' | 'hashes' | 'zeros'> {
+function hashedBlocks(bytes: Buffer) {
   const blocks = Math.ceil(bytes.length / blockBytes);
   const hashes = Buffer.allocUnsafe(blocks * hashBytes);
   const zeros = new Uint8Array(blocks);
-  for (let block = 0; block < blocks; block++) {
-    const content = bytes.subarray(block * blockBytes, (block + 1) * blockBytes);
-    const isZero = content.equals(content.length === blockBytes ? zeroBlock : zeroBlock.subarray(0, content.length));
-    if (isZero) zeros[block] = 1;
-    hashes.set(isZero ? hashZeroBlock(content.length) : sha256(content), block * hashBytes);
-  }
-  return { bytes, hashes, zeros };
+  return {
+    hashes,
+    zeros,
+    /** `from` and `to` are at blocks' ends. */
+    add(from: number, to: number) {
+      for (let at = from; at < to; at += blockBytes) {
+        const content =
+          at === 0 && bytes.length <= blockBytes ? bytes : bytes.subarray(at, Math.min(to, at + blockBytes));
+        const isZero = isAllZero(content);
+        if (isZero) zeros[at / blockBytes] = 1;
+        hashes.set(isZero ? hashZeroBlock(content.length) : sha256(content), (at / blockBytes) * hashBytes);
+      }
+    },
+  };
+}
+
+/** Most content differs from zero in its first byte, which is looked at without a call. */
+function isAllZero(content: Buffer): boolean {
+  if (content[0] !== 0) return content.length === 0;
+  return content.equals(content.length === blockBytes ? zeroBlock : zeroBlock.subarray(0, content.length));
 }

@@ -7,11 +7,15 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
   lchownSync,
   lstatSync,
   openSync,
   readlinkSync,
   rmSync,
+  type Stats,
   symlinkSync,
   truncateSync,
 } from 'node:fs';
@@ -19,7 +23,7 @@ import type { Counts } from './contract.ts';
 import type { Entry, EntryType } from './entry.ts';
 import type { SettleAnswer, SettleJob } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 
 export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
   const degraded: Record<string, number> = {};
@@ -32,7 +36,7 @@ export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
   return { degraded };
 }
 
-type Degraded = Record<string, number>;
+export type Degraded = Record<string, number>;
 
 const refusals: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'ENOSYS', 'EINVAL', 'EROFS']);
 
@@ -96,17 +100,46 @@ function setMetadata(path: ByteString, entry: Entry, syscalls: Syscalls, degrade
     attempt('owner', degraded, path, () => lchownSync(name, entry.uid, entry.gid));
   }
   if (entry.type !== 'symlink') attempt('mode', degraded, path, () => chmodSync(name, entry.mode));
-  setXattrs(path, entry, syscalls, degraded);
+  setXattrs(path, { present: syscalls.listXattrs(path), wanted: entry.xattrs }, syscalls, degraded);
   attempt('mtime', degraded, path, () => syscalls.setMtime(path, entry.mtimeNs));
 }
 
-function setXattrs(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
-  const present = syscalls.listXattrs(path);
+/** The same for a file that is open for writing, in fewer calls; `size` is what it has now. */
+export function finishFile(file: OpenFile, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
+  const { fd, path, stats, size } = file;
+  if (size !== entry.size) ftruncateSync(fd, entry.size);
+  if (stats.uid !== entry.uid || stats.gid !== entry.gid) {
+    attempt('owner', degraded, path, () => fchownSync(fd, entry.uid, entry.gid));
+  }
+  attempt('mode', degraded, path, () => fchmodSync(fd, entry.mode));
+  setXattrs(path, { present: syscalls.listXattrsOf(fd, path), wanted: entry.xattrs }, syscalls, degraded);
+  attempt('mtime', degraded, path, () => syscalls.setMtimeOf(fd, path, entry.mtimeNs));
+}
+
+export interface OpenFile {
+  readonly fd: number;
+  readonly path: ByteString;
+  /** From when it was opened. */
+  readonly stats: Pick<Stats, 'uid' | 'gid'>;
+  readonly size: number;
+}
+
+interface XattrChange {
+  readonly present: readonly Xattr[];
+  readonly wanted: readonly Xattr[];
+}
+
+function setXattrs(
+  path: ByteString,
+  { present, wanted: all }: XattrChange,
+  syscalls: Syscalls,
+  degraded: Degraded,
+): void {
   for (const { name } of present) {
-    if (entry.xattrs.some((wanted) => wanted.name === name)) continue;
+    if (all.some((wanted) => wanted.name === name)) continue;
     attempt('xattr', degraded, path, () => syscalls.removeXattr(path, name));
   }
-  for (const wanted of entry.xattrs) {
+  for (const wanted of all) {
     const mine = present.find(({ name }) => name === wanted.name);
     if (mine !== undefined && Buffer.compare(mine.value, wanted.value) === 0) continue;
     attempt('xattr', degraded, path, () => syscalls.setXattr(path, wanted));

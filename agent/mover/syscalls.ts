@@ -5,7 +5,7 @@
  * A call that the kernel refuses throws Errno with the errno's name; without node:ffi (`available` false) the calls that have
  * a fallback in node:fs use it, the others throw Errno `ENOSYS`.
  */
-import { lutimesSync, readFileSync } from 'node:fs';
+import { futimesSync, lutimesSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';
 import { basename } from 'node:path';
@@ -31,13 +31,18 @@ export interface Syscalls {
   listXattrs(path: ByteString): readonly Xattr[];
   setXattr(path: ByteString, xattr: Xattr): void;
   removeXattr(path: ByteString, name: string): void;
+  /** The same of an open file. @param path for errors */
+  listXattrsOf(fd: number, path: ByteString): readonly Xattr[];
   /** Sets mtime (and atime to the same), never following a symlink. */
   setMtime(path: ByteString, mtimeNs: bigint): void;
+  setMtimeOf(fd: number, path: ByteString, mtimeNs: bigint): void;
   makeNode(path: ByteString, mode: number, rdev: bigint): void;
   /** Makes `[offset, offset + length)` a hole without changing the size; false when the file system can't. */
   punchHole(fd: number, offset: number, length: number): boolean;
-  /** Asks the kernel to drop clean cached pages of the file; best effort. */
-  dropCache(fd: number): void;
+  /** Asks the kernel to forget what it has cached of this range, dirty pages excepted, and to begin reading it anew; best effort. */
+  readAnew(fd: number, offset: number, length: number): void;
+  /** Begins to write dirty pages of this range to storage, waiting for none; best effort. */
+  beginWriteback(fd: number, offset: number, length: number): void;
   blockDeviceSize(fd: number, path: ByteString): number;
   /** Writes everything dirty of the file system that holds `fd` to its storage; false when that can't be asked for. */
   syncFileSystem(fd: number): boolean;
@@ -52,9 +57,13 @@ const atCwd = -100;
 const atSymlinkNofollow = 0x100;
 const seekData = 3;
 const punchHoleKeepSize = 0x03;
+const fadviseWillneed = 3;
 const fadviseDontneed = 4;
+const syncFileRangeWrite = 2;
 const blkGetSize64 = 0x80081272n;
 const xattrLimitBytes = 65_536;
+/** The kernel takes 4096. */
+const pathLimitBytes = 8192;
 
 export function openSyscalls(): Syscalls {
   const libc = openLibc();
@@ -74,20 +83,24 @@ function openLibc() {
     const ffi = createRequire(import.meta.url)('node:ffi') as typeof import('node:ffi');
     const { functions } = ffi.dlopen('libc.so.6', {
       lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
-      llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+      llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
+      flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
       lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+      fgetxattr: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i64' },
       lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
       lremovexattr: { arguments: ['buffer', 'buffer'], return: 'i32' },
       utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
+      futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
       mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
       fallocate: { arguments: ['i32', 'i32', 'i64', 'i64'], return: 'i32' },
       posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
+      sync_file_range: { arguments: ['i32', 'i64', 'i64', 'u32'], return: 'i32' },
       syncfs: { arguments: ['i32'], return: 'i32' },
       ioctl: { arguments: ['i32', 'u64', 'buffer'], return: 'i32' },
       __errno_location: { arguments: [], return: 'pointer' },
     });
     const errnoAt = functions.__errno_location();
-    return { ...functions, errno: () => errnoName(ffi.getInt32(errnoAt, 0)) };
+    return { ...functions, errno: () => errnoName(ffi.getInt32(errnoAt, 0)), addressOf: ffi.getRawPointer };
   } catch {
     // No FFI or no glibc: the caller falls back and the result counts what could not be kept.
     return undefined;
@@ -103,6 +116,16 @@ function nativeSyscalls(libc: Libc): Syscalls {
   const check = (call: string, path: ByteString, answer: number) => {
     if (answer < 0) throw new Errno(call, libc.errno(), path);
   };
+  const xattrs = xattrReader(libc);
+  const times = pinned(libc, 32);
+  const fillTimes = (mtimeNs: bigint) => {
+    const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
+    for (const at of [0, 16]) {
+      times.bytes.writeBigInt64LE(seconds, at);
+      times.bytes.writeBigInt64LE(mtimeNs - seconds * 1_000_000_000n, at + 8);
+    }
+    return times.bytes;
+  };
   return {
     available: true,
     nextData(fd, offset) {
@@ -110,22 +133,25 @@ function nativeSyscalls(libc: Libc): Syscalls {
       if (found >= 0n) return Number(found);
       return libc.errno() === 'ENXIO' ? undefined : offset;
     },
-    listXattrs: (path) => listXattrs(libc, path),
+    listXattrs: xattrs.ofPath,
+    listXattrsOf: xattrs.ofFile,
     setXattr: (path, { name, value }) =>
       check('lsetxattr', path, libc.lsetxattr(toPath(path), toPath(name), nonEmpty(value), BigInt(value.length), 0)),
     removeXattr: (path, name) => check('lremovexattr', path, libc.lremovexattr(toPath(path), toPath(name))),
-    setMtime(path, mtimeNs) {
-      const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
-      const times = Buffer.alloc(32);
-      for (const at of [0, 16]) {
-        times.writeBigInt64LE(seconds, at);
-        times.writeBigInt64LE(mtimeNs - seconds * 1_000_000_000n, at + 8);
-      }
-      check('utimensat', path, libc.utimensat(atCwd, toPath(path), times, atSymlinkNofollow));
+    setMtime: (path, mtimeNs) =>
+      check('utimensat', path, libc.utimensat(atCwd, toPath(path), fillTimes(mtimeNs), atSymlinkNofollow)),
+    setMtimeOf(fd, path, mtimeNs) {
+      fillTimes(mtimeNs);
+      check('futimens', path, libc.futimens(fd, times.address));
     },
     makeNode: (path, mode, rdev) => check('mknod', path, libc.mknod(toPath(path), mode, rdev)),
     punchHole: (fd, offset, length) => libc.fallocate(fd, punchHoleKeepSize, BigInt(offset), BigInt(length)) === 0,
-    dropCache: (fd) => void libc.posix_fadvise(fd, 0n, 0n, fadviseDontneed),
+    readAnew(fd, offset, length) {
+      libc.posix_fadvise(fd, BigInt(offset), BigInt(length), fadviseDontneed);
+      libc.posix_fadvise(fd, BigInt(offset), BigInt(length), fadviseWillneed);
+    },
+    beginWriteback: (fd, offset, length) =>
+      void libc.sync_file_range(fd, BigInt(offset), BigInt(length), syncFileRangeWrite),
     blockDeviceSize(fd, path) {
       const size = Buffer.alloc(8);
       check('ioctl BLKGETSIZE64', path, libc.ioctl(fd, blkGetSize64, size));
@@ -135,32 +161,49 @@ function nativeSyscalls(libc: Libc): Syscalls {
   };
 }
 
+/** Memory that keeps its address: passing that is much cheaper than passing a buffer. */
+function pinned(libc: Libc, length: number): { readonly bytes: Buffer; readonly address: bigint } {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return { bytes, address: libc.addressOf(bytes) };
+}
+
 // A zero-length buffer has no address for FFI.
 const nonEmpty = (value: Uint8Array): Uint8Array => (value.length === 0 ? Buffer.alloc(1) : value);
 
-function listXattrs(libc: Libc, path: ByteString): readonly Xattr[] {
-  const names = Buffer.alloc(1024);
-  const target = toPath(path);
-  let length = libc.llistxattr(target, names, BigInt(names.length));
-  if (length === 0n) return [];
-  let list = names;
-  if (length < 0n) {
-    const code = libc.errno();
-    if (code === 'ENOTSUP' || code === 'ENOSYS') return [];
-    if (code !== 'ERANGE') throw new Errno('llistxattr', code, path);
-    list = Buffer.alloc(xattrLimitBytes);
-    length = libc.llistxattr(target, list, BigInt(list.length));
-    if (length < 0n) throw new Errno('llistxattr', libc.errno(), path);
-  }
-  const carried = list.toString('latin1', 0, Number(length)).split('\0').filter(isCarried).sort();
-  return carried.flatMap((name) => {
-    const value = Buffer.alloc(xattrLimitBytes);
-    const size = libc.lgetxattr(target, toPath(name), value, BigInt(value.length));
-    // Removed between the two calls: as if it never was there.
-    if (size < 0n && libc.errno() === 'ENODATA') return [];
-    if (size < 0n) throw new Errno('lgetxattr', libc.errno(), path);
-    return [{ name, value: Buffer.from(value.subarray(0, Number(size))) }];
-  });
+function xattrReader(libc: Libc) {
+  const names = pinned(libc, xattrLimitBytes);
+  const value = pinned(libc, xattrLimitBytes);
+  const target = pinned(libc, pathLimitBytes);
+  const limit = BigInt(xattrLimitBytes);
+  const addressOfPath = (path: ByteString): bigint => {
+    if (path.length >= target.bytes.length) throw new Errno('llistxattr', 'ENAMETOOLONG', path);
+    target.bytes[target.bytes.write(path, 0, 'latin1')] = 0;
+    return target.address;
+  };
+  const read = (path: ByteString, length: bigint, get: (name: Buffer) => bigint): readonly Xattr[] => {
+    if (length === 0n) return [];
+    if (length < 0n) {
+      const code = libc.errno();
+      if (code === 'ENOTSUP' || code === 'ENOSYS') return [];
+      throw new Errno('listxattr', code, path);
+    }
+    const carried = names.bytes.toString('latin1', 0, Number(length)).split('\0').filter(isCarried).sort();
+    return carried.flatMap((name) => {
+      const size = get(toPath(name));
+      // Removed between the two calls: as if it never was there.
+      if (size < 0n && libc.errno() === 'ENODATA') return [];
+      if (size < 0n) throw new Errno('getxattr', libc.errno(), path);
+      return [{ name, value: Buffer.from(value.bytes.subarray(0, Number(size))) }];
+    });
+  };
+  return {
+    ofPath: (path: ByteString) =>
+      read(path, libc.llistxattr(addressOfPath(path), names.address, limit), (name) =>
+        libc.lgetxattr(toPath(path), name, value.bytes, limit),
+      ),
+    ofFile: (fd: number, path: ByteString) =>
+      read(path, libc.flistxattr(fd, names.address, limit), (name) => libc.fgetxattr(fd, name, value.bytes, limit)),
+  };
 }
 
 /** Without FFI: no attributes, no holes to find, times to the precision of a double, no special files. */
@@ -172,15 +215,18 @@ function fallbackSyscalls(): Syscalls {
     available: false,
     nextData: (_fd, offset) => offset,
     listXattrs: () => [],
+    listXattrsOf: () => [],
     setXattr: (path) => refuse('lsetxattr', path),
     removeXattr: (path) => refuse('lremovexattr', path),
     setMtime: (path, mtimeNs) => {
       const seconds = Number(mtimeNs) / 1e9;
       lutimesSync(Buffer.from(path, 'latin1'), seconds, seconds);
     },
+    setMtimeOf: (fd, _path, mtimeNs) => futimesSync(fd, Number(mtimeNs) / 1e9, Number(mtimeNs) / 1e9),
     makeNode: (path) => refuse('mknod', path),
     punchHole: () => false,
-    dropCache: () => undefined,
+    readAnew: () => undefined,
+    beginWriteback: () => undefined,
     blockDeviceSize: (_fd, path) => {
       const sectors = readFileSync(`/sys/class/block/${basename(path)}/size`, 'utf8');
       return Number(sectors) * 512;
