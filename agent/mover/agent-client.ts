@@ -116,9 +116,13 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     async close() {
       timer?.[Symbol.dispose]();
       const open = [...sessions];
-      const closed = open.map((session) => new Promise<void>((resolve) => void session.close(resolve)));
-      await Promise.race([Promise.all(closed), clock.sleep(closingMs)]);
-      for (const session of open) session.destroy();
+      const closed = open.map((session) => new Promise<void>((resolve) => void session.once('close', resolve)));
+      for (const session of open) session.close();
+      // A deadline, not a sleep beside them: that would keep the process alive when all have closed.
+      using _deadline = clock.after(closingMs, () => {
+        for (const session of open) session.destroy();
+      });
+      await Promise.all(closed);
     },
   };
 }

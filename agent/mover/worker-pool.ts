@@ -2,6 +2,7 @@
  * A fixed number of worker threads and the jobs waiting for them, first come first served. Callers bound how much they ask for.
  * `inlinePool` runs jobs on the caller's thread: the same jobs without threads, for tests and tiny work.
  */
+import type { Worker } from 'node:worker_threads';
 import { StorkError } from '../../kube/errors.ts';
 import { startWorker } from '../start-worker.ts';
 import type { Answers, Job, WorkerPool } from './job.ts';
@@ -19,51 +20,75 @@ interface Waiting {
 export function createWorkerPool(workers: number): WorkerPool {
   const waiting: Waiting[] = [];
   const threads = Array.from({ length: workers }, () => thread(waiting));
+  let isClosed = false;
   return {
     workers,
     run<J extends Job>(job: J, signal?: AbortSignal): Promise<Answers[J['do']]> {
       signal?.throwIfAborted();
+      if (isClosed) return Promise.reject(stopped());
       return new Promise<Answers[keyof Answers]>((resolve, reject) => {
         waiting.push({ job, resolve, reject });
         for (const { next } of threads) next();
       }) as Promise<Answers[J['do']]>; // The worker answers a job with its own kind of answer.
     },
     async close() {
-      const closed = new StorkError({ code: 'Stopped', message: 'The worker threads were stopped' });
-      for (const { reject } of waiting.splice(0)) reject(closed);
+      isClosed = true;
+      for (const { reject } of waiting.splice(0)) reject(stopped());
       await Promise.all(threads.map(({ stop }) => stop()));
     },
   };
 }
 
+const stopped = (): StorkError => new StorkError({ code: 'Stopped', message: 'The worker threads were stopped' });
+
+/** One place in the pool: a worker thread, and another one for the next job when it died of this one. */
 function thread(waiting: Waiting[]) {
-  const worker = startWorker('mover/worker', {
-    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
-  });
   let current: Waiting | undefined;
-  const next = () => {
+  let worker: Worker | undefined = start();
+
+  function start(): Worker {
+    const started = startWorker('mover/worker', {
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+    });
+    const died = (cause?: unknown) => {
+      if (worker !== started) return;
+      worker = undefined;
+      current?.reject(
+        new StorkError({ code: 'MoverFault', message: 'A worker thread failed', retryable: true, cause }),
+      );
+      current = undefined;
+      next();
+    };
+    started.on('message', (message: WorkerAnswer) => {
+      const done = current;
+      current = undefined;
+      if ('answer' in message) done?.resolve(message.answer);
+      else done?.reject(new StorkError(message.error));
+      next();
+    });
+    started.on('error', died);
+    started.on('messageerror', (cause) => {
+      died(cause);
+      void started.terminate();
+    });
+    started.on('exit', () => died());
+    return started;
+  }
+  function next(): void {
     if (current !== undefined) return;
     current = waiting.shift();
-    if (current !== undefined) worker.postMessage(current.job, movable(current.job));
-  };
-  worker.on('message', (message: WorkerAnswer) => {
-    const done = current;
-    current = undefined;
-    if ('answer' in message) done?.resolve(message.answer);
-    else done?.reject(new StorkError(message.error));
-    next();
-  });
-  worker.on('error', (cause) => {
-    current?.reject(new StorkError({ code: 'MoverFault', message: 'A worker thread failed', retryable: true, cause }));
-    current = undefined;
-  });
+    if (current === undefined) return;
+    worker ??= start();
+    worker.postMessage(current.job, movable(current.job));
+  }
   return {
     next,
     async stop() {
-      const closed = new StorkError({ code: 'Stopped', message: 'The worker threads were stopped' });
-      current?.reject(closed);
+      current?.reject(stopped());
       current = undefined;
-      await worker.terminate();
+      const last = worker;
+      worker = undefined;
+      await last?.terminate();
     },
   };
 }
