@@ -5,7 +5,7 @@
  */
 import { applyStaged } from './apply-staged.ts';
 import type { MoverVolumeResult } from './contract.ts';
-import type { DestinationOptions } from './destination-run.ts';
+import type { KeyedDestination } from './destination-run.ts';
 import { beginUpdate, endIncoming, keepMarked } from './incoming-marker.ts';
 import { fail } from './mover-error.ts';
 import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
@@ -18,7 +18,7 @@ import { verifyVolumes } from './verify-volume.ts';
 const renewalsPerLease = 10;
 
 export async function applyAndVerify(
-  options: DestinationOptions,
+  options: KeyedDestination,
   { stage, volumes }: Exclude<RunState, { readonly stage: 'Done' }>,
 ): Promise<readonly MoverVolumeResult[]> {
   const { run, staging, signal, syscalls } = options;
@@ -38,7 +38,7 @@ export async function applyAndVerify(
 
 /** A plan that was made for something else is of no use: the next attempt looks at the volumes anew. */
 async function assertStillOurs(
-  options: DestinationOptions,
+  options: KeyedDestination,
   stage: 'Staged' | 'Applying',
   volumes: readonly StagedVolume[],
 ): Promise<void> {
@@ -50,11 +50,8 @@ async function assertStillOurs(
   }
 }
 
-async function applyAll(
-  options: DestinationOptions,
-  volumes: readonly StagedVolume[],
-): Promise<readonly StagedVolume[]> {
-  const { run, staging, pool, signal, clock } = options;
+async function applyAll(options: KeyedDestination, volumes: readonly StagedVolume[]): Promise<readonly StagedVolume[]> {
+  const { run, staging, pool, key, signal, clock } = options;
   const everyMs = (options.writeLeaseMs ?? writeLeaseMs) / renewalsPerLease;
   using _marks = keepMarked(options.volumes, { run, clock, everyMs });
   const total = sumSizes(volumes.map(({ tree }) => tree));
@@ -66,7 +63,7 @@ async function applyAll(
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
     const directory = volumeDirectory(staging.directory, run, index);
-    const degraded = await applyStaged({ root: spec.path, directory, pool, signal, onProgress });
+    const degraded = await applyStaged({ root: spec.path, directory, pool, key, signal, onProgress });
     applied.push({ ...volume, degraded });
   }
   return applied;

@@ -2,6 +2,7 @@
  * Applies a staged plan to its volume. Idempotent: a crash at any instant is answered by carrying out the whole plan again;
  * nothing but the staging directory is needed.
  */
+import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { WorkerPool } from './job.ts';
 import { segmentLength } from './layout.ts';
@@ -18,16 +19,17 @@ export interface ApplyOptions {
   /** Of the volume's staging. */
   readonly directory: string;
   readonly pool: WorkerPool;
+  readonly key: RunKey;
   readonly signal: AbortSignal;
   readonly onProgress: CountProgress;
 }
 
 /** Resolves with what could not be set, by kind. */
-export async function applyStaged({ root, directory, pool, signal, onProgress }: ApplyOptions): Promise<Counts> {
+export async function applyStaged({ root, directory, pool, key, signal, onProgress }: ApplyOptions): Promise<Counts> {
   const files = stagingFiles(directory);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
-  const writer = volumeWriter(root, pool);
+  const writer = volumeWriter(root, pool, key);
   // Writes of one blob go together, so that it is unpacked once.
   let writes: WriteOperation[] = [];
   const flushWrites = async () => {

@@ -13,7 +13,7 @@ import {
 
 const aVolume = (name: string) => ({
   name,
-  digest: `sha256:${'a'.repeat(64)}`,
+  digest: `tree2:${'a'.repeat(64)}`,
   files: 1_000_000,
   bytes: 2 ** 40,
   bytesRead: 2 ** 40,

@@ -88,7 +88,7 @@ export type Counts = Readonly<Record<string, number>>;
 
 export interface MoverVolumeResult {
   readonly name: string;
-  /** `sha256:<hex>` over the whole tree (docs/design/0002-mover-protocol.md); the source's and the destination's are equal when Complete. */
+  /** `tree2:<hex>` over the whole tree (docs/design/0002-mover-protocol.md); the source's and the destination's are equal when Complete. */
   readonly digest: string;
   readonly files: number;
   /** Sum of file sizes, holes included. */

@@ -5,7 +5,8 @@ import { fail } from './mover-error.ts';
 import { type DigestPart, digestParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKind } from './walk.ts';
 
-export const protocolVersion = 1;
+/** 1 hashed every block with SHA-256; no release spoke it. */
+export const protocolVersion = 2;
 
 /** First message of both on every stream. `volume`, `received`, `settled`: where a receiver is, for continuing on a new stream. */
 export interface Hello {
@@ -17,6 +18,8 @@ export interface Hello {
   readonly instance: string;
   /** The peer's instance that our progress belongs to; null when we have none. */
   readonly peer: string | null;
+  /** The run's key in hex, from the receiver; null from a sender. */
+  readonly key: string | null;
   readonly mode: MoverMode | null;
   readonly volumes: readonly string[];
   readonly volume: number;
@@ -129,6 +132,7 @@ function helloOf(fields: Fields): Hello {
     run: text(fields.run),
     instance: text(fields.instance),
     peer: fields.peer === null ? null : text(fields.peer),
+    key: fields.key === null ? null : text(fields.key),
     mode: fields.mode === null ? null : oneOf(fields.mode, moverModes),
     volumes,
     volume: count(fields.volume),

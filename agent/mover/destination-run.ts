@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../kube/clock.ts';
 import { applyAndVerify } from './apply-and-verify.ts';
+import type { RunKey } from './content-hash.ts';
 import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './contract.ts';
 import type { VolumeEnd, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
@@ -16,11 +17,19 @@ import { assertComplete, assertExpected } from './other-writers.ts';
 import { buildOwnIndex, type OwnIndex } from './own-index.ts';
 import { beginPhase } from './phase-progress.ts';
 import { createPulse, type Pulse } from './pulse.ts';
-import { type RunState, readRunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
+import {
+  keepRunKey,
+  type RunState,
+  readRunState,
+  type StagedVolume,
+  volumeDirectory,
+  writeRunState,
+} from './run-state.ts';
 import { type Connect, keepConversing } from './session.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
+import { isSameTree } from './tree-digest.ts';
 import { Verdict } from './verdict.ts';
 import { resultOf, verifyVolumes } from './verify-volume.ts';
 import { freshSink, provingSink, type VolumeSink } from './volume-sink.ts';
@@ -42,6 +51,8 @@ export interface DestinationOptions {
   /** How long after the last renewal of its mark a killed mover of this run may have written; `writeLeaseMs` when undefined. */
   readonly writeLeaseMs?: number | undefined;
   readonly staging: { readonly directory: string; readonly limitBytes: number };
+  /** Unpredictable bytes, for a new run's key. */
+  readonly randomBytes: (sizeBytes: number) => Uint8Array;
   /** Asks until the answer is Go or Refused. */
   readonly awaitGate: (signal: AbortSignal) => Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
   readonly connect: Connect;
@@ -51,6 +62,9 @@ export interface DestinationOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: DestinationProgress) => void) | undefined;
 }
+
+/** With the run's key: made by its first attempt, kept in staging. */
+export type KeyedDestination = DestinationOptions & { readonly key: RunKey };
 
 export interface DestinationProgress {
   readonly phase: MoverPhase;
@@ -74,7 +88,7 @@ interface CurrentVolume {
 
 /** What outlasts streams. */
 export interface DestinationRun {
-  readonly options: DestinationOptions;
+  readonly options: KeyedDestination;
   readonly changed: Pulse;
   readonly at: number;
   readonly current: CurrentVolume | undefined;
@@ -95,9 +109,10 @@ export interface DestinationRun {
  * Receives all volumes; resolves with their results, verified. Throws Verdict for an answer that is no failure
  * (`DestinationChanged`, `NeedsScratch`, `Refused`), `PeerRestarted` when it must start over.
  */
-export async function runDestination(options: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
-  const { clock, connect, signal } = options;
-  const before = readRunState(options.staging.directory, options.run);
+export async function runDestination(given: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
+  const { clock, connect, signal, staging } = given;
+  const options = { ...given, key: keepRunKey(staging.directory, given.run, given.randomBytes) };
+  const before = readRunState(staging.directory, options.run);
   if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
   const { run, progress, state, close } = createRun(options);
   try {
@@ -109,8 +124,8 @@ export async function runDestination(options: DestinationOptions): Promise<reado
   return received.stage === 'Done' ? received.results : await applyAndVerify(options, received);
 }
 
-function createRun(options: DestinationOptions) {
-  const { pool, syscalls, staging, signal } = options;
+function createRun(options: KeyedDestination) {
+  const { pool, key, syscalls, staging, signal } = options;
   const changed = createPulse();
   const finished: StagedVolume[] = [];
   const ended: CurrentVolume[] = [];
@@ -132,6 +147,7 @@ function createRun(options: DestinationOptions) {
     const sizeBytes = spec.kind === 'block' ? start.sizeBytes : undefined;
     const file = stagingFiles(directory).index;
     const own = await buildOwnIndex({
+      key,
       root: spec.path,
       kind: spec.kind,
       sizeBytes,
@@ -144,9 +160,11 @@ function createRun(options: DestinationOptions) {
     });
     const isFresh = options.mode === 'fresh';
     const met = isFresh ? beginIncoming(spec, own, options) : assertExpected(spec, own, options);
-    const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool });
-    const sink = staged ?? filling(spec, own, met, pool);
-    const volume = destinationVolume({ root: spec.path, own, sink, pool, changed });
+    const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool, key });
+    const sink =
+      staged ??
+      (met === 'Unproven' ? provingSink(() => failNotEmpty(spec, own)) : freshSink(volumeWriter(spec.path, pool, key)));
+    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed });
     const pushAfter = isFresh && met === 'Expected' && spec.kind === 'files' ? own.lastPath : null;
     return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushAfter };
   };
@@ -174,7 +192,7 @@ function createRun(options: DestinationOptions) {
       finished.push({
         name: current.spec.name,
         sizeBytes: current.sizeBytes,
-        before: { digest: current.own.tree.digest, fingerprint: current.own.survey.fingerprint },
+        before: { content: current.own.tree.parts.content, fingerprint: current.own.survey.fingerprint },
         planned: current.sink.planned,
         tree: end.tree,
         warnings: end.warnings,
@@ -221,13 +239,8 @@ function createRun(options: DestinationOptions) {
   return { run, progress: () => progress, state: () => state, close };
 }
 
-function filling(spec: DestinationSpec, own: OwnIndex, met: CurrentVolume['met'], pool: WorkerPool): VolumeSink {
-  if (met === 'Unproven') return provingSink(() => failNotEmpty(spec, own));
-  return freshSink(volumeWriter(spec.path, pool));
-}
-
 /** After a restart the peer isn't needed any more; but it may not know that. */
-async function finishAlone(options: DestinationOptions, before: RunState): Promise<readonly MoverVolumeResult[]> {
+async function finishAlone(options: KeyedDestination, before: RunState): Promise<readonly MoverVolumeResult[]> {
   if (before.stage !== 'Done') return await applyAndVerify(options, before);
   unmark(options);
   return before.results;
@@ -236,7 +249,7 @@ async function finishAlone(options: DestinationOptions, before: RunState): Promi
 /** How long after the work a source that may still wait is told that it can go: a little more than its longest pause. */
 const releaseSourceMs = 6_000;
 
-async function releasingSource<T>(options: DestinationOptions, work: () => Promise<T>): Promise<T> {
+async function releasingSource<T>(options: KeyedDestination, work: () => Promise<T>): Promise<T> {
   const { clock, connect } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
@@ -262,7 +275,7 @@ async function releasingSource<T>(options: DestinationOptions, work: () => Promi
   }
 }
 
-async function concludeFresh(options: DestinationOptions, volumes: readonly StagedVolume[]): Promise<RunState> {
+async function concludeFresh(options: KeyedDestination, volumes: readonly StagedVolume[]): Promise<RunState> {
   const results = await verifyVolumes(volumes, options);
   const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
   unmark(options);
@@ -300,7 +313,7 @@ function concludeStaged(
 /** Nothing is to be written: the scan, which read all of it from storage, has proven that it is what the source has. */
 function isEqualAlready({ spec, own, staging }: CurrentVolume, volumes: readonly StagedVolume[]): boolean {
   const tree = volumes.find(({ name }) => name === spec.name)?.tree;
-  return staging?.plansChanges === false && own.tree.digest === tree?.digest;
+  return staging?.plansChanges === false && tree !== undefined && isSameTree(own.tree, tree);
 }
 
 const scratchReserveBytes = 16 * 1024 * 1024;

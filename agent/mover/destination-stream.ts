@@ -3,7 +3,7 @@
  * When the stream breaks, what was asked for and not answered is asked for again on the next one.
  */
 import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
-import type { DestinationOptions, DestinationRun } from './destination-run.ts';
+import type { DestinationRun, KeyedDestination } from './destination-run.ts';
 import { type Frame, type FrameLink, frameTypes, LinkBroken } from './frame-link.ts';
 import { decodeData, decodeItems, encodeSettled, encodeWants, wantsPerMessage } from './message.ts';
 import { fail } from './mover-error.ts';
@@ -31,7 +31,7 @@ export async function converseAsDestination(run: DestinationRun, link: FrameLink
 }
 
 /** Tells a sender that may still wait that everything is safe here; best effort. */
-export async function tellConcluded(options: DestinationOptions, link: FrameLink): Promise<void> {
+export async function tellConcluded(options: KeyedDestination, link: FrameLink): Promise<void> {
   const nothing = { options, peer: null, at: 0, current: undefined };
   await greet(link, { ...helloOf(nothing), concluded: true });
 }
@@ -44,6 +44,7 @@ function helloOf({ options, peer, at, current }: Pick<DestinationRun, 'options' 
     run: options.run,
     instance: options.instance,
     peer,
+    key: Buffer.from(options.key).toString('hex'),
     mode: options.mode,
     volumes: options.volumes.map(({ name }) => name),
     volume: at,

@@ -3,6 +3,7 @@
  * settles items in order. What it holds in memory is the sender's window, no more.
  * Content is looked up in this very volume only: nothing is ever answered from another volume.
  */
+import { type RunKey, zeroSegmentHashes } from './content-hash.ts';
 import { hasContent } from './entry.ts';
 import {
   type IncomingFile,
@@ -14,7 +15,7 @@ import {
   zeroStates,
 } from './incoming-item.ts';
 import { blockStates, type WorkerPool } from './job.ts';
-import { segmentCount, zeroSegmentHashes } from './layout.ts';
+import { segmentCount } from './layout.ts';
 import type { DataMessage, Want, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
@@ -23,7 +24,7 @@ import { createBackground, type Pulse } from './pulse.ts';
 import { createSegmentKeeper } from './segment-keeper.ts';
 import { createSettler } from './settler.ts';
 import type { ByteString } from './syscalls.ts';
-import type { TreeDigest } from './tree-digest.ts';
+import { isSameTree, type TreeDigest } from './tree-digest.ts';
 import type { VolumeSink } from './volume-sink.ts';
 
 export interface DestinationVolume {
@@ -60,6 +61,7 @@ export interface DestinationVolumeOptions {
   readonly own: OwnIndex;
   readonly sink: VolumeSink;
   readonly pool: WorkerPool;
+  readonly key: RunKey;
   readonly changed: Pulse;
 }
 
@@ -127,9 +129,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
     async take(message) {
       const kept = message.parts.flatMap((part) => {
         const item = ledger.openSegment(part.item);
-        return item === undefined
-          ? []
-          : [{ item, part: { ...targetOf(item), ...part, own: item.own, base: item.base } }];
+        return item === undefined ? [] : [{ item, part: { ...targetOf(item), ...part, base: item.base } }];
       });
       if (kept.length === 0) return;
       for (const { item, part } of kept) {
@@ -153,7 +153,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
       check();
       if (ledger.settled !== ledger.received) fail('ProtocolError', 'The volume ends before its content');
       const mine = await settler.finish();
-      if (mine.digest !== tree.digest) fail('TransferMismatch', 'What arrived is not what the source sent');
+      if (!isSameTree(mine, tree)) fail('TransferMismatch', 'What arrived is not what the source sent');
       await sink.complete();
     },
   };
@@ -167,8 +167,11 @@ interface ArrivalParts {
 }
 
 /** Decides what happens to a segment: we have it, it comes by itself, it is zeros, an earlier attempt kept it, or it must be got. */
-function segmentArrival({ sink }: DestinationVolumeOptions, { ledger, background, keeper, takeSegment }: ArrivalParts) {
-  const zeroHash = zeroSegmentHashes();
+function segmentArrival(
+  { sink, key }: DestinationVolumeOptions,
+  { ledger, background, keeper, takeSegment }: ArrivalParts,
+) {
+  const zeroHash = zeroSegmentHashes(key);
   return async (file: IncomingFile, arrived: WireItem & { readonly is: 'segment' }): Promise<void> => {
     if (file.arrived >= file.segments) fail('ProtocolError', 'A segment beyond the end of its file');
     const { hash, coming } = arrived;
@@ -194,7 +197,14 @@ function segmentArrival({ sink }: DestinationVolumeOptions, { ledger, background
       return;
     }
     if (zeroHash(lengthOf(item)).equals(hash)) {
-      const part = { ...targetOf(item), hash, states: zeroStates(item), rawOffset: 0, own: undefined, base: undefined };
+      const part = {
+        ...targetOf(item),
+        hash,
+        states: zeroStates(item),
+        rawOffset: 0,
+        sentTag: undefined,
+        base: undefined,
+      };
       const nothing = { payload: new Uint8Array(0), compressed: false, rawLength: 0 };
       await background.start(() => keeper.keep([{ item, part }], nothing));
       return;

@@ -4,7 +4,7 @@ import { duplexPair } from 'node:stream';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
 import { byteReader, byteWriter } from './byte-codec.ts';
-import { encodeControl } from './control-message.ts';
+import { encodeControl, protocolVersion } from './control-message.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import { createFrameLink, frameTypes } from './frame-link.ts';
 import { decodeData, decodeItems, decodeWants, itemsEncoder, type WireItem } from './message.ts';
@@ -35,11 +35,12 @@ async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown
     const link = createFrameLink(await relay.source(stop.signal), systemClock());
     const hello = {
       type: 'hello',
-      protocol: 1,
+      protocol: protocolVersion,
       role: 'source',
       run: 'run-1',
       instance: 'evil',
       peer: null,
+      key: null,
       mode: null,
     } as const;
     const none = { volume: 0, ready: false, concluded: false, received: 0, settled: 0, totalBytes: 0, totalFiles: 0 };

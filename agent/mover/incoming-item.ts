@@ -1,7 +1,9 @@
 /** What the destination keeps of an item between its arrival and its settling. */
+
+import { tagBytes } from './content-hash.ts';
 import type { Entry } from './entry.ts';
-import { blockStates, ownHashBytes } from './job.ts';
-import { blockCount, hashBytes, segmentBytes, segmentLength } from './layout.ts';
+import { blockStates } from './job.ts';
+import { blockCount, segmentBytes, segmentLength } from './layout.ts';
 import type { Want } from './message.ts';
 import type { Placement, SegmentTarget } from './volume-sink.ts';
 
@@ -24,7 +26,7 @@ export interface IncomingSegment {
   readonly base: Buffer | undefined;
   /** `asking`: its content is expected from the sender. */
   state: 'working' | 'asking' | 'done';
-  /** Our blocks' hashes at the same place, when the sender was told them. */
+  /** Our blocks' tags at the same place, when the sender was told them. */
   own: Uint8Array | undefined;
   placement: Placement | undefined;
 }
@@ -59,10 +61,5 @@ export const zeroStates = (item: IncomingSegment): Uint8Array =>
 export function wantOf(item: number, segment: IncomingSegment, countOnly: boolean): Want {
   const { own } = segment;
   if (own === undefined) return { item, own: undefined, countOnly };
-  const blocks = Math.min(own.length / hashBytes, blockCount(lengthOf(segment)));
-  const short = Buffer.alloc(blocks * ownHashBytes);
-  for (let block = 0; block < blocks; block++) {
-    short.set(own.subarray(block * hashBytes, block * hashBytes + ownHashBytes), block * ownHashBytes);
-  }
-  return { item, own: short, countOnly };
+  return { item, own: own.subarray(0, blockCount(lengthOf(segment)) * tagBytes), countOnly };
 }

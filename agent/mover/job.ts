@@ -3,6 +3,8 @@
  * A job names files below `root`; its answer is plain data whose buffers are handed over, not copied.
  * Jobs are independent of one another and may be repeated.
  */
+
+import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
 import type { Survey } from './survey.ts';
@@ -41,6 +43,8 @@ export interface PackPart {
   readonly states: Uint8Array;
   /** Where its sent blocks begin in the raw payload. */
   readonly rawOffset: number;
+  /** Of its sent blocks together, when others stay at home: then the segment's hash can't be had from what travels. */
+  readonly sentTag: Uint8Array | undefined;
 }
 
 export interface PutPart {
@@ -49,12 +53,11 @@ export interface PutPart {
   readonly segment: number;
   readonly hash: Uint8Array;
   readonly states: Uint8Array;
-  /** Our own blocks' hashes, when some are `same`. */
-  readonly own: Uint8Array | undefined;
   /** Whether older content may lie where zeros belong. */
   readonly overwrites: boolean;
   /** Where the part's sent blocks begin in the raw payload. */
   readonly rawOffset: number;
+  readonly sentTag: Uint8Array | undefined;
   /** The file's metadata, when this part completes it. */
   readonly finish: Entry | undefined;
 }
@@ -68,6 +71,7 @@ export type SettleAction =
 /** Reads attributes and contents; with `pack` the contents come along. */
 export interface ScanJob {
   readonly do: 'scan';
+  readonly key: RunKey;
   readonly root: ByteString;
   readonly units: readonly ScanUnit[];
   readonly pack: boolean;
@@ -75,15 +79,17 @@ export interface ScanJob {
   readonly fromStorage: boolean;
 }
 
-/** Reads segments; `own` are truncated hashes (`ownHashBytes` each) of the receiver's blocks. */
+/** Reads segments; `own` are the tags of the receiver's blocks. */
 export interface PackJob {
   readonly do: 'pack';
+  readonly key: RunKey;
   readonly root: ByteString;
   readonly wants: readonly { readonly place: SegmentPlace; readonly own: Uint8Array | undefined }[];
 }
 
 export interface BlocksJob {
   readonly do: 'blocks';
+  readonly key: RunKey;
   readonly root: ByteString;
   readonly place: SegmentPlace;
 }
@@ -91,6 +97,7 @@ export interface BlocksJob {
 /** Verifies a pack; writes it when `root` is given. */
 export interface PutJob {
   readonly do: 'put';
+  readonly key: RunKey;
   readonly root: ByteString | undefined;
   readonly payload: Uint8Array;
   readonly compressed: boolean;
@@ -138,7 +145,7 @@ export interface PackAnswer {
 }
 
 export interface BlocksAnswer {
-  readonly hashes: Uint8Array;
+  readonly tags: Uint8Array;
 }
 
 export interface PutAnswer {
@@ -164,9 +171,6 @@ export interface Answers {
   readonly put: PutAnswer;
   readonly settle: SettleAnswer;
 }
-
-/** Hashes of blocks travel from receiver to sender this short; a chance match is found out by the segment's hash. */
-export const ownHashBytes = 16;
 
 export interface WorkerPool {
   readonly workers: number;

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import type { Ambient } from '../../kube/ambient.ts';
 import { renderError, StorkError } from '../../kube/errors.ts';
 import { createAgentClient } from './agent-client.ts';
+import { runKeyBytes } from './content-hash.ts';
 import {
   type MoverResult,
   type MoverRole,
@@ -137,6 +138,7 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
             mode: args.mode,
             existing: args.existing,
             staging: { directory: args.staging, limitBytes: args.stagingLimitBytes },
+            randomBytes: ambient.randomBytes,
             awaitGate: client.awaitGate,
           } as const);
     const result = await runEngines(options, ambient.randomUuid);
@@ -196,7 +198,14 @@ async function printDigest(argv: readonly string[], ambient: Ambient): Promise<n
   try {
     const root = Buffer.from(path, 'utf8').toString('latin1');
     const kind = values.block === true ? 'block' : 'files';
-    const found = await digestVolume({ root, kind, pool, syscalls: openSyscalls(), signal: ambient.signal });
+    const found = await digestVolume({
+      key: ambient.randomBytes(runKeyBytes),
+      root,
+      kind,
+      pool,
+      syscalls: openSyscalls(),
+      signal: ambient.signal,
+    });
     ambient.stdout.write(`${JSON.stringify(found)}\n`);
     return 0;
   } finally {

@@ -5,9 +5,10 @@
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { byteReader, byteWriter } from './byte-codec.ts';
+import { hashBytes, tagBytes } from './content-hash.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
-import { blockStates, ownHashBytes } from './job.ts';
-import { blockCount, hashBytes, segmentBytes } from './layout.ts';
+import { blockStates } from './job.ts';
+import { blockCount, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 
 export type WireItem =
@@ -17,7 +18,7 @@ export type WireItem =
 
 export interface Want {
   readonly item: number;
-  /** The receiver's block hashes, shortened; undefined when it has nothing there. */
+  /** The tags of the receiver's blocks; undefined when it has nothing there. */
   readonly own: Uint8Array | undefined;
   /** Answer without the payload: the receiver only wants to know how much it is. */
   readonly countOnly: boolean;
@@ -28,6 +29,8 @@ export interface DataPart {
   readonly hash: Uint8Array;
   readonly states: Uint8Array;
   readonly rawOffset: number;
+  /** Of the sent blocks, when others stay at home. */
+  readonly sentTag: Uint8Array | undefined;
 }
 
 export interface DataMessage {
@@ -120,7 +123,7 @@ export function decodeWants(payload: Buffer): readonly Want[] {
   return Array.from({ length: count }, () => {
     const item = reader.number();
     const countOnly = reader.byte() === 1;
-    const own = reader.bytes(blockCount(segmentBytes) * ownHashBytes);
+    const own = reader.bytes(blockCount(segmentBytes) * tagBytes);
     return { item, own: own.length === 0 ? undefined : own, countOnly };
   });
 }
@@ -133,6 +136,7 @@ export function encodeData(message: DataMessage): readonly Uint8Array[] {
     writer.raw(part.hash);
     writer.number(part.rawOffset);
     writeStates(writer, part.states);
+    writeSentTag(writer, part);
   }
   writer.byte(message.compressed ? 1 : 0);
   writer.number(message.rawLength);
@@ -144,18 +148,32 @@ export function decodeData(payload: Buffer): DataMessage {
   const reader = byteReader(payload);
   const count = reader.number();
   if (count > partsLimit) fail('ProtocolError', 'Too many parts in one data message');
-  const parts = Array.from({ length: count }, () => ({
-    item: reader.number(),
-    hash: Buffer.from(reader.raw(hashBytes)),
-    rawOffset: reader.number(),
-    states: readStates(reader),
-  }));
+  const parts = Array.from({ length: count }, () => {
+    const item = reader.number();
+    const hash = Buffer.from(reader.raw(hashBytes));
+    const rawOffset = reader.number();
+    const states = readStates(reader);
+    return { item, hash, rawOffset, states, sentTag: readSentTag(reader, states) };
+  });
   const compressed = reader.byte() === 1;
   const rawLength = reader.number();
   const payloadLength = reader.number();
   const rest = payload.subarray(reader.offset);
   if (rest.length !== 0 && rest.length !== payloadLength) fail('ProtocolError', 'A payload has not the length it says');
   return { parts, compressed, rawLength, payloadLength, payload: rest };
+}
+
+/** Only where blocks stay at home. */
+export function writeSentTag(
+  writer: ReturnType<typeof byteWriter>,
+  { states, sentTag }: Pick<DataPart, 'states' | 'sentTag'>,
+): void {
+  if (!states.includes(blockStates.same)) return;
+  writer.raw(sentTag ?? fail('MoverFault', 'A part leaves out blocks and has no tag'));
+}
+
+export function readSentTag(reader: ReturnType<typeof byteReader>, states: Uint8Array): Buffer | undefined {
+  return states.includes(blockStates.same) ? Buffer.from(reader.raw(tagBytes)) : undefined;
 }
 
 /** States of blocks as one byte when all are alike, else two bits each. */

@@ -2,7 +2,7 @@
  * Whether anybody but this run wrote to a volume: asked when a volume is met that an update may have begun on, and again right
  * before an update is applied. Nothing of it is written over then.
  */
-import type { DestinationOptions, DestinationSpec } from './destination-run.ts';
+import type { DestinationOptions, DestinationSpec, KeyedDestination } from './destination-run.ts';
 import { findMark, type VolumeMark } from './incoming-marker.ts';
 import type { OwnIndex } from './own-index.ts';
 import type { StagedVolume } from './run-state.ts';
@@ -43,7 +43,7 @@ export function assertComplete(spec: DestinationSpec, isEqual: boolean): void {
 export async function assertUnwritten(
   volumes: readonly StagedVolume[],
   stage: 'Staged' | 'Applying',
-  options: DestinationOptions,
+  options: KeyedDestination,
 ): Promise<void> {
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index];
@@ -67,13 +67,13 @@ async function isSameDevice(
   spec: DestinationSpec,
   volume: StagedVolume,
   stage: 'Staged' | 'Applying',
-  { pool, syscalls, signal }: DestinationOptions,
+  { pool, key, syscalls, signal }: KeyedDestination,
 ): Promise<boolean> {
   // Once it was written to, it is neither the old point nor the new one.
   if (stage === 'Applying') return true;
   const { path, kind } = spec;
-  const found = await digestVolume({ root: path, kind, sizeBytes: volume.sizeBytes, pool, syscalls, signal });
-  return found.digest === volume.before.digest;
+  const found = await digestVolume({ key, root: path, kind, sizeBytes: volume.sizeBytes, pool, syscalls, signal });
+  return found.parts.content === volume.before.content;
 }
 
 function isOursAlone(survey: Survey, mark: VolumeMark, options: DestinationOptions): boolean {

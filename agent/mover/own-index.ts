@@ -3,10 +3,10 @@
  * incoming entries, and searched by segment hash for content that moved. Only hints are in memory.
  */
 import { byteReader, byteWriter } from './byte-codec.ts';
+import { hashBytes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import type { SegmentPlace } from './job.ts';
-import { hashBytes } from './layout.ts';
 import type { CountProgress } from './phase-progress.ts';
 import { createRecordWriter, openRecordCursor, openRecordReader, type RecordCursor } from './record-file.ts';
 import { type ScanOptions, scanVolume } from './scan-volume.ts';

@@ -1,7 +1,8 @@
 /** Gathers the blocks that must travel into one payload, and gives them back: compressed where a probe says it helps. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { blockStates, ownHashBytes, type Pack, type PackPart } from './job.ts';
-import { blockBytes, hashBytes, hashSegment, segmentBytes } from './layout.ts';
+import { blockTag, type RunKey, tagBytes } from './content-hash.ts';
+import { blockStates, type Pack, type PackPart } from './job.ts';
+import { blockBytes, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { releaseMemory } from './release-memory.ts';
 import type { ReadSegment } from './segment-reader.ts';
@@ -15,25 +16,28 @@ const worthwhileRatio = 0.9;
 const smallestChunkBytes = 64;
 
 export interface Packer {
-  /** @param own the receiver's block hashes, `ownHashBytes` each: equal blocks stay at home */
+  /** @param own the tags of the receiver's blocks: equal blocks stay at home */
   add(at: number, segment: ReadSegment, own: Uint8Array | undefined): void;
   finish(): Pack;
 }
 
 /** @param raw where blocks are gathered, `packLimitBytes` long; free again after `finish` */
-export function packer(raw: Buffer): Packer {
+export function packer(raw: Buffer, key: RunKey): Packer {
   const parts: PackPart[] = [];
   let rawLength = 0;
   return {
-    add(at, { bytes, hashes, zeros }, own) {
+    add(at, { bytes, hash, zeros }, own) {
       const rawOffset = rawLength;
       const states = new Uint8Array(zeros.length);
       for (let block = 0; block < zeros.length; block++) {
-        states[block] = stateOf(block, hashes, zeros, own);
+        const end = Math.min(bytes.length, (block + 1) * blockBytes);
+        const isSame = own !== undefined && isTagged(bytes.subarray(block * blockBytes, end), key, own, block);
+        states[block] = stateOf(isSame, zeros[block] === 1);
         if (states[block] !== blockStates.sent) continue;
-        rawLength += bytes.copy(raw, rawLength, block * blockBytes, Math.min(bytes.length, (block + 1) * blockBytes));
+        rawLength += bytes.copy(raw, rawLength, block * blockBytes, end);
       }
-      parts.push({ at, hash: hashSegment(hashes), states, rawOffset });
+      const sentTag = states.includes(blockStates.same) ? blockTag(key, raw.subarray(rawOffset, rawLength)) : undefined;
+      parts.push({ at, hash, states, rawOffset, sentTag });
     },
     finish() {
       const gathered = raw.subarray(0, rawLength);
@@ -59,11 +63,14 @@ export function unpack(payload: Uint8Array, compressed: boolean, rawLength: numb
   return raw;
 }
 
-function stateOf(block: number, hashes: Buffer, zeros: Uint8Array, own: Uint8Array | undefined): number {
-  const mine = hashes.subarray(block * hashBytes, block * hashBytes + ownHashBytes);
-  const theirs = own?.subarray(block * ownHashBytes, (block + 1) * ownHashBytes);
-  if (theirs !== undefined && theirs.length === ownHashBytes && mine.equals(theirs)) return blockStates.same;
-  return zeros[block] === 1 ? blockStates.zero : blockStates.sent;
+function stateOf(isSame: boolean, isZero: boolean): number {
+  if (isSame) return blockStates.same;
+  return isZero ? blockStates.zero : blockStates.sent;
+}
+
+function isTagged(content: Buffer, key: RunKey, own: Uint8Array, block: number): boolean {
+  const theirs = own.subarray(block * tagBytes, (block + 1) * tagBytes);
+  return theirs.length === tagBytes && blockTag(key, content).equals(theirs);
 }
 
 function compressIfWorthwhile(raw: Buffer): Buffer | undefined {

@@ -1,19 +1,11 @@
 /**
- * Verifies a pack block by block against its segment hashes, then writes it. Nothing is written of a part that doesn't match.
+ * Verifies a pack against its segments' hashes, then writes it. Nothing is written of a part that doesn't match.
  * Writing is idempotent: absolute offsets, holes where zeros belong.
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { blockTag, hashSegment, type RunKey, segmentSum } from './content-hash.ts';
 import { blockStates, type PutAnswer, type PutJob, type PutPart } from './job.ts';
-import {
-  blockBytes,
-  blockCount,
-  hashBytes,
-  hashSegment,
-  hashZeroBlock,
-  segmentBytes,
-  segmentLength,
-  sha256,
-} from './layout.ts';
+import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
@@ -27,7 +19,7 @@ export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   const degraded: Degraded = {};
   for (const part of job.parts) {
     const bytes = raw.subarray(part.rawOffset, part.rawOffset + sentBytes(part));
-    verifyPart(part, bytes);
+    verifyPart(job.key, part, bytes);
     if (root === undefined) continue;
     bytesWritten += bytes.length;
     writePart(root, part, bytes, { syscalls, degraded });
@@ -58,24 +50,25 @@ export function sentBytes(part: SegmentStates): number {
   return bytes;
 }
 
-function verifyPart(part: PutPart, bytes: Buffer): void {
-  const hashes: Buffer[] = [];
+/** What is left out because we have it can't be checked here, only that what came is what was sent; reading back checks it all. */
+function verifyPart(key: RunKey, part: PutPart, bytes: Buffer): void {
+  const isRight = part.states.includes(blockStates.same)
+    ? part.sentTag !== undefined && blockTag(key, bytes).equals(part.sentTag)
+    : hashOf(key, part, bytes).equals(part.hash);
+  if (!isRight) fail('ContentMismatch', 'Received content does not match its hash', part.path);
+}
+
+function hashOf(key: RunKey, part: PutPart, bytes: Buffer): Buffer {
+  const wholeBytes = segmentLength(part.size, part.segment);
+  if (bytes.length === wholeBytes) return hashSegment(key, bytes);
+  const sum = segmentSum(key, wholeBytes);
   let at = 0;
-  for (const { block, state, length } of blocksOf(part)) {
-    if (state === blockStates.sent) {
-      hashes.push(sha256(bytes.subarray(at, at + length)));
-      at += length;
-    } else if (state === blockStates.zero) {
-      hashes.push(hashZeroBlock(length));
-    } else {
-      const own = part.own?.subarray(block * hashBytes, (block + 1) * hashBytes);
-      if (own?.length !== hashBytes) fail('ContentMismatch', 'A part leaves out a block that we have not', part.path);
-      hashes.push(Buffer.from(own));
-    }
+  for (const { state, length } of blocksOf(part)) {
+    const isSent = state === blockStates.sent;
+    sum.add(isSent ? bytes.subarray(at, at + length) : zeroBlock.subarray(0, length));
+    if (isSent) at += length;
   }
-  if (!hashSegment(Buffer.concat(hashes)).equals(part.hash)) {
-    fail('ContentMismatch', 'Received content does not match its hash', part.path);
-  }
+  return sum.finish();
 }
 
 interface WriteTools {

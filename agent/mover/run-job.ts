@@ -1,8 +1,8 @@
 /** Carries out one job; runs in a worker thread. Synchronous on purpose: node's async fs costs seven times the CPU on many files. */
 import { readlinkSync } from 'node:fs';
+import { blockTags, hashBytes, type RunKey, type ZeroHashes, zeroSegmentHashes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Answers, Job, MeasureJob, PackJob, ScanAnswer, ScanJob, VolumeSize } from './job.ts';
-import { hashBytes, hashSegment } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
@@ -19,6 +19,13 @@ export interface JobRunner {
 export function jobRunner(syscalls: Syscalls): JobRunner {
   const reader = segmentReader(syscalls);
   const scratch = Buffer.allocUnsafeSlow(packLimitBytes);
+  let hashing: Hashing | undefined;
+  /** Jobs of one run come with the same key. */
+  const under = (key: RunKey): Hashing => {
+    if (hashing === undefined || Buffer.compare(hashing.key, key) !== 0)
+      hashing = { key, zeroHash: zeroSegmentHashes(key) };
+    return hashing;
+  };
   const release = <T>(answer: T): T => {
     reader.close();
     return answer;
@@ -31,11 +38,11 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
         case 'survey':
           return surveyTree(job.root);
         case 'scan':
-          return release(scan(job, reader, syscalls, scratch));
+          return release(scan(job, under(job.key), { reader, syscalls, scratch }));
         case 'pack':
-          return release(pack(job, reader, scratch));
+          return release(pack(job, under(job.key), { reader, scratch }));
         case 'blocks':
-          return release({ hashes: reader.read(job.root, job.place).hashes });
+          return release({ tags: blockTags(job.key, reader.read(job.root, job.place, under(job.key)).bytes) });
         case 'put':
           return putPack(job, syscalls);
         case 'settle':
@@ -47,12 +54,24 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
   };
 }
 
-function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: Buffer): ScanAnswer {
+interface Hashing {
+  readonly key: RunKey;
+  readonly zeroHash: ZeroHashes;
+}
+
+interface Tools {
+  readonly reader: SegmentReader;
+  readonly syscalls: Syscalls;
+  /** Where blocks of a pack are gathered. */
+  readonly scratch: Buffer;
+}
+
+function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Tools): ScanAnswer {
   const details: [number, ByteString, readonly Xattr[]][] = [];
   const gone: number[] = [];
   const hashes: Buffer[] = [];
   const warnings = counter();
-  const packing = job.pack ? packer(scratch) : undefined;
+  const packing = job.pack ? packer(scratch, job.key) : undefined;
   let bytesRead = 0;
   if (job.fromStorage)
     reader.fetchFromStorage(
@@ -70,9 +89,9 @@ function scan(job: ScanJob, reader: SegmentReader, syscalls: Syscalls, scratch: 
       hashes.push(Buffer.alloc(hashBytes));
       continue;
     }
-    const segment = reader.read(job.root, place);
+    const segment = reader.read(job.root, place, hashing);
     bytesRead += segment.bytesRead;
-    hashes.push(hashSegment(segment.hashes));
+    hashes.push(segment.hash);
     if (segment.warning === 'vanished' && found !== undefined) gone.push(at);
     else {
       if (segment.warning !== undefined) warnings.add(segment.warning);
@@ -119,12 +138,12 @@ function detailOf(
   }
 }
 
-function pack(job: PackJob, reader: SegmentReader, scratch: Buffer): Answers['pack'] {
-  const packing = packer(scratch);
+function pack(job: PackJob, hashing: Hashing, { reader, scratch }: Omit<Tools, 'syscalls'>): Answers['pack'] {
+  const packing = packer(scratch, job.key);
   const warnings = counter();
   let bytesRead = 0;
   for (const [at, { place, own }] of job.wants.entries()) {
-    const segment = reader.read(job.root, place);
+    const segment = reader.read(job.root, place, hashing);
     bytesRead += segment.bytesRead;
     if (segment.warning !== undefined) warnings.add(segment.warning);
     packing.add(at, segment, own);

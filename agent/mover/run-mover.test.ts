@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
@@ -39,6 +40,7 @@ describe('a mover', () => {
         volumes: [{ name: 'data', path: to, kind: 'files', expectDigest: first.destination.digest }],
         existing: 'Refuse',
         staging: { directory, limitBytes },
+        randomBytes,
         awaitGate: async () => ({ state: 'Go' }),
         connect: relay.destination,
       };

@@ -3,7 +3,8 @@
  * `Staged` (everything received, volume untouched), `Applying` (the gate opened, redo until done), `Done` (verified, with results).
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { type RunKey, runKeyBytes } from './content-hash.ts';
 import type { Counts, MoverVolumeResult } from './contract.ts';
 import type { VolumeSize } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
@@ -15,7 +16,7 @@ export interface StagedVolume {
   /** Of a block device; 0 for files. */
   readonly sizeBytes: number;
   /** What it held when the plan was made: must still be so when the plan is carried out. */
-  readonly before: { readonly digest: string; readonly fingerprint: string };
+  readonly before: { readonly content: string; readonly fingerprint: string };
   /** What the plan writes. */
   readonly planned: VolumeSize;
   /** What the source sent: what the volume must hold in the end. */
@@ -38,6 +39,27 @@ export function volumeDirectory(staging: string, run: string, volume: number): s
   return directory;
 }
 
+/** The run's key: the same for all its attempts, so that what was staged is found again; lost with the staging, and then new. */
+export function keepRunKey(staging: string, run: string, randomBytes: (sizeBytes: number) => Uint8Array): RunKey {
+  const directory = join(staging, shortRunName(run));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, 'key');
+  const kept = readKey(path);
+  if (kept?.length === runKeyBytes) return kept;
+  const key = randomBytes(runKeyBytes);
+  writeSafely(path, key);
+  return key;
+}
+
+function readKey(path: string): RunKey | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Undefined before anything is complete. */
 export function readRunState(staging: string, run: string): RunState | undefined {
   try {
@@ -53,16 +75,20 @@ export function readRunState(staging: string, run: string): RunState | undefined
 export function writeRunState(staging: string, state: RunState): RunState {
   const directory = join(staging, shortRunName(state.run));
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, 'state');
-  writeFileSync(`${path}.new`, JSON.stringify(state), { flush: true, mode: 0o600 });
+  writeSafely(join(directory, 'state'), JSON.stringify(state));
+  return state;
+}
+
+/** Replaced as a whole, and on storage when this returns. */
+function writeSafely(path: string, content: string | Uint8Array): void {
+  writeFileSync(`${path}.new`, content, { flush: true, mode: 0o600 });
   renameSync(`${path}.new`, path);
-  const fd = openSync(directory, 'r');
+  const fd = openSync(dirname(path), 'r');
   try {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  return state;
 }
 
 /** What was staged is kept, and found by its hash. */

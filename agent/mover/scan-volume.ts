@@ -3,10 +3,11 @@
  * the pool, answers come out in order, memory is bounded by the jobs in flight. One code for the source's copy, the destination's
  * scan of itself, its verification and the `digest` diagnostic: so they cannot disagree.
  */
+import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
 import type { Pack, ScanAnswer, ScanUnit, VolumeSize, WorkerPool } from './job.ts';
-import { hashBytes, segmentCount, segmentLength } from './layout.ts';
+import { segmentCount, segmentLength } from './layout.ts';
 import { packLimitBytes } from './pack-codec.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
@@ -14,6 +15,7 @@ import { type TreeDigest, treeDigester } from './tree-digest.ts';
 import { type FoundEntry, type VolumeKind, walkDevice, walkTree } from './walk.ts';
 
 export interface ScanOptions {
+  readonly key: RunKey;
   readonly root: ByteString;
   readonly kind: VolumeKind;
   /** Of a block device: how many bytes count; all when undefined. */
@@ -56,7 +58,14 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   for (const units of batchesOf(found, options.onFound)) {
     signal?.throwIfAborted();
     const answer = pool.run(
-      { do: 'scan', root, units, pack: isPacked(units, options.packAfter), fromStorage: options.fromStorage ?? false },
+      {
+        do: 'scan',
+        key: options.key,
+        root,
+        units,
+        pack: isPacked(units, options.packAfter),
+        fromStorage: options.fromStorage ?? false,
+      },
       signal,
     );
     // A rejection is seen when its turn comes; until then it must not count as unhandled.

@@ -1,6 +1,7 @@
 /** Gets and keeps the content of segments: from elsewhere in the same volume, or from the sender; always verified before it counts. */
+import { type RunKey, tagBytes } from './content-hash.ts';
 import { type IncomingSegment, lengthOf, targetOf } from './incoming-item.ts';
-import type { SegmentPlace, WorkerPool } from './job.ts';
+import { blockStates, type SegmentPlace, type WorkerPool } from './job.ts';
 import { blockCount, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
@@ -26,13 +27,14 @@ export interface SegmentKeeperOptions {
   readonly own: OwnIndex;
   readonly sink: VolumeSink;
   readonly pool: WorkerPool;
+  readonly key: RunKey;
   readonly counts: { bytesRead: number };
   readonly settleReady: () => void;
   readonly want: (number: number, item: IncomingSegment) => void;
 }
 
 export function createSegmentKeeper(options: SegmentKeeperOptions): SegmentKeeper {
-  const { root, own, sink, pool, counts, settleReady } = options;
+  const { root, own, sink, pool, key, counts, settleReady } = options;
   const markDone = (item: IncomingSegment, placement: Placement | undefined) => {
     item.state = 'done';
     item.placement = placement;
@@ -48,20 +50,20 @@ export function createSegmentKeeper(options: SegmentKeeperOptions): SegmentKeepe
   /** False when the content isn't there any more: then it is asked for. */
   const copyOwn = async (item: IncomingSegment, place: SegmentPlace): Promise<boolean> => {
     if (lengthOf(item) !== segmentLength(place.size, place.segment)) return false;
-    const { pack, bytesRead } = await pool.run({ do: 'pack', root, wants: [{ place, own: undefined }] });
+    const { pack, bytesRead } = await pool.run({ do: 'pack', key, root, wants: [{ place, own: undefined }] });
     counts.bytesRead += bytesRead;
     const [part] = pack.parts;
     if (part === undefined || Buffer.compare(part.hash, item.hash) !== 0) return false;
-    await keep([{ item, part: { ...targetOf(item), ...part, own: undefined, base: undefined } }], pack);
+    await keep([{ item, part: { ...targetOf(item), ...part, base: undefined } }], pack);
     return true;
   };
   const ask = async (number: number, item: IncomingSegment) => {
     const mine = item.file.own;
     if (item.base !== undefined && mine !== undefined) {
       const place = { path: mine.path, size: mine.size, segment: item.segment, sparse: true };
-      const { hashes } = await pool.run({ do: 'blocks', root, place });
+      const { tags } = await pool.run({ do: 'blocks', key, root, place });
       counts.bytesRead += segmentLength(mine.size, item.segment);
-      item.own = hashes;
+      item.own = tags;
     }
     item.state = 'asking';
     options.want(number, item);
@@ -83,6 +85,9 @@ export function createSegmentKeeper(options: SegmentKeeperOptions): SegmentKeepe
 }
 
 function assertWhole(item: IncomingSegment, part: StoredPart): StoredPart {
-  if (part.states.length === blockCount(lengthOf(item))) return part;
-  return fail('ProtocolError', 'Content has not the blocks of its segment', part.path);
+  if (part.states.length !== blockCount(lengthOf(item)))
+    return fail('ProtocolError', 'Content has not the blocks of its segment', part.path);
+  if (part.states.lastIndexOf(blockStates.same) >= (item.own?.length ?? 0) / tagBytes)
+    return fail('ContentMismatch', 'A part leaves out a block that we have not', part.path);
+  return part;
 }

@@ -4,25 +4,30 @@
  * whatever differs from what the walk saw is counted by kind.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
 import type { SegmentPlace } from './job.ts';
-import { blockBytes, hashBytes, hashZeroBlock, segmentBytes, segmentLength, sha256, zeroBlock } from './layout.ts';
+import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export interface ReadSegment {
   /** A view into the reader's buffer; valid until the next read. */
   readonly bytes: Buffer;
-  /** 32 bytes a block. */
-  readonly hashes: Buffer;
+  readonly hash: Buffer;
   /** 1 for each block of zeros. */
   readonly zeros: Uint8Array;
   readonly bytesRead: number;
   readonly warning: 'vanished' | 'shrank' | 'grew' | undefined;
 }
 
+interface Hashing {
+  readonly key: RunKey;
+  readonly zeroHash: ZeroHashes;
+}
+
 export interface SegmentReader {
   /** Reads one segment; `vanished` with zeros when the file is gone or no regular file any more. */
-  read(root: ByteString, place: SegmentPlace): ReadSegment;
+  read(root: ByteString, place: SegmentPlace, hashing: Hashing): ReadSegment;
   /** Opens what will be read next and has the kernel fetch it from storage, all at once: also what it has cached. */
   fetchFromStorage(root: ByteString, places: readonly SegmentPlace[]): void;
   /** Closes the files kept open. */
@@ -58,17 +63,17 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
         if (fd !== undefined && !isHole(syscalls, fd, place, offset, length)) syscalls.readAnew(fd, offset, length);
       }
     },
-    read(root, place) {
+    read(root, place, { key, zeroHash }) {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = pathOf(root, place);
       const fd = fileAt(path);
-      if (fd === undefined) return { ...zeroSegment(bytes), bytesRead: 0, warning: 'vanished' };
+      if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
       const offset = place.segment * segmentBytes;
       const isEmpty = isHole(syscalls, fd, place, offset, length);
       const { bytesRead, ...blocks } = isEmpty
-        ? { ...zeroSegment(bytes), bytesRead: 0 }
-        : hashedContent(fd, bytes, offset, path);
+        ? { ...zeroSegment(bytes, zeroHash), bytesRead: 0 }
+        : hashedContent(key, bytes, { fd, offset, path });
       const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
       if (place.size <= segmentBytes) closeFile(path, fd);
@@ -110,28 +115,38 @@ const chunkBytes = 16 * blockBytes;
 
 /** Reads a segment and hashes it as it comes; what the file lacks is zeros. */
 function hashedContent(
-  fd: number,
+  key: RunKey,
   bytes: Buffer,
-  offset: number,
-  path: ByteString,
-): Pick<ReadSegment, 'bytes' | 'hashes' | 'zeros' | 'bytesRead'> {
-  const blocks = hashedBlocks(bytes);
+  from: { readonly fd: number; readonly offset: number; readonly path: ByteString },
+): Pick<ReadSegment, 'bytes' | 'hash' | 'zeros' | 'bytesRead'> {
+  const zeros = new Uint8Array(blockCount(bytes.length));
   let bytesRead = 0;
-  for (let at = 0; at < bytes.length; at += chunkBytes) {
-    const end = Math.min(bytes.length, at + chunkBytes);
+  const readChunk = (at: number, end: number) => {
     const isShort = bytesRead < at;
-    const got = isShort ? 0 : readFully(fd, { into: bytes, at, end, offset: offset + at }, path);
+    const got = isShort ? 0 : readFully(from.fd, { into: bytes, at, end, offset: from.offset + at }, from.path);
     bytesRead += got;
     if (at + got < end) bytes.fill(0, at + got, end);
-    blocks.add(at, end);
+    noteZeros(zeros, bytes, at, end);
+  };
+  if (bytes.length <= chunkBytes) {
+    readChunk(0, bytes.length);
+    return { bytes, hash: hashSegment(key, bytes), zeros, bytesRead };
   }
-  return { bytes, hashes: blocks.hashes, zeros: blocks.zeros, bytesRead };
+  const sum = segmentSum(key, bytes.length);
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const end = Math.min(bytes.length, at + chunkBytes);
+    readChunk(at, end);
+    sum.add(bytes.subarray(at, end));
+  }
+  return { bytes, hash: sum.finish(), zeros, bytesRead };
 }
 
-function zeroSegment(bytes: Buffer): Pick<ReadSegment, 'bytes' | 'hashes' | 'zeros'> {
-  const blocks = hashedBlocks(bytes.fill(0));
-  blocks.add(0, bytes.length);
-  return { bytes, hashes: blocks.hashes, zeros: blocks.zeros };
+function zeroSegment(bytes: Buffer, zeroHash: ZeroHashes): Pick<ReadSegment, 'bytes' | 'hash' | 'zeros'> {
+  return {
+    bytes: bytes.fill(0),
+    hash: zeroHash(bytes.length),
+    zeros: new Uint8Array(blockCount(bytes.length)).fill(1),
+  };
 }
 
 interface ReadRange {
@@ -166,28 +181,11 @@ function sizeWarning(fd: number, place: SegmentPlace, bytesRead: number, length:
   return size > place.size ? 'grew' : undefined;
 }
 
-function hashedBlocks(bytes: Buffer) {
-  const blocks = Math.ceil(bytes.length / blockBytes);
-  const hashes = Buffer.allocUnsafe(blocks * hashBytes);
-  const zeros = new Uint8Array(blocks);
-  return {
-    hashes,
-    zeros,
-    /** `from` and `to` are at blocks' ends. */
-    add(from: number, to: number) {
-      for (let at = from; at < to; at += blockBytes) {
-        const content =
-          at === 0 && bytes.length <= blockBytes ? bytes : bytes.subarray(at, Math.min(to, at + blockBytes));
-        const isZero = isAllZero(content);
-        if (isZero) zeros[at / blockBytes] = 1;
-        hashes.set(isZero ? hashZeroBlock(content.length) : sha256(content), (at / blockBytes) * hashBytes);
-      }
-    },
-  };
+/** Most content differs from zero in its first byte, which is looked at without a call. */
+function noteZeros(zeros: Uint8Array, bytes: Buffer, from: number, to: number): void {
+  for (let at = from; at < to; at += blockBytes)
+    if (bytes[at] === 0 && isZero(bytes.subarray(at, Math.min(to, at + blockBytes)))) zeros[at / blockBytes] = 1;
 }
 
-/** Most content differs from zero in its first byte, which is looked at without a call. */
-function isAllZero(content: Buffer): boolean {
-  if (content[0] !== 0) return content.length === 0;
-  return content.equals(content.length === blockBytes ? zeroBlock : zeroBlock.subarray(0, content.length));
-}
+const isZero = (content: Buffer): boolean =>
+  content.equals(content.length === blockBytes ? zeroBlock : zeroBlock.subarray(0, content.length));

@@ -3,8 +3,10 @@
  * is safe. Reads only. One engine talks to one receiver's engine, over as many streams as it takes (source-stream.ts).
  */
 import type { Clock } from '../../kube/clock.ts';
+import type { RunKey } from './content-hash.ts';
 import type { MoverVolumeProgress, MoverVolumeResult } from './contract.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
+import { fail } from './mover-error.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import { type Connect, keepConversing } from './session.ts';
 import { converseAsSource } from './source-stream.ts';
@@ -45,6 +47,8 @@ export interface SourceRun {
   readonly total: VolumeSize;
   /** The receiver's engine that our progress belongs to. */
   peer: string | null;
+  /** The run's, as that engine said it; undefined before the first greeting. */
+  key: RunKey | undefined;
   readonly isScanning: boolean;
   /** Begins the current volume's scan, once. */
   startScan(packAfter: ByteString | undefined): void;
@@ -111,6 +115,7 @@ function createRun(
     changed,
     total: options.total,
     peer: null,
+    key: undefined,
     get at() {
       return at;
     },
@@ -121,7 +126,8 @@ function createRun(
       return scanning !== undefined;
     },
     startScan(packAfter) {
-      scanning ??= volume?.scan(packAfter, signal).catch((error: unknown) => {
+      const key = run.key ?? fail('ProtocolError', 'The peer asks for content before its greeting');
+      scanning ??= volume?.scan(key, packAfter, signal).catch((error: unknown) => {
         scanFailure = { error };
         changed.beat();
       });

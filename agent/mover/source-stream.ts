@@ -2,6 +2,7 @@
  * The sender's conversation on one stream: one loop listens, one offers items in order, one for each worker answers wants.
  * When the stream breaks, what was not settled is offered again on the next one.
  */
+import { type RunKey, runKeyBytes } from './content-hash.ts';
 import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
 import { type Frame, type FrameLink, frameTypes } from './frame-link.ts';
 import type { SegmentPlace } from './job.ts';
@@ -45,6 +46,7 @@ export async function converseAsSource(run: SourceRun, link: FrameLink, signal: 
   const hello = await greet(link, helloOf(run));
   if (hello.concluded) return;
   run.peer = hello.instance;
+  run.key = keyOf(hello);
   // The receiver got further than it could tell us.
   if (hello.volume > run.at) run.finishVolume();
   if (hello.volume !== run.at) fail('ProtocolError', 'The peer is at a volume that it cannot be at');
@@ -67,6 +69,12 @@ export async function converseAsSource(run: SourceRun, link: FrameLink, signal: 
   run.report('Finished');
 }
 
+/** An engine keeps its key: what was scanned before a stream broke stays comparable. */
+function keyOf({ key }: Hello): RunKey {
+  const bytes = Buffer.from(key ?? '', 'hex');
+  return bytes.length === runKeyBytes ? bytes : fail('ProtocolError', 'The peer said no key');
+}
+
 function helloOf({ options, peer, at, total }: SourceRun): Hello {
   return {
     type: 'hello',
@@ -75,6 +83,7 @@ function helloOf({ options, peer, at, total }: SourceRun): Hello {
     run: options.run,
     instance: options.instance,
     peer,
+    key: null,
     mode: null,
     volumes: options.volumes.map(({ name }) => name),
     volume: at,
@@ -210,12 +219,13 @@ async function serveWants(stream: Stream): Promise<'did' | 'idle'> {
   if (volume === undefined || stream.wants.length === 0) return 'idle';
   const wants = takeWants(stream.wants, volume);
   const root = volume.spec.path;
-  const answer = await run.options.pool.run({ do: 'pack', root, wants }, run.options.signal);
+  const key = run.key ?? fail('ProtocolError', 'The peer wants content before its greeting');
+  const answer = await run.options.pool.run({ do: 'pack', key, root, wants }, run.options.signal);
   volume.noteRead(answer);
-  const parts = answer.pack.parts.map(({ at, hash, states, rawOffset }) => {
+  const parts = answer.pack.parts.map(({ at, ...part }) => {
     const item = wants[at]?.item ?? fail('MoverFault', 'A pack names an unknown want');
-    volume.noteSent(item, hash, states);
-    return { item, hash, states, rawOffset };
+    volume.noteSent(item, part.hash, part.states);
+    return { item, ...part };
   });
   const payloadLength = answer.pack.payload.length;
   const payload = wants[0]?.countOnly === true ? new Uint8Array(0) : answer.pack.payload;

@@ -3,6 +3,7 @@
  * folds the digest at that moment, so that a file that changed while it was copied counts as what was really sent.
  * Bounds: items, bytes and unsent packs in the window; the scan waits for room.
  */
+import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, hasContent } from './entry.ts';
 import { blockStates, type PackAnswer, type SegmentPlace, type WorkerPool } from './job.ts';
@@ -29,7 +30,7 @@ export interface SourceVolume {
   /** The whole volume is scanned; `produced` is final. */
   readonly scanned: boolean;
   /** Scans until done; rejects when the volume can't be read. */
-  scan(packAfter: ByteString | undefined, signal: AbortSignal): Promise<void>;
+  scan(key: RunKey, packAfter: ByteString | undefined, signal: AbortSignal): Promise<void>;
   /** The item as it is sent now. */
   itemAt(item: number): WireItem;
   /** The pack that follows this item when it is sent for the first time; gone afterwards. */
@@ -101,7 +102,7 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
       const item = window.get(first + part.at);
       if (item?.is === 'segment') item.coming = true;
     }
-    const parts = pack.parts.map(({ at, hash, states, rawOffset }) => ({ item: first + at, hash, states, rawOffset }));
+    const parts = pack.parts.map(({ at, ...part }) => ({ item: first + at, ...part }));
     packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
   };
@@ -130,9 +131,9 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
     get scanned() {
       return scanned;
     },
-    async scan(packAfter, signal) {
+    async scan(key, packAfter, signal) {
       const root = spec.path;
-      for await (const batch of scanVolume({ root, kind: spec.kind, packAfter, pool, syscalls, signal })) {
+      for await (const batch of scanVolume({ key, root, kind: spec.kind, packAfter, pool, syscalls, signal })) {
         append(batch);
         changed.beat();
         for (let seen = changed.count; isFull(); seen = changed.count) await changed.wait(seen, signal);

@@ -6,11 +6,12 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ByteReader, type ByteWriter, byteReader, byteWriter } from './byte-codec.ts';
+import { hashBytes, type RunKey, sha256 } from './content-hash.ts';
 import type { Entry } from './entry.ts';
 import type { WorkerPool } from './job.ts';
 import { blockStates } from './job.ts';
-import { hashBytes, segmentLength, sha256 } from './layout.ts';
-import { readStates, writeStates } from './message.ts';
+import { segmentLength } from './layout.ts';
+import { readSentTag, readStates, writeSentTag, writeStates } from './message.ts';
 import { fail } from './mover-error.ts';
 import { encodeOperation, type Operation } from './plan.ts';
 import { createRecordWriter, openRecordCursor, openRecordReader } from './record-file.ts';
@@ -22,6 +23,7 @@ export interface StagingOptions {
   /** At most this much may be kept below `directory`, whatever the file system says. */
   readonly limitBytes: number;
   readonly pool: WorkerPool;
+  readonly key: RunKey;
 }
 
 export interface StagingSink extends VolumeSink {
@@ -44,7 +46,7 @@ export const stagingFiles = (directory: string) => ({
 /** Kept free for the plan, the index and the file system itself. */
 const reserveBytes = 4 * 1024 * 1024;
 
-export function stagingSink({ directory, limitBytes, pool }: StagingOptions): StagingSink {
+export function stagingSink({ directory, limitBytes, pool, key }: StagingOptions): StagingSink {
   const files = stagingFiles(directory);
   const { table, validBytes, matches } = recoverBlobs(files.blobs);
   const blobs = createRecordWriter(files.blobs, validBytes);
@@ -72,7 +74,7 @@ export function stagingSink({ directory, limitBytes, pool }: StagingOptions): St
     remove: (path) => void plan.append(encodeOperation({ do: 'remove', path })),
     makeDirectory: (path) => void plan.append(encodeOperation({ do: 'makeDirectory', path })),
     async store(pack) {
-      await pool.run({ do: 'put', root: undefined, ...pack });
+      await pool.run({ do: 'put', key, root: undefined, ...pack });
       if (missingBytes === 0 && hasRoom(pack.payload.length)) return append(pack);
       missingBytes += pack.payload.length;
       return pack.parts.map(() => undefined);
@@ -137,7 +139,7 @@ interface BlobPart {
   readonly rawOffset: number;
   readonly states: Uint8Array;
   readonly base: Buffer | undefined;
-  readonly own: Buffer | undefined;
+  readonly sentTag: Buffer | undefined;
 }
 
 function encodeBlob({ parts, payload, compressed, rawLength }: StoredPack): Uint8Array {
@@ -149,7 +151,7 @@ function encodeBlob({ parts, payload, compressed, rawLength }: StoredPack): Uint
     writer.number(part.rawOffset);
     writeStates(writer, part.states);
     writer.bytes(refersToOwn && part.base !== undefined ? part.base : new Uint8Array(0));
-    writer.bytes(refersToOwn && part.own !== undefined ? part.own : new Uint8Array(0));
+    writeSentTag(writer, part);
   }
   writer.byte(compressed ? 1 : 0);
   writer.number(rawLength);
@@ -178,14 +180,8 @@ function readPart(reader: ByteReader): BlobPart {
   const rawOffset = reader.number();
   const states = readStates(reader);
   const base = reader.bytes(hashBytes);
-  const own = reader.bytes(256 * hashBytes);
-  return {
-    hash,
-    rawOffset,
-    states,
-    base: base.length === 0 ? undefined : base,
-    own: own.length === 0 ? undefined : own,
-  };
+  const sentTag = readSentTag(reader, states);
+  return { hash, rawOffset, states, base: base.length === 0 ? undefined : base, sentTag };
 }
 
 /** Reads what earlier attempts left; stops at the first record that is torn. */

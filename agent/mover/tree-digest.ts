@@ -1,20 +1,23 @@
 /**
  * The digest of a volume: the same tree gives the same digest on any machine, whatever way it got there.
- * Six SHA-256 run side by side over the entries in walk order: `content` (path, type, size, target and segment hashes; all but
+ * SHA-256 run side by side over the entries in walk order: `content` (path, type, size, target and segment hashes; all but
  * special files), and one for each kind of metadata a restricted mover may fail to set: `mode`, `owner`, `mtime`, `xattr`,
- * `special` (fifos, sockets, devices). The digest is SHA-256 over the label `stork-tree-1` and the six in this order.
+ * `special` (fifos, sockets, devices). The digest is SHA-256 over the label `stork-tree-2` and the six in this order, with of
+ * each segment's hash the half that is the same in every run: it outlasts the run, and tells whether a volume is still what it
+ * was then. Whether two movers have the same is decided by `parts`, whose `content` covers the secret halves too.
  * Holes count as zeros. Not covered: atime, ctime, inode numbers, link counts, where holes are.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { byteWriter } from './byte-codec.ts';
+import { keyedBytes, sha256 } from './content-hash.ts';
 import { type Entry, entryTypes, isSpecial } from './entry.ts';
-import { sha256 } from './layout.ts';
+import { fail } from './mover-error.ts';
 
 export const digestParts = ['content', 'mode', 'owner', 'mtime', 'xattr', 'special'] as const;
 export type DigestPart = (typeof digestParts)[number];
 
 export interface TreeDigest {
-  /** `sha256:<hex>`. */
+  /** `tree2:<hex>`. */
   readonly digest: string;
   readonly parts: Readonly<Record<DigestPart, string>>;
   readonly files: number;
@@ -39,6 +42,7 @@ export function treeDigester(): TreeDigester {
     xattr: partStream(),
     special: partStream(),
   };
+  const keyed = partStream();
   let files = 0;
   let bytes = 0;
   return {
@@ -63,15 +67,24 @@ export function treeDigester(): TreeDigester {
         }
       });
     },
-    addSegment: (hash) => streams.content.add((writer) => writer.raw(hash)),
+    addSegment(hash) {
+      keyed.add((writer) => writer.raw(hash.subarray(0, keyedBytes)));
+      streams.content.add((writer) => writer.raw(hash.subarray(keyedBytes)));
+    },
     finish() {
-      const sums = digestParts.map((part) => streams[part].finish());
-      const whole = sha256(Buffer.concat([Buffer.from('stork-tree-1\0'), ...sums]));
+      const [content, ...metadata] = digestParts.map((part) => streams[part].finish());
+      const lasting = content ?? fail('MoverFault', 'A digest without its content');
+      const whole = sha256(Buffer.concat([Buffer.from('stork-tree-2\0'), lasting, ...metadata]));
+      const sums = [sha256(Buffer.concat([lasting, keyed.finish()])), ...metadata];
       const parts = Object.fromEntries(digestParts.map((part, at) => [part, sums[at]?.toString('hex') ?? '']));
-      return { digest: `sha256:${whole.toString('hex')}`, parts: assertParts(parts), files, bytes };
+      return { digest: `tree2:${whole.toString('hex')}`, parts: assertParts(parts), files, bytes };
     },
   };
 }
+
+/** Equal in everything, also under the run's key. */
+export const isSameTree = (left: TreeDigest, right: TreeDigest): boolean =>
+  left.digest === right.digest && differingParts(left, right).length === 0;
 
 /** The parts in which two digests differ. */
 export function differingParts(left: TreeDigest, right: TreeDigest): readonly DigestPart[] {

@@ -1,7 +1,8 @@
 /** The last word on a destination: everything is read back from storage and its digest compared with the source's. */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
+import type { RunKey } from './content-hash.ts';
 import type { Counts, MoverVolumeResult } from './contract.ts';
-import type { DestinationOptions } from './destination-run.ts';
+import type { KeyedDestination } from './destination-run.ts';
 import type { WorkerPool } from './job.ts';
 import { fail, failForNow } from './mover-error.ts';
 import { beginPhase, bytesSentOf, type CountProgress, sumSizes } from './phase-progress.ts';
@@ -12,6 +13,7 @@ import type { Syscalls } from './syscalls.ts';
 import { type DigestPart, differingParts, type TreeDigest } from './tree-digest.ts';
 
 interface VerifyOptions {
+  readonly key: RunKey;
   readonly pool: WorkerPool;
   readonly syscalls: Syscalls;
   readonly signal: AbortSignal;
@@ -21,7 +23,7 @@ interface VerifyOptions {
 /** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
 export async function verifyVolumes(
   volumes: readonly StagedVolume[],
-  options: DestinationOptions,
+  options: KeyedDestination,
 ): Promise<readonly MoverVolumeResult[]> {
   const total = sumSizes(volumes.map(({ tree }) => tree));
   const onProgress = beginPhase(options, 'Verifying', { total, bytesSent: bytesSentOf(volumes) });
@@ -38,10 +40,10 @@ async function verifyVolume(
   volume: StagedVolume,
   options: VerifyOptions,
 ): Promise<MoverVolumeResult> {
-  const { pool, syscalls, signal, onProgress } = options;
+  const { key, pool, syscalls, signal, onProgress } = options;
   syncVolume(spec, syscalls);
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
-  const scan = { root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, pool, syscalls, signal };
+  const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, pool, syscalls, signal };
   const found = await digestVolume(scan, ({ size }) => onProgress(size));
   const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
   if (unexplained.length > 0) {

@@ -23,8 +23,8 @@ export interface StoredPart extends SegmentTarget {
   readonly hash: Uint8Array;
   readonly states: Uint8Array;
   readonly rawOffset: number;
-  /** Our blocks' hashes there, when some are `same`. */
-  readonly own: Uint8Array | undefined;
+  /** Of the sent blocks, when some are `same`. */
+  readonly sentTag: Uint8Array | undefined;
   /** Our segment's hash there, when some are `same`. */
   readonly base: Uint8Array | undefined;
 }

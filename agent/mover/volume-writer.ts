@@ -4,6 +4,7 @@
  * a directory's times are set when nothing will be made in it any more.
  */
 import { linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
 import type { PutJob, SettleAction, WorkerPool } from './job.ts';
@@ -12,14 +13,17 @@ import { createPulse, createSlots } from './pulse.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
 
+/** A put job without what is the same for all of a volume. */
+export type PutContent = Omit<PutJob, 'do' | 'root' | 'key'>;
+
 export interface VolumeWriter {
   /** Removes a name and all below it; nothing when it isn't there. */
   remove(path: ByteString): void;
   makeDirectory(path: ByteString): void;
   /** Writes verified content; resolves when it is written. */
-  put(job: Omit<PutJob, 'do' | 'root'>): Promise<void>;
+  put(job: PutContent): Promise<void>;
   /** The same without waiting for it: waits only for a free slot. `flush` waits for all. */
-  startPut(job: Omit<PutJob, 'do' | 'root'>): Promise<void>;
+  startPut(job: PutContent): Promise<void>;
   /** Makes symlinks, special and empty files. */
   create(entry: Entry): Promise<void>;
   /** Gives a file its second name; the first exists. */
@@ -35,7 +39,8 @@ export interface VolumeWriter {
 
 const actionsPerJob = 256;
 
-export function volumeWriter(root: ByteString, pool: WorkerPool): VolumeWriter {
+/** @param key the run's: nothing is written that isn't right under it */
+export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): VolumeWriter {
   const slots = createSlots(pool.workers + 1);
   const failed = createPulse();
   let failure: { readonly error: unknown } | undefined;
@@ -61,8 +66,8 @@ export function volumeWriter(root: ByteString, pool: WorkerPool): VolumeWriter {
     const answer = await pool.run({ do: 'settle', root, actions });
     degraded = sumCounts(degraded, answer.degraded);
   };
-  const put = async (job: Omit<PutJob, 'do' | 'root'>) => {
-    const answer = await pool.run({ ...job, do: 'put', root });
+  const put = async (job: PutContent) => {
+    const answer = await pool.run({ ...job, do: 'put', key, root });
     degraded = sumCounts(degraded, answer.degraded);
     bytesWritten += answer.bytesWritten;
   };

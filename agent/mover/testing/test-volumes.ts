@@ -1,9 +1,11 @@
 /** For tests: temporary volumes, a copy between two engines in this process over an in-memory stream, seeded chance. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import { systemClock } from '../../../kube/clock.ts';
+import { runKeyBytes } from '../content-hash.ts';
 import type { MoverMode, MoverVolumeResult } from '../contract.ts';
 import { type DestinationOptions, runDestination } from '../destination-run.ts';
 import type { WorkerPool } from '../job.ts';
@@ -108,6 +110,7 @@ export async function copyVolume(options: CopyOptions): Promise<CopyResult> {
     volumes: [{ name: 'data', path: to, kind, expectDigest: options.expectDigest }],
     existing: 'Refuse',
     staging: { directory: staging, limitBytes: 2 ** 40 },
+    randomBytes,
     awaitGate: async () => ({ state: 'Go' }),
     connect: relay.destination,
     ...options.destination,
@@ -131,7 +134,13 @@ function stopWith(error: unknown, stop: AbortController): never {
 }
 
 export async function digestOf(root: string, kind: VolumeKind = 'files'): Promise<TreeDigest> {
-  return await digestVolume({ root, kind, pool: inlinePool(), syscalls: openSyscalls() });
+  return await digestVolume({
+    key: randomBytes(runKeyBytes),
+    root,
+    kind,
+    pool: inlinePool(),
+    syscalls: openSyscalls(),
+  });
 }
 
 /** The same numbers for the same seed: xorshift32 in [0, 1). */

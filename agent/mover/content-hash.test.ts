@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { blockTag, blockTags, hashSegment, keyedBytes, segmentSum, zeroSegmentHashes } from './content-hash.ts';
+import { blockBytes, segmentBytes } from './layout.ts';
+import { chanceBytes, seededChance } from './testing/test-volumes.ts';
+
+const one = Buffer.alloc(16, 1);
+const other = Buffer.alloc(16, 2);
+const content = chanceBytes(seededChance(5), segmentBytes);
+
+describe('hashes of contents', () => {
+  it('are the same in pieces and at once, and notice a single bit', () => {
+    for (const length of [1, blockBytes, blockBytes + 1, 1_000_004, segmentBytes]) {
+      const bytes = content.subarray(0, length);
+      const sum = segmentSum(one, length);
+      for (let at = 0; at < length; at += 70_000) sum.add(bytes.subarray(at, at + 70_000));
+      assert.deepEqual(sum.finish(), hashSegment(one, bytes));
+      const changed = Buffer.from(bytes);
+      changed[length - 1] = (changed[length - 1] ?? 0) ^ 1;
+      const [before, after] = [hashSegment(one, bytes), hashSegment(one, changed)];
+      for (const half of [0, keyedBytes])
+        assert.notDeepEqual(before.subarray(half, half + keyedBytes), after.subarray(half, half + keyedBytes));
+    }
+  });
+
+  it('have a secret half and one that outlasts the run', () => {
+    const [mine, later] = [hashSegment(one, content), hashSegment(other, content)];
+    assert.notDeepEqual(mine.subarray(0, keyedBytes), later.subarray(0, keyedBytes));
+    assert.deepEqual(mine.subarray(keyedBytes), later.subarray(keyedBytes));
+    assert.notDeepEqual(mine.subarray(0, keyedBytes), mine.subarray(keyedBytes));
+  });
+
+  it('tell zeros of one length from those of another, and blocks from one another', () => {
+    const zeros = zeroSegmentHashes(one);
+    for (const length of [5, blockBytes + 5, segmentBytes])
+      for (const _again of [1, 2]) assert.deepEqual(zeros(length), hashSegment(one, Buffer.alloc(length)));
+    assert.notDeepEqual(zeros(segmentBytes), zeros(segmentBytes - 1));
+    const tags = blockTags(one, content);
+    assert.deepEqual(tags.subarray(16, 32), blockTag(one, content.subarray(blockBytes, 2 * blockBytes)));
+    assert.notDeepEqual(tags.subarray(0, 16), tags.subarray(16, 32));
+  });
+});
