@@ -7,6 +7,7 @@ import { applyStaged } from './apply-staged.ts';
 import type { MoverVolumeResult } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
 import { beginUpdate, endIncoming, keepMarked } from './incoming-marker.ts';
+import type { ScanMemory } from './known-entries.ts';
 import { fail } from './mover-error.ts';
 import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
 import { beginPhase, bytesSentOf, sumSizes } from './phase-progress.ts';
@@ -17,9 +18,11 @@ import { verifyVolumes } from './verify-volume.ts';
 /** Renewals of a mark that may be late before its lease is over. */
 const renewalsPerLease = 10;
 
+/** @param scans of this very process, by volume; none after a restart */
 export async function applyAndVerify(
   options: KeyedDestination,
   { stage, volumes }: Exclude<RunState, { readonly stage: 'Done' }>,
+  scans: readonly ScanMemory[] = [],
 ): Promise<readonly MoverVolumeResult[]> {
   const { run, staging, signal, syscalls } = options;
   const total = sumSizes(volumes.map(({ tree }) => tree));
@@ -30,7 +33,7 @@ export async function applyAndVerify(
   beginUpdate(options.volumes, run, syscalls);
   writeRunState(staging.directory, { stage: 'Applying', run, volumes });
   const applied = await applyAll(options, volumes);
-  const results = await verifyVolumes(applied, options);
+  const results = await verifyVolumes(applied, options, scans);
   writeRunState(staging.directory, { stage: 'Done', run, results });
   for (const spec of options.volumes) endIncoming(spec, syscalls);
   return results;

@@ -12,6 +12,7 @@ import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
 import { beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
+import { rememberScan, type ScanMemory } from './known-entries.ts';
 import { fail } from './mover-error.ts';
 import { assertComplete, assertExpected } from './other-writers.ts';
 import { buildOwnIndex, type OwnIndex } from './own-index.ts';
@@ -114,14 +115,14 @@ export async function runDestination(given: DestinationOptions): Promise<readonl
   const options = { ...given, key: keepRunKey(staging.directory, given.run, given.randomBytes) };
   const before = readRunState(staging.directory, options.run);
   if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
-  const { run, progress, state, close } = createRun(options);
+  const { run, progress, state, scans, close } = createRun(options);
   try {
     await keepConversing({ connect, clock, signal, converse: converseAsDestination.bind(undefined, run), progress });
   } finally {
     await close();
   }
   const received = state() ?? fail('MoverFault', 'The run ended without a result');
-  return received.stage === 'Done' ? received.results : await applyAndVerify(options, received);
+  return received.stage === 'Done' ? received.results : await applyAndVerify(options, received, scans);
 }
 
 function createRun(options: KeyedDestination) {
@@ -129,6 +130,8 @@ function createRun(options: KeyedDestination) {
   const changed = createPulse();
   const finished: StagedVolume[] = [];
   const ended: CurrentVolume[] = [];
+  /** By volume; a raw device tells nobody when it was written. */
+  const scans: ScanMemory[] = [];
   let at = 0;
   let current: CurrentVolume | undefined;
   let beginning: Promise<CurrentVolume> | undefined;
@@ -146,6 +149,11 @@ function createRun(options: KeyedDestination) {
     const directory = volumeDirectory(staging.directory, options.run, start.volume);
     const sizeBytes = spec.kind === 'block' ? start.sizeBytes : undefined;
     const file = stagingFiles(directory).index;
+    if (options.mode === 'update' && spec.kind === 'files') {
+      // What the scan then reads is what storage has.
+      await pool.run({ do: 'sync', root: spec.path, kind: spec.kind }, signal);
+      scans[start.volume] = rememberScan(file, options.clock.now());
+    }
     const own = await buildOwnIndex({
       key,
       root: spec.path,
@@ -236,7 +244,7 @@ function createRun(options: KeyedDestination) {
     await current?.volume.idle();
     for (const { staging: open } of [...ended, ...(current === undefined ? [] : [current])]) open?.close();
   };
-  return { run, progress: () => progress, state: () => state, close };
+  return { run, progress: () => progress, state: () => state, scans, close };
 }
 
 /** After a restart the peer isn't needed any more; but it may not know that. */

@@ -124,7 +124,14 @@ export interface SurveyJob {
   readonly root: ByteString;
 }
 
-export type Job = MeasureJob | SurveyJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
+/** Writes everything dirty of a volume's file system to its storage. */
+export interface SyncJob {
+  readonly do: 'sync';
+  readonly root: ByteString;
+  readonly kind: VolumeKind;
+}
+
+export type Job = SyncJob | MeasureJob | SurveyJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
 
 export interface ScanAnswer {
   /** By index of unit: only where there is something. */
@@ -157,12 +164,17 @@ export interface SettleAnswer {
   readonly degraded: Counts;
 }
 
+export interface SyncAnswer {
+  readonly synced: true;
+}
+
 export interface VolumeSize {
   readonly files: number;
   readonly bytes: number;
 }
 
 export interface Answers {
+  readonly sync: SyncAnswer;
   readonly measure: VolumeSize;
   readonly survey: Survey;
   readonly scan: ScanAnswer;

@@ -2,7 +2,7 @@
  * What the destination volume holds before the copy: scanned once, written to a file in walk order, read back beside the
  * incoming entries, and searched by segment hash for content that moved. Only hints are in memory.
  */
-import { byteReader, byteWriter } from './byte-codec.ts';
+import { type ByteReader, byteReader, byteWriter } from './byte-codec.ts';
 import { hashBytes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
@@ -35,6 +35,15 @@ export interface OwnIndex {
 
 const recordTags = { entry: 0, segment: 1 } as const;
 
+export type IndexRecord =
+  | { readonly is: 'entry'; readonly entry: Entry; readonly inode: bigint; readonly changedNs: bigint }
+  | { readonly is: 'segment'; readonly hash: Buffer };
+
+export function readIndexRecord(reader: ByteReader): IndexRecord {
+  if (reader.byte() === recordTags.segment) return { is: 'segment', hash: Buffer.from(reader.raw(hashBytes)) };
+  return { is: 'entry', entry: readEntry(reader), inode: reader.int64(), changedNs: reader.int64() };
+}
+
 /** @param file where the index is kept; overwritten */
 export async function buildOwnIndex(
   options: ScanOptions & { readonly file: string; readonly onProgress?: CountProgress },
@@ -55,6 +64,8 @@ export async function buildOwnIndex(
         digester.addEntry(item.entry);
         writer.byte(recordTags.entry);
         writeEntry(writer, item.entry);
+        writer.int64(item.inode);
+        writer.int64(item.changedNs);
         entryOffset = records.append(writer.take());
         segment = 0;
         lastPath = item.entry.path;

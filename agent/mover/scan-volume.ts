@@ -7,6 +7,7 @@ import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
 import type { Pack, ScanAnswer, ScanUnit, VolumeSize, WorkerPool } from './job.ts';
+import type { KnownEntries, KnownEntry } from './known-entries.ts';
 import { segmentCount, segmentLength } from './layout.ts';
 import { packLimitBytes } from './pack-codec.ts';
 import { sumCounts } from './settle.ts';
@@ -24,6 +25,8 @@ export interface ScanOptions {
   readonly packAfter?: ByteString | undefined;
   /** Read from storage rather than from the page cache, as far as the kernel lets us. */
   readonly fromStorage?: boolean | undefined;
+  /** What need not be read. */
+  readonly known?: KnownEntries | undefined;
   /** Sees each entry as the walk finds it. */
   readonly onFound?: ((found: FoundEntry) => void) | undefined;
   readonly pool: WorkerPool;
@@ -32,7 +35,13 @@ export interface ScanOptions {
 }
 
 export type ScannedItem =
-  | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
+  | {
+      readonly is: 'entry';
+      readonly entry: Entry;
+      readonly sparse: boolean;
+      readonly inode: bigint;
+      readonly changedNs: bigint;
+    }
   | { readonly is: 'segment'; readonly hash: Buffer };
 
 export interface ScannedBatch {
@@ -47,6 +56,11 @@ export interface ScannedBatch {
 
 const unitsPerJob = 256;
 
+/** With `known`: all of an entry at once, for no worker. */
+type Unit = ScanUnit & { readonly known?: KnownEntry };
+
+const isAsked = ({ known }: Unit): boolean => known === undefined;
+
 export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedBatch> {
   const { pool, root, signal } = options;
   const counts = { vanished: 0 };
@@ -54,20 +68,16 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
     options.kind === 'block' ? [walkDevice(root, options.syscalls, options.sizeBytes)] : walkTree(root, counts);
   // Files that were gone when read: their later segments and other names go with them.
   const dropped = new Set<ByteString>();
-  const inFlight: { readonly units: readonly ScanUnit[]; readonly answer: Promise<ScanAnswer> }[] = [];
-  for (const units of batchesOf(found, options.onFound)) {
+  const inFlight: { readonly units: readonly Unit[]; readonly answer: Promise<ScanAnswer> }[] = [];
+  for (const units of batchesOf(found, options)) {
     signal?.throwIfAborted();
-    const answer = pool.run(
-      {
-        do: 'scan',
-        key: options.key,
-        root,
-        units,
-        pack: isPacked(units, options.packAfter),
-        fromStorage: options.fromStorage ?? false,
-      },
-      signal,
-    );
+    const asked = units.filter(isAsked);
+    const pack = isPacked(asked, options.packAfter);
+    const { key, fromStorage = false } = options;
+    const answer =
+      asked.length === 0
+        ? Promise.resolve(nothingRead)
+        : pool.run({ do: 'scan', key, root, units: asked, pack, fromStorage }, signal);
     // A rejection is seen when its turn comes; until then it must not count as unhandled.
     answer.catch(() => undefined);
     inFlight.push({ units, answer });
@@ -81,6 +91,14 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
 }
 
 const nothing: VolumeSize = { files: 0, bytes: 0 };
+const nothingRead: ScanAnswer = {
+  details: [],
+  gone: [],
+  hashes: new Uint8Array(0),
+  pack: undefined,
+  warnings: {},
+  bytesRead: 0,
+};
 
 /** The digest of a volume as it is now. @param onProgress is told after each batch */
 export async function digestVolume(
@@ -110,10 +128,10 @@ function isPacked(units: readonly ScanUnit[], packAfter: ByteString | undefined)
 }
 
 /** Groups units so that a job reads at most one segment's worth of bytes. */
-function* batchesOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound']): Generator<readonly ScanUnit[]> {
-  let units: ScanUnit[] = [];
+function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<readonly Unit[]> {
+  let units: Unit[] = [];
   let bytes = 0;
-  for (const unit of unitsOf(entries, onFound)) {
+  for (const unit of unitsOf(entries, options)) {
     const length = unit.place === undefined ? 0 : segmentLength(unit.place.size, unit.place.segment);
     if (units.length > 0 && (units.length >= unitsPerJob || bytes + length > packLimitBytes)) {
       yield units;
@@ -126,9 +144,14 @@ function* batchesOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound
   if (units.length > 0) yield units;
 }
 
-function* unitsOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound']): Generator<ScanUnit> {
+function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known }: ScanOptions): Generator<Unit> {
   for (const found of entries) {
     onFound?.(found);
+    const mine = known?.match(found);
+    if (mine !== undefined) {
+      yield { found, place: undefined, known: mine };
+      continue;
+    }
     const { path, size } = found.entry;
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
     if (segments === 0) yield { found, place: undefined };
@@ -138,16 +161,24 @@ function* unitsOf(entries: Iterable<FoundEntry>, onFound: ScanOptions['onFound']
   }
 }
 
-function batchOf(units: readonly ScanUnit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
+function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
   const details = new Map(answer.details.map(([at, target, xattrs]) => [at, { target, xattrs }]));
   const gone = new Set(answer.gone);
   const items: ScannedItem[] = [];
   const itemOfUnit = new Map<number, number>();
   let hashAt = 0;
-  for (const [at, { found, place }] of units.entries()) {
+  // Counts the units that a worker was asked about.
+  let at = -1;
+  for (const { found, place, known } of units) {
+    if (found !== undefined && known !== undefined) {
+      items.push(entryItem(found, known.entry));
+      for (const hash of known.segments) items.push({ is: 'segment', hash });
+      continue;
+    }
+    at++;
     const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
     if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
-    else if (entry !== undefined) items.push({ is: 'entry', entry, sparse: found?.sparse ?? false });
+    else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry));
     if (place === undefined) continue;
     const hash = Buffer.from(answer.hashes.subarray(hashAt, hashAt + hashBytes));
     hashAt += hashBytes;
@@ -165,11 +196,20 @@ function batchOf(units: readonly ScanUnit[], answer: ScanAnswer, dropped: Set<By
   return { items, pack: { ...pack, parts }, warnings, bytesRead, size };
 }
 
-function sizeOf(units: readonly ScanUnit[]): VolumeSize {
+const entryItem = ({ sparse, inode, changedNs }: FoundEntry, entry: Entry): ScannedItem => ({
+  is: 'entry',
+  entry,
+  sparse,
+  inode,
+  changedNs,
+});
+
+function sizeOf(units: readonly Unit[]): VolumeSize {
   let files = 0;
   let bytes = 0;
-  for (const { found, place } of units) {
+  for (const { found, place, known } of units) {
     if (found !== undefined) files++;
+    if (known !== undefined) bytes += known.entry.size;
     if (place !== undefined) bytes += segmentLength(place.size, place.segment);
   }
   return { files, bytes };

@@ -147,6 +147,8 @@ function setXattrs(
 }
 
 export function sumCounts(left: Counts, right: Counts): Counts {
+  // Asked for each batch, and mostly there is nothing to add.
+  if (Object.keys(right).length === 0) return left;
   const sum: Record<string, number> = { ...left };
   for (const [kind, count] of Object.entries(right)) sum[kind] = (sum[kind] ?? 0) + count;
   return sum;

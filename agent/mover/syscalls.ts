@@ -118,12 +118,12 @@ function nativeSyscalls(libc: Libc): Syscalls {
   };
   const xattrs = xattrReader(libc);
   const times = pinned(libc, 32);
+  const timespecs = new BigInt64Array(times.bytes.buffer, times.bytes.byteOffset, 4);
   const fillTimes = (mtimeNs: bigint) => {
     const seconds = mtimeNs / 1_000_000_000n - (mtimeNs % 1_000_000_000n < 0n ? 1n : 0n);
-    for (const at of [0, 16]) {
-      times.bytes.writeBigInt64LE(seconds, at);
-      times.bytes.writeBigInt64LE(mtimeNs - seconds * 1_000_000_000n, at + 8);
-    }
+    // Two timespecs, atime and mtime, in the machine's own order of bytes.
+    timespecs[0] = timespecs[2] = seconds;
+    timespecs[1] = timespecs[3] = mtimeNs - seconds * 1_000_000_000n;
     return times.bytes;
   };
   return {

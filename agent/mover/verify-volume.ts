@@ -1,9 +1,9 @@
-/** The last word on a destination: everything is read back from storage and its digest compared with the source's. */
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+/** The last word on a destination: it is read back from storage and its digest compared with the source's. */
 import type { RunKey } from './content-hash.ts';
 import type { Counts, MoverVolumeResult } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
 import type { WorkerPool } from './job.ts';
+import { openKnownEntries, type ScanMemory } from './known-entries.ts';
 import { fail, failForNow } from './mover-error.ts';
 import { beginPhase, bytesSentOf, type CountProgress, sumSizes } from './phase-progress.ts';
 import type { StagedVolume } from './run-state.ts';
@@ -18,19 +18,24 @@ interface VerifyOptions {
   readonly syscalls: Syscalls;
   readonly signal: AbortSignal;
   readonly onProgress: CountProgress;
+  readonly scanned: ScanMemory | undefined;
 }
 
-/** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
+/**
+ * @param scans of this very process, by volume: what they read and nobody wrote since is not read again
+ * Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set.
+ */
 export async function verifyVolumes(
   volumes: readonly StagedVolume[],
   options: KeyedDestination,
+  scans: readonly ScanMemory[] = [],
 ): Promise<readonly MoverVolumeResult[]> {
   const total = sumSizes(volumes.map(({ tree }) => tree));
   const onProgress = beginPhase(options, 'Verifying', { total, bytesSent: bytesSentOf(volumes) });
   const results: MoverVolumeResult[] = [];
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
-    results.push(await verifyVolume(spec, volume, { ...options, onProgress }));
+    results.push(await verifyVolume(spec, volume, { ...options, onProgress, scanned: scans[index] }));
   }
   return results;
 }
@@ -40,11 +45,12 @@ async function verifyVolume(
   volume: StagedVolume,
   options: VerifyOptions,
 ): Promise<MoverVolumeResult> {
-  const { key, pool, syscalls, signal, onProgress } = options;
-  syncVolume(spec, syscalls);
+  const { key, pool, syscalls, signal, onProgress, scanned } = options;
+  await pool.run({ do: 'sync', root: spec.path, kind: spec.kind }, signal);
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
-  const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, pool, syscalls, signal };
-  const found = await digestVolume(scan, ({ size }) => onProgress(size));
+  const known = scanned === undefined ? undefined : openKnownEntries(scanned);
+  const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, known, pool, syscalls, signal };
+  const found = await digestVolume(scan, ({ size }) => onProgress(size)).finally(() => known?.close());
   const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
   if (unexplained.length > 0) {
     failForNow(
@@ -64,13 +70,4 @@ export function resultOf(volume: StagedVolume, { digest, files, bytes }: TreeDig
 function isExplained(part: DigestPart, degraded: Counts): boolean {
   if (part === 'content') return false;
   return (degraded[part] ?? 0) > 0 || (degraded.special ?? 0) > 0;
-}
-
-function syncVolume(spec: VolumeSpec, syscalls: Syscalls): void {
-  const fd = openSync(Buffer.from(spec.path, 'latin1'), 'r');
-  try {
-    if (spec.kind === 'block' || !syscalls.syncFileSystem(fd)) fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
