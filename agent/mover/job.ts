@@ -7,24 +7,22 @@
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
+import type { ScanUnits, SegmentPlace } from './scan-units.ts';
 import type { Survey } from './survey.ts';
 import type { ByteString, Xattr } from './syscalls.ts';
-import type { FoundEntry, VolumeKind } from './walk.ts';
+import type { VolumeKind } from './walk.ts';
 
 /** What became of each 16 KiB block of a segment: as the receiver has it, all zero, or in the payload. */
 export const blockStates = { same: 0, zero: 1, sent: 2 } as const;
 
-/** One segment of one file as the walk saw it. */
-export interface SegmentPlace {
-  readonly path: ByteString;
-  readonly size: number;
-  readonly segment: number;
-  readonly sparse: boolean;
-}
+const knownUniform = new Map<number, Uint8Array>();
 
-export interface ScanUnit {
-  readonly found: FoundEntry | undefined;
-  readonly place: SegmentPlace | undefined;
+/** One state for all blocks. The same array for the same call, not to be written to: so it crosses once a message, not once a part. */
+export function uniformStates(blocks: number, state: number): Uint8Array {
+  const at = blocks * 4 + state;
+  const known = knownUniform.get(at) ?? new Uint8Array(blocks).fill(state);
+  knownUniform.set(at, known);
+  return known;
 }
 
 /** Contents on their way: the sent blocks of all parts one after the other, zstd-compressed when that helps. */
@@ -73,7 +71,7 @@ export interface ScanJob {
   readonly do: 'scan';
   readonly key: RunKey;
   readonly root: ByteString;
-  readonly units: readonly ScanUnit[];
+  readonly units: ScanUnits;
   readonly pack: boolean;
   /** Forget cached pages first, so that storage is what is read. */
   readonly fromStorage: boolean;

@@ -7,7 +7,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { byteReader, byteWriter } from './byte-codec.ts';
 import { hashBytes, tagBytes } from './content-hash.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
-import { blockStates } from './job.ts';
+import { blockStates, uniformStates } from './job.ts';
 import { blockCount, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 
@@ -194,7 +194,7 @@ export function readStates(reader: ReturnType<typeof byteReader>): Uint8Array {
   const count = reader.number();
   if (count > blockCount(segmentBytes)) fail('ProtocolError', 'A segment has too many blocks');
   const form = reader.byte();
-  if (form !== allBlocks) return new Uint8Array(count).fill(asState(form));
+  if (form !== allBlocks) return uniformStates(count, asState(form));
   const packed = reader.raw(Math.ceil(count / 4));
   return Uint8Array.from({ length: count }, (_, at) => asState(((packed[at >> 2] ?? 0) >> ((at & 3) * 2)) & 3));
 }

@@ -1,7 +1,7 @@
 /** Gathers the blocks that must travel into one payload, and gives them back: compressed where a probe says it helps. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { blockTag, type RunKey, tagBytes } from './content-hash.ts';
-import { blockStates, type Pack, type PackPart } from './job.ts';
+import { blockStates, type Pack, type PackPart, uniformStates } from './job.ts';
 import { blockBytes, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { releaseMemory } from './release-memory.ts';
@@ -37,7 +37,7 @@ export function packer(raw: Buffer, key: RunKey): Packer {
         rawLength += bytes.copy(raw, rawLength, block * blockBytes, end);
       }
       const sentTag = states.includes(blockStates.same) ? blockTag(key, raw.subarray(rawOffset, rawLength)) : undefined;
-      parts.push({ at, hash, states, rawOffset, sentTag });
+      parts.push({ at, hash, states: sharedStates(states), rawOffset, sentTag });
     },
     finish() {
       const gathered = raw.subarray(0, rawLength);
@@ -61,6 +61,11 @@ export function unpack(payload: Uint8Array, compressed: boolean, rawLength: numb
   });
   if (raw.length !== rawLength) fail('ProtocolError', 'A pack has not the length it says');
   return raw;
+}
+
+function sharedStates(states: Uint8Array): Uint8Array {
+  const [first] = states;
+  return first !== undefined && states.every((state) => state === first) ? uniformStates(states.length, first) : states;
 }
 
 function stateOf(isSame: boolean, isZero: boolean): number {

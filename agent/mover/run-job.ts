@@ -6,6 +6,7 @@ import type { Answers, Job, MeasureJob, PackJob, ScanAnswer, ScanJob, SyncAnswer
 import { errnoOf, fail } from './mover-error.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
+import { decodeUnits } from './scan-units.ts';
 import { type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
 import { surveyTree } from './survey.ts';
@@ -71,40 +72,45 @@ interface Tools {
 function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Tools): ScanAnswer {
   const details: [number, ByteString, readonly Xattr[]][] = [];
   const gone: number[] = [];
-  const hashes: Buffer[] = [];
+  // Of its own memory, which crosses to the main thread once; parts of a pack are views into it.
+  const hashes = Buffer.allocUnsafeSlow(job.units.paths.length * hashBytes);
+  let hashed = 0;
   const warnings = counter();
   const packing = job.pack ? packer(scratch, job.key) : undefined;
   let bytesRead = 0;
+  const units = [...decodeUnits(job.units)];
   if (job.fromStorage)
     reader.fetchFromStorage(
       job.root,
-      job.units.flatMap(({ place }) => place ?? []),
+      units.flatMap(({ place }) => place ?? []),
     );
-  for (const [at, { found, place }] of job.units.entries()) {
-    const detail = found === undefined ? undefined : detailOf(job.root, found.entry, syscalls);
+  for (const [at, { entry, place }] of units.entries()) {
+    const detail = entry === undefined ? undefined : detailOf(job.root, entry, syscalls);
     // A directory stays, so that what the walk found below it has a parent.
-    if (detail === 'gone' && found?.entry.type === 'directory') warnings.add('vanished');
+    if (detail === 'gone' && entry?.type === 'directory') warnings.add('vanished');
     else if (detail === 'gone') gone.push(at);
     else if (detail !== undefined) details.push([at, detail.target, detail.xattrs]);
     if (place === undefined) continue;
+    const hash = hashes.subarray(hashed, hashed + hashBytes);
+    hashed += hashBytes;
     if (detail === 'gone') {
-      hashes.push(Buffer.alloc(hashBytes));
+      hash.fill(0);
       continue;
     }
     const segment = reader.read(job.root, place, hashing);
     bytesRead += segment.bytesRead;
-    hashes.push(segment.hash);
-    if (segment.warning === 'vanished' && found !== undefined) gone.push(at);
+    hash.set(segment.hash);
+    if (segment.warning === 'vanished' && entry !== undefined) gone.push(at);
     else {
       if (segment.warning !== undefined) warnings.add(segment.warning);
-      packing?.add(at, segment, undefined);
+      packing?.add(at, { ...segment, hash }, undefined);
     }
   }
   if (gone.length > 0) warnings.add('vanished', gone.length);
   return {
     details,
     gone,
-    hashes: Buffer.concat(hashes),
+    hashes: hashes.subarray(0, hashed),
     pack: packing?.finish(),
     warnings: warnings.counts,
     bytesRead,

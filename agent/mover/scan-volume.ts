@@ -6,10 +6,11 @@
 import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
-import type { Pack, ScanAnswer, ScanUnit, VolumeSize, WorkerPool } from './job.ts';
+import type { Pack, ScanAnswer, VolumeSize, WorkerPool } from './job.ts';
 import type { KnownEntries, KnownEntry } from './known-entries.ts';
 import { segmentCount, segmentLength } from './layout.ts';
 import { packLimitBytes } from './pack-codec.ts';
+import { encodeUnits, type ScanUnit } from './scan-units.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -57,7 +58,7 @@ export interface ScannedBatch {
 const unitsPerJob = 256;
 
 /** With `known`: all of an entry at once, for no worker. */
-type Unit = ScanUnit & { readonly known?: KnownEntry };
+type Unit = ScanUnit & { readonly found: FoundEntry | undefined; readonly known?: KnownEntry };
 
 const isAsked = ({ known }: Unit): boolean => known === undefined;
 
@@ -77,7 +78,7 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
     const answer =
       asked.length === 0
         ? Promise.resolve(nothingRead)
-        : pool.run({ do: 'scan', key, root, units: asked, pack, fromStorage }, signal);
+        : pool.run({ do: 'scan', key, root, units: encodeUnits(asked), pack, fromStorage }, signal);
     // A rejection is seen when its turn comes; until then it must not count as unhandled.
     answer.catch(() => undefined);
     inFlight.push({ units, answer });
@@ -120,9 +121,9 @@ export async function digestVolume(
   return { ...digester.finish(), warnings, bytesRead };
 }
 
-function isPacked(units: readonly ScanUnit[], packAfter: ByteString | undefined): boolean {
+function isPacked(units: readonly Unit[], packAfter: ByteString | undefined): boolean {
   const first = units[0];
-  const path = first?.found?.entry.path ?? first?.place?.path;
+  const path = first?.entry?.path ?? first?.place?.path;
   if (packAfter === undefined || path === undefined) return false;
   return packAfter === '' || comparePaths(path, packAfter) > 0;
 }
@@ -149,14 +150,16 @@ function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known }: ScanOptions
     onFound?.(found);
     const mine = known?.match(found);
     if (mine !== undefined) {
-      yield { found, place: undefined, known: mine };
+      yield { found, entry: undefined, place: undefined, known: mine };
       continue;
     }
     const { path, size } = found.entry;
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
-    if (segments === 0) yield { found, place: undefined };
+    const { entry } = found;
+    if (segments === 0) yield { found, entry, place: undefined };
     for (let segment = 0; segment < segments; segment++) {
-      yield { found: segment === 0 ? found : undefined, place: { path, size, segment, sparse: found.sparse } };
+      const place = { path, size, segment, sparse: found.sparse };
+      yield segment === 0 ? { found, entry, place } : { found: undefined, entry: undefined, place };
     }
   }
 }

@@ -1,10 +1,11 @@
 /** Gets and keeps the content of segments: from elsewhere in the same volume, or from the sender; always verified before it counts. */
 import { type RunKey, tagBytes } from './content-hash.ts';
 import { type IncomingSegment, lengthOf, targetOf } from './incoming-item.ts';
-import { blockStates, type SegmentPlace, type WorkerPool } from './job.ts';
+import { blockStates, type WorkerPool } from './job.ts';
 import { blockCount, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
+import type { SegmentPlace } from './scan-units.ts';
 import type { ByteString } from './syscalls.ts';
 import type { Placement, StoredPack, StoredPart, VolumeSink } from './volume-sink.ts';
 

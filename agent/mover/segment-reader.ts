@@ -5,9 +5,9 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
-import type { SegmentPlace } from './job.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
+import type { SegmentPlace } from './scan-units.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export interface ReadSegment {

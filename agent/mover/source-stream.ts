@@ -5,7 +5,6 @@
 import { type RunKey, runKeyBytes } from './content-hash.ts';
 import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
 import { type Frame, type FrameLink, frameTypes } from './frame-link.ts';
-import type { SegmentPlace } from './job.ts';
 import { segmentLength } from './layout.ts';
 import {
   type DataMessage,
@@ -18,6 +17,7 @@ import {
 } from './message.ts';
 import { fail } from './mover-error.ts';
 import { packLimitBytes } from './pack-codec.ts';
+import type { SegmentPlace } from './scan-units.ts';
 import { failureOf, greet, runTogether } from './session.ts';
 import type { SourceRun } from './source-run.ts';
 import type { SourceVolume } from './source-volume.ts';

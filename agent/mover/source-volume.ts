@@ -6,11 +6,12 @@
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, hasContent } from './entry.ts';
-import { blockStates, type PackAnswer, type SegmentPlace, type WorkerPool } from './job.ts';
+import { blockStates, type PackAnswer, type WorkerPool } from './job.ts';
 import { segmentLength } from './layout.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
 import type { Pulse } from './pulse.ts';
+import type { SegmentPlace } from './scan-units.ts';
 import { type ScannedBatch, scanVolume } from './scan-volume.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
