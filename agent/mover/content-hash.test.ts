@@ -35,6 +35,7 @@ describe('hashes of contents', () => {
     for (const length of [5, blockBytes + 5, segmentBytes])
       for (const _again of [1, 2]) assert.deepEqual(zeros(length), hashSegment(one, Buffer.alloc(length)));
     assert.notDeepEqual(zeros(segmentBytes), zeros(segmentBytes - 1));
+    assert.equal(blockTag(one, Buffer.alloc(0)).length, 16);
     const tags = blockTags(one, content);
     assert.deepEqual(tags.subarray(16, 32), blockTag(one, content.subarray(blockBytes, 2 * blockBytes)));
     assert.notDeepEqual(tags.subarray(0, 16), tags.subarray(16, 32));

@@ -112,8 +112,9 @@ export interface DestinationRun {
  */
 export async function runDestination(given: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
   const { clock, connect, signal, staging } = given;
-  const options = { ...given, key: keepRunKey(staging.directory, given.run, given.randomBytes) };
-  const before = readRunState(staging.directory, options.run);
+  const before = readRunState(staging.directory, given.run);
+  const key = keepRunKey({ staging: staging.directory, run: given.run, before }, given.randomBytes);
+  const options = { ...given, key };
   if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
   const { run, progress, state, scans, close } = createRun(options);
   try {

@@ -39,13 +39,21 @@ export function volumeDirectory(staging: string, run: string, volume: number): s
   return directory;
 }
 
-/** The run's key: the same for all its attempts, so that what was staged is found again; lost with the staging, and then new. */
-export function keepRunKey(staging: string, run: string, randomBytes: (sizeBytes: number) => Uint8Array): RunKey {
+/**
+ * The run's key: the same for all its attempts, so that what was staged is found again; lost with the staging, and then new.
+ * @param before what an earlier attempt wrote down: worth nothing without the key that it was verified with
+ */
+export function keepRunKey(
+  { staging, run, before }: { readonly staging: string; readonly run: string; readonly before: RunState | undefined },
+  randomBytes: (sizeBytes: number) => Uint8Array,
+): RunKey {
   const directory = join(staging, shortRunName(run));
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, 'key');
   const kept = readKey(path);
   if (kept?.length === runKeyBytes) return kept;
+  if (before !== undefined && before.stage !== 'Done')
+    return fail('StagingDamaged', 'Staging lacks the key that its content was verified with', path);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const key = randomBytes(runKeyBytes);
   writeSafely(path, key);
   return key;
