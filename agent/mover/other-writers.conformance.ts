@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DestinationOptions } from './destination-run.ts';
@@ -38,6 +38,37 @@ async function interrupted(space: Scratch) {
   return { ...copied, restart, write, refused };
 }
 
+const deviceSegment = 4 * 1024 * 1024;
+
+function writeAt(device: string, offset: number, bytes: Uint8Array): void {
+  const fd = openSync(device, 'r+');
+  writeSync(fd, bytes, 0, bytes.length, offset);
+  closeSync(fd);
+}
+
+/** As `interrupted`, of a device of eight segments, four of which change. */
+async function interruptedDevice(space: Scratch) {
+  const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
+  const chance = seededChance(22);
+  writeFileSync(from, chanceBytes(chance, 8 * deviceSegment));
+  writeFileSync(to, Buffer.alloc(8 * deviceSegment));
+  const copy = { from, to, staging, kind: 'block' } as const;
+  const { destination } = await copyVolume({ ...copy, run: 'first' });
+  for (const segment of [0, 1, 3, 7]) writeAt(from, segment * deviceSegment, chanceBytes(chance, deviceSegment));
+  const update = (options: Partial<DestinationOptions>) =>
+    copyVolume({ ...copy, run: 'second', mode: 'update', expectDigest: destination.digest, destination: options });
+  const stop = new AbortController();
+  const killed = update({
+    signal: stop.signal,
+    onProgress: ({ phase, bytes }) => {
+      if (phase === 'Applying' && bytes > 0) stop.abort(new Error('killed'));
+    },
+  });
+  await assert.rejects(killed);
+  await pause(100);
+  return { from, to, restart: (options: Partial<DestinationOptions> = {}) => update(options) };
+}
+
 describe('an update meets another writer', () => {
   it('that came between its scan and the gate, and leaves everything alone', async () => {
     using space = scratch();
@@ -69,6 +100,25 @@ describe('an update meets another writer', () => {
     const update = copyVolume({ ...copy, run: 'second', mode: 'update', expectDigest, destination: { awaitGate } });
     await assert.rejects(update, { code: 'DestinationChanged' });
     assert.equal(readFileSync(to)[0], 2);
+  });
+
+  it('of a raw device after it was killed while it was applied, wherever the plan writes nothing', async () => {
+    using space = scratch();
+    const { from, to, restart } = await interruptedDevice(space);
+    const theirs = 5 * deviceSegment + 100;
+    const mine = Buffer.from('mine');
+    writeAt(to, theirs, mine);
+    await assert.rejects(restart(), { code: 'DestinationChanged' });
+    assert.deepEqual(readFileSync(to).subarray(theirs, theirs + mine.length), mine);
+    assert.notDeepEqual(readFileSync(to), readFileSync(from));
+  });
+
+  it('of a raw device never when it was alone: it is finished after a kill', async () => {
+    using space = scratch();
+    const { from, to, restart } = await interruptedDevice(space);
+    const { destination } = await restart();
+    assert.equal(destination.name, 'data');
+    assert.deepEqual(readFileSync(to), readFileSync(from));
   });
 
   it('after it was killed while it was applied, with its staging kept', async () => {

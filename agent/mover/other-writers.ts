@@ -2,10 +2,11 @@
  * Whether anybody but this run wrote to a volume: asked when a volume is met that an update may have begun on, and again right
  * before an update is applied. Nothing of it is written over then.
  */
+import { isUntouchedBesidesPlan } from './besides-plan.ts';
 import type { DestinationOptions, DestinationSpec, KeyedDestination } from './destination-run.ts';
 import { findMark, type VolumeMark } from './incoming-marker.ts';
 import type { OwnIndex } from './own-index.ts';
-import type { StagedVolume } from './run-state.ts';
+import { type StagedVolume, volumeDirectory } from './run-state.ts';
 import { digestVolume } from './scan-volume.ts';
 import type { Survey } from './survey.ts';
 import { Verdict } from './verdict.ts';
@@ -50,7 +51,7 @@ export async function assertUnwritten(
     if (spec === undefined) continue;
     const isUntouched =
       spec.kind === 'block'
-        ? await isSameDevice(spec, volume, stage, options)
+        ? await isSameDevice({ spec, index }, volume, stage, options)
         : await isSameTree(spec, volume, options);
     if (!isUntouched) throw changed(spec, 'was written while its update was prepared or interrupted');
   }
@@ -64,15 +65,16 @@ async function isSameTree(spec: DestinationSpec, volume: StagedVolume, options: 
 }
 
 async function isSameDevice(
-  spec: DestinationSpec,
+  { spec, index }: { readonly spec: DestinationSpec; readonly index: number },
   volume: StagedVolume,
   stage: 'Staged' | 'Applying',
-  { pool, key, syscalls, signal }: KeyedDestination,
+  { pool, key, syscalls, signal, staging, run }: KeyedDestination,
 ): Promise<boolean> {
-  // Once it was written to, it is neither the old point nor the new one.
-  if (stage === 'Applying') return true;
   const { path, kind } = spec;
-  const found = await digestVolume({ key, root: path, kind, sizeBytes: volume.sizeBytes, pool, syscalls, signal });
+  const device = { key, root: path, kind, sizeBytes: volume.sizeBytes, pool, syscalls, signal };
+  // Once it was written to, it is neither the old point nor the new one.
+  if (stage === 'Applying') return isUntouchedBesidesPlan(volumeDirectory(staging.directory, run, index), device);
+  const found = await digestVolume(device);
   return found.parts.content === volume.before.content;
 }
 

@@ -82,7 +82,8 @@ export async function buildOwnIndex(
     warnings = sumCounts(warnings, batch.warnings);
     options.onProgress?.(batch.size);
   }
-  records.flush('Cached');
+  // A device's is asked for again after a restart: nothing else tells what others wrote to it.
+  records.flush(options.kind === 'block' ? 'Durable' : 'Cached');
   records.close();
   const find = finder(options.file, table);
   return {
