@@ -92,13 +92,14 @@ function deployment(choices: InstallChoices): AnyObject {
   };
 }
 
-/** A node that dies takes one agent with it, where there are several nodes. */
+/** A node that dies takes one agent with it, where there are several nodes. Those that an update replaces don't count. */
 const apartFromEachOther = {
   maxSkew: 1,
   topologyKey: 'kubernetes.io/hostname',
   whenUnsatisfiable: 'ScheduleAnyway',
   labelSelector: { matchLabels: nameLabel },
-} as const;
+  matchLabelKeys: ['pod-template-hash'],
+};
 
 function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: InstallChoices) {
   const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
