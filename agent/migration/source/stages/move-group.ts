@@ -205,20 +205,21 @@ async function startMover(
     live === undefined || node !== undefined
       ? []
       : await gatherConsumers(services.client, group.namespace, claimsOfGroup(group), signal);
+  const namespace = moverNamespace(services, group);
+  const inUse = { namespace, claims: sources.map(({ claim }) => claim.name) };
+  const identity = live === undefined ? undefined : await findIdentity(services.client, inUse, signal);
   const volumes = sources.map(async ({ volume, claim }) => ({
     name: volume.persistentVolumeClaim ?? '',
     claim: claim.name,
     volumeMode: await volumeModeOf(services, volume, signal),
   }));
-  const namespace = moverNamespace(services, group);
-  const inUse = { namespace, claims: sources.map(({ claim }) => claim.name) };
   const request = {
     operation: migration.metadata.uid ?? '',
     run: group.run,
     role: 'source',
     mode: group.mode,
     namespace,
-    identity: live === undefined ? undefined : await findIdentity(services.client, inUse, signal),
+    identity,
     node,
     ...(consumers.length === 0 ? {} : { placement: placementOf(findConsumer(group, consumers)) }),
     volumes: await Promise.all(volumes),
