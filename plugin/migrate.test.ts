@@ -174,6 +174,20 @@ describe('activate and deactivate', () => {
     assert.equal(await Promise.race([failing, world.settle().then(() => 'runs')]), 1);
     await assertGolden('activate.txt', world.transcript());
   });
+
+  it('can be asked for twice in one second', async () => {
+    const world = terminalWorld({ start });
+    const client = world.servers.east.client();
+    const running = [world.run('activate migration -n default'), world.run('activate migration -n default')];
+    await world.settle();
+    const base = 'activate-default-2026-11-21-063000';
+    for (const name of [base, `${base}-2`]) {
+      const body = { status: { status: 'Successful', stage: 'Final', messages: [] } };
+      await client.patch(actions, { namespace: 'default', name }, { type: 'merge', body }, { subresource: 'status' });
+    }
+    await world.clock.advance(1000);
+    assert.deepEqual(await Promise.all(running), [0, 0]);
+  });
 });
 
 describe('create and delete', () => {

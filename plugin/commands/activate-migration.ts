@@ -2,7 +2,7 @@
 import { agentNamespace } from '../../crds/agent-names.ts';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { type Action, actions } from '../../crds/v1alpha1/index.ts';
-import { StorkError } from '../../kube/errors.ts';
+import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
 import { type Command, type CommandContext, defineCommand } from '../command.ts';
 import { createAdmitted } from '../create-admitted.ts';
 import { duration, toggle } from '../flag.ts';
@@ -56,10 +56,25 @@ export function activateMigration(verb: Verb): Command {
               : { deactivateParameter: { namespaces, ...(includeOriginals ? { includeOriginals } : {}) } },
         },
       });
-      await createAdmitted(context, actions, object);
-      return follow(context, { name: object.metadata.name, namespace: home, timeoutMs: flags.timeout });
+      const { name } = (await createNumbered(context, object)).metadata;
+      return follow(context, { name, namespace: home, timeoutMs: flags.timeout });
     },
   });
+}
+
+const actionsPerSecond = 20;
+
+/** The name tells the second; a script may ask more than once in it. */
+async function createNumbered(context: CommandContext, object: Action): Promise<Action> {
+  const { name } = object.metadata;
+  for (let number = 1; ; number += 1) {
+    const metadata = { ...object.metadata, name: number === 1 ? name : `${name}-${number}` };
+    try {
+      return await createAdmitted(context, actions, { ...object, metadata });
+    } catch (error) {
+      if (!isAlreadyExists(error) || number === actionsPerSecond) throw error;
+    }
+  }
 }
 
 async function follow(
