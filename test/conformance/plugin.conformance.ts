@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningApiServer, startApiServer } from '../testbed/apiserver.ts';
 import { type Answer, kubectlFor } from './kubectl.ts';
 
@@ -60,12 +61,23 @@ describe('kubectl stork on a real API server', () => {
   });
 
   it('takes no operation while no agent can say who asks', async () => {
-    const refused = await stork('create migration 123 --namespaces default -c west');
-    assert.notEqual(refused.code, 0);
+    const migration = {
+      apiVersion: 'stork.libopenstorage.org/v1alpha1',
+      kind: 'Migration',
+      metadata: { name: '5' },
+      spec: { clusterPair: 'west', namespaces: ['default'] },
+    };
+    const refused = await kubectl(['create', '-f', '-'], migration);
     assert.match(refused.stderr, /failed calling webhook/);
-    // No agent will ever run on this server.
+    // No agent will ever run on this server, but the plugin waits for one.
+    const waiting = stork('create migration 5 --namespaces default -c west');
+    await pause(5000);
     const webhooks = 'mutatingwebhookconfigurations,validatingwebhookconfigurations';
     assert.equal((await kubectl(['delete', webhooks, 'stork-webhook'])).code, 0);
+    const { code, stderr } = await waiting;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^No agent answers just now/);
+    assert.equal((await stork('delete migration 5')).code, 0);
   });
 
   it('creates, shows and deletes what kubectl sees', async () => {
