@@ -63,7 +63,7 @@ describe('P17: a MariaDB migrates, is synced again, and starts on the other side
     }>(['deployment', 'mysql', '-n', shopNamespace]);
     assert.equal(deployment.spec.replicas, 0);
     assert.equal(deployment.metadata.annotations['stork.libopenstorage.org/migrationReplicas'], '1');
-    assert.deepEqual(await leftovers(clusters), []);
+    assert.deepEqual(await leftovers(clusters, done.metadata.uid), []);
   });
 
   it('P25: get migration prints Stork’s table, Final Successful 1/1 n/n', async () => {
