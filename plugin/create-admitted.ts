@@ -5,6 +5,7 @@
 import { admissionName, agentNamespace, webhookName } from '../crds/agent-names.ts';
 import type { KubeObject, Resource } from '../kube/client/client.ts';
 import { isWebhookUnanswered, StorkError } from '../kube/errors.ts';
+import { formatKey } from '../kube/runtime/key.ts';
 import type { CommandContext } from './command.ts';
 
 export const admissionWait = {
@@ -40,10 +41,9 @@ const waiting = (kind: string): string =>
   `No agent answers just now, as while it restarts, so the API server takes no ${kind}. Trying again for up to ${admissionWait.limitMs / 1000} s ...`;
 
 function noAgentAnswers({ kind }: Pick<Resource, 'kind'>, { metadata }: KubeObject, cause: unknown): StorkError {
-  const at = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
   return new StorkError({
     code: 'NoAgentAnswers',
-    message: `the API server reached no agent for ${admissionWait.limitMs / 1000} s; ${kind} ${at} was not created`,
+    message: `the API server reached no agent for ${admissionWait.limitMs / 1000} s; ${kind} ${formatKey(metadata)} was not created`,
     hint: `See whether an agent is Ready: kubectl stork status. The API server must reach its Service: kubectl -n ${agentNamespace} get endpointslices -l kubernetes.io/service-name=${webhookName}`,
     cause,
   });

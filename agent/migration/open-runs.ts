@@ -8,6 +8,7 @@ import { core } from '../../kube/client/core.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { GateAnswer, MoverReport, MoverRole } from '../mover/contract.ts';
 import type { OpenRun, Peer, PodIdentity, RunEntry, Runs } from '../peer/peer.ts';
+import { controllerOf } from '../resources/controller-of.ts';
 import type { DestinationRuns } from './destination/destination-services.ts';
 import { paths } from './messages.ts';
 import { agentLabels, moverJobName } from './names.ts';
@@ -34,7 +35,7 @@ export async function isMoverOf(
   if (pod.namespace !== run.namespace) return false;
   const found = await client.find(core.pods, pod, { signal });
   if (found === undefined || found.metadata.uid !== pod.uid) return false;
-  const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const owner = controllerOf(found);
   return (
     found.metadata.labels?.[agentLabels.run] === run.id &&
     owner?.kind === 'Job' &&

@@ -3,8 +3,7 @@
  * no room for a mark and no change times, so its content is all there is to tell another writer by. What the plan writes may
  * be old, new or half of each: of that nothing is known until all of it is read back.
  */
-import { byteReader } from './byte-codec.ts';
-import { readIndexRecord } from './own-index.ts';
+import { openIndex } from './own-index.ts';
 import { decodeOperation } from './plan.ts';
 import { openRecordCursor, type RecordCursor } from './record-file.ts';
 import { type ScanOptions, scanVolume } from './scan-volume.ts';
@@ -13,7 +12,7 @@ import { stagingFiles } from './staging.ts';
 /** Reads the whole device. @param directory of the volume's staging, with the index of its scan and the plan */
 export async function isUntouchedBesidesPlan(directory: string, options: ScanOptions): Promise<boolean> {
   const files = stagingFiles(directory);
-  const index = openRecordCursor(files.index);
+  const index = openIndex(files.index);
   const plan = openRecordCursor(files.plan);
   try {
     let planned = nextPlanned(plan);
@@ -43,10 +42,7 @@ function nextPlanned(plan: RecordCursor): number | undefined {
   return undefined;
 }
 
-function nextHash(index: RecordCursor): Buffer | undefined {
-  for (let next = index.next(); next !== undefined; next = index.next()) {
-    const record = readIndexRecord(byteReader(next.record));
-    if (record.is === 'segment') return record.hash;
-  }
+function nextHash(index: ReturnType<typeof openIndex>): Buffer | undefined {
+  for (let next = index.next(); next !== undefined; next = index.next()) if (next.is === 'segment') return next.hash;
   return undefined;
 }

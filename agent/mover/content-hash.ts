@@ -67,8 +67,8 @@ export function hashSegment(key: RunKey, bytes: Uint8Array): Buffer {
   return sum.finish();
 }
 
-/** Small enough to be in the processor's cache still when it is summed up for the second time. */
-const cachedBytes = 256 * 1024;
+/** Small enough to be in the processor's cache still when it is looked at for the second time; whole blocks. */
+export const cachedBytes = 256 * 1024;
 
 function shortSum(): SegmentSum {
   const sum = createHash('sha256');

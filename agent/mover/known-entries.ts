@@ -3,11 +3,9 @@
  * scan holds what the scan read from storage, as the kernel stamps a change time on whatever is written and nobody can set it
  * back. What the update wrote, and whatever else was written, is read again. Only for the process that scanned.
  */
-import { byteReader } from './byte-codec.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
 import { segmentCount } from './layout.ts';
-import { type IndexRecord, readIndexRecord } from './own-index.ts';
-import { openRecordCursor } from './record-file.ts';
+import { openIndex } from './own-index.ts';
 import type { FoundEntry } from './walk.ts';
 
 /** Where a scan of this process left what it read. */
@@ -42,18 +40,14 @@ export const rememberScan = (file: string, now: Date): ScanMemory => ({
 });
 
 export function openKnownEntries({ file, settledNs }: ScanMemory): KnownEntries {
-  const cursor = openRecordCursor(file);
-  const read = (): IndexRecord | undefined => {
-    const next = cursor.next();
-    return next === undefined ? undefined : readIndexRecord(byteReader(next.record));
-  };
-  let ahead = read();
+  const index = openIndex(file);
+  let ahead = index.next();
   const step = (): (KnownEntry & Changed) | undefined => {
-    while (ahead?.is === 'segment') ahead = read();
+    while (ahead?.is === 'segment') ahead = index.next();
     if (ahead === undefined) return undefined;
     const { entry, inode, changedNs } = ahead;
     const segments: Buffer[] = [];
-    for (ahead = read(); ahead?.is === 'segment'; ahead = read())
+    for (ahead = index.next(); ahead?.is === 'segment'; ahead = index.next())
       if (segments.length < segmentLimit) segments.push(ahead.hash);
     return { entry, inode, changedNs, segments };
   };
@@ -64,7 +58,7 @@ export function openKnownEntries({ file, settledNs }: ScanMemory): KnownEntries 
       if (mine === undefined || !isAsThen(mine, found) || mine.changedNs >= settledNs) return undefined;
       return mine;
     },
-    close: () => cursor.close(),
+    close: index.close,
   };
 }
 

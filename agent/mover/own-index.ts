@@ -39,9 +39,21 @@ export type IndexRecord =
   | { readonly is: 'entry'; readonly entry: Entry; readonly inode: bigint; readonly changedNs: bigint }
   | { readonly is: 'segment'; readonly hash: Buffer };
 
-export function readIndexRecord(reader: ByteReader): IndexRecord {
+function readIndexRecord(reader: ByteReader): IndexRecord {
   if (reader.byte() === recordTags.segment) return { is: 'segment', hash: Buffer.from(reader.raw(hashBytes)) };
   return { is: 'entry', entry: readEntry(reader), inode: reader.int64(), changedNs: reader.int64() };
+}
+
+/** The records of an index in walk order. */
+export function openIndex(file: string): { next(): IndexRecord | undefined; close(): void } {
+  const cursor = openRecordCursor(file);
+  return {
+    next() {
+      const found = cursor.next();
+      return found === undefined ? undefined : readIndexRecord(byteReader(found.record));
+    },
+    close: cursor.close,
+  };
 }
 
 /** @param file where the index is kept; overwritten */

@@ -1,13 +1,13 @@
 /** Carries out one job; runs in a worker thread. Synchronous on purpose: node's async fs costs seven times the CPU on many files. */
 import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
-import { blockTags, hashBytes, type RunKey, type ZeroHashes, zeroSegmentHashes } from './content-hash.ts';
+import { blockTags, hashBytes, type RunKey, zeroSegmentHashes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Answers, Job, MeasureJob, PackJob, ScanAnswer, ScanJob, SyncAnswer, SyncJob, VolumeSize } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
 import { decodeUnits } from './scan-units.ts';
-import { type SegmentReader, segmentReader } from './segment-reader.ts';
+import { type Hashing, type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
 import { surveyTree } from './survey.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
@@ -55,11 +55,6 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
       }
     },
   };
-}
-
-interface Hashing {
-  readonly key: RunKey;
-  readonly zeroHash: ZeroHashes;
 }
 
 interface Tools {

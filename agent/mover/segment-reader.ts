@@ -4,7 +4,7 @@
  * whatever differs from what the walk saw is counted by kind.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
+import { cachedBytes, hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { SegmentPlace } from './scan-units.ts';
@@ -20,7 +20,7 @@ export interface ReadSegment {
   readonly warning: 'vanished' | 'shrank' | 'grew' | undefined;
 }
 
-interface Hashing {
+export interface Hashing {
   readonly key: RunKey;
   readonly zeroHash: ZeroHashes;
 }
@@ -110,9 +110,6 @@ function isHole(syscalls: Syscalls, fd: number, place: SegmentPlace, offset: num
   return data === undefined ? fstatSync(fd).size >= offset + length : data >= offset + length;
 }
 
-/** Small enough that what was read is still in the processor's cache when it is hashed. */
-const chunkBytes = 16 * blockBytes;
-
 /** Reads a segment and hashes it as it comes; what the file lacks is zeros. */
 function hashedContent(
   key: RunKey,
@@ -128,13 +125,13 @@ function hashedContent(
     if (at + got < end) bytes.fill(0, at + got, end);
     noteZeros(zeros, bytes, at, end);
   };
-  if (bytes.length <= chunkBytes) {
+  if (bytes.length <= cachedBytes) {
     readChunk(0, bytes.length);
     return { bytes, hash: hashSegment(key, bytes), zeros, bytesRead };
   }
   const sum = segmentSum(key, bytes.length);
-  for (let at = 0; at < bytes.length; at += chunkBytes) {
-    const end = Math.min(bytes.length, at + chunkBytes);
+  for (let at = 0; at < bytes.length; at += cachedBytes) {
+    const end = Math.min(bytes.length, at + cachedBytes);
     readChunk(at, end);
     sum.add(bytes.subarray(at, end));
   }

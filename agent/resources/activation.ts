@@ -11,6 +11,7 @@ import { core } from '../../kube/client/core.ts';
 import { isConflict, isForbidden, isNotFound, renderError } from '../../kube/errors.ts';
 import { mapLimit } from '../../kube/runtime/map-limit.ts';
 import { losesClaimsScaled, whyUnguarded, whyUnguardedBelow } from './claim-guard.ts';
+import { controllerOf } from './controller-of.ts';
 import { listServedKinds } from './defined-kinds.ts';
 import { endPods } from './end-pods.ts';
 import { withField } from './fields.ts';
@@ -91,7 +92,7 @@ async function ownersThatLoseClaims(client: KubeClient, namespace: string, signa
   const owners = new Map<string, (above: AnyObject) => string | undefined>();
   for await (const one of client.list(core.statefulSets, { namespace, signal })) {
     const object: AnyObject = { ...one };
-    const owner = one.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    const owner = controllerOf(one);
     if (owner !== undefined && losesClaimsScaled(object))
       owners.set(owner.uid, (above) => whyUnguardedBelow(object, above));
   }
@@ -189,7 +190,7 @@ async function listApplications(
     const labelSelector = isWorkload || registered.has(kind) ? undefined : `${storkNames.migrated}=true`;
     try {
       for await (const object of client.list<AnyObject>(resource, { namespace, labelSelector, signal })) {
-        const isOwned = object.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;
+        const isOwned = controllerOf(object) !== undefined;
         if (!isOwned && !isTrue(object, storkNames.skipResource)) objects.push({ resource, object });
       }
     } catch (error) {

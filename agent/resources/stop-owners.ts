@@ -2,12 +2,13 @@
  * Stops the workloads that certain pods belong to, and nothing else of the namespace: who must let go of a volume before
  * it is overwritten. Records the counts, so that activation brings them back. Idempotent.
  */
-import type { AnyObject, KubeClient, KubeObject, OwnerReference, Resource } from '../../kube/client/client.ts';
+import type { AnyObject, KubeClient, KubeObject, Resource } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
 import { isForbidden } from '../../kube/errors.ts';
 import { switchObject } from './activation.ts';
 import { createResourceFinder, type ResourceFinder } from './apply/find-resource.ts';
 import { whyUnguarded } from './claim-guard.ts';
+import { controllerOf } from './controller-of.ts';
 import { planStop } from './switches.ts';
 
 export interface StoppedOwners {
@@ -93,6 +94,3 @@ async function findTopOwner(
   }
   return top;
 }
-
-const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
-  metadata.ownerReferences?.find((owner) => owner.controller === true);

@@ -37,12 +37,13 @@ export async function planSurroundings(
     signal,
   );
   const tight = await findTight(client, body, signal);
+  const labels = await readLabels(client, body.namespaces, signal);
   return {
     missing: body.references.filter((_, index) => isThere[index] === false),
-    webhooks: fitting(await findWebhooks(client, body, signal)),
+    webhooks: fitting(await findWebhooks(client, { kinds: body.kinds, labels }, signal)),
     quotas: tight.exceeded.slice(0, maxSentences),
     notJudged: fitting(tight.notJudged),
-    notAdmitted: fitting(await findNotAdmitted(client, body, signal)),
+    notAdmitted: fitting(findNotAdmitted(body, labels)),
   };
 }
 
@@ -58,7 +59,7 @@ function namespacesOf(request: SurroundingsRequest): readonly string[] {
 
 async function findWebhooks(
   client: KubeClient,
-  { kinds, namespaces }: SurroundingsRequest,
+  { kinds, labels }: Pick<SurroundingsRequest, 'kinds'> & { readonly labels: LabelsOfNamespaces },
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const served = await listServedKinds(client, signal);
@@ -68,7 +69,6 @@ async function findWebhooks(
     );
     return found === undefined ? [] : [{ ...one, plural: found.plural }];
   });
-  const labels = await readLabels(client, namespaces, signal);
   const configurations = [
     ...(await Array.fromAsync(client.list(core.mutatingWebhookConfigurations, { signal }))),
     ...(await Array.fromAsync(client.list(core.validatingWebhookConfigurations, { signal }))),
@@ -91,13 +91,7 @@ async function readLabels(
 }
 
 /** Pod Security looks at pods, not at what makes them: a dry run of the object does not tell. */
-async function findNotAdmitted(
-  client: KubeClient,
-  { privileged = [], namespaces }: SurroundingsRequest,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (privileged.length === 0) return [];
-  const labels = await readLabels(client, namespaces, signal);
+function findNotAdmitted({ privileged = [] }: SurroundingsRequest, labels: LabelsOfNamespaces): readonly string[] {
   return privileged.flatMap(({ namespace, object, why }) => {
     const level = enforcedLevel({ metadata: { name: namespace, labels: labels.get(namespace) ?? {} } });
     if (level === undefined) return [];

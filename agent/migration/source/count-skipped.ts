@@ -8,7 +8,7 @@ const limits = { groups: 50, names: 10 } as const;
 type Skipped = NonNullable<MigrationStatus['skipped']>;
 
 export function countSkipped(skipped: Collected['skipped']): Skipped {
-  const groups = [...Map.groupBy(skipped, ({ kind, reason }) => `${kind} ${reason}`).values()].map((members) => {
+  const groups = [...Map.groupBy(skipped, keyOf).values()].map((members) => {
     const [{ kind = '', reason = '' } = {}] = members;
     const names = members.map(({ namespace, name }) => (namespace === undefined ? name : `${namespace}/${name}`));
     return { kind, reason, count: members.length, names: names.toSorted().slice(0, limits.names) };

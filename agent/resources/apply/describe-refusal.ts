@@ -4,6 +4,7 @@
  */
 import { allowKindsCommand } from '../../../crds/custom-kinds.ts';
 import { ApiError, isNotFound, StorkError } from '../../../kube/errors.ts';
+import { isBuiltInGroup } from '../resource-ref.ts';
 
 export type Refusal = { readonly result: 'Conflict' | 'Failed'; readonly reason: string } | 'Repeat' | 'Throw';
 
@@ -33,7 +34,7 @@ const setItThere =
 /** An installation gives rights on Kubernetes' own kinds only. */
 function adviceFor({ code, status }: ApiError): string {
   const { group = '', kind = '' } = status.details ?? {};
-  const isCustom = group.includes('.') && !group.endsWith('.k8s.io') && !group.endsWith('.openshift.io');
+  const isCustom = !isBuiltInGroup(group) && !group.endsWith('.openshift.io');
   return code === 'Forbidden' && isCustom
     ? `; where rights are missing, an admin there gives them: ${allowKindsCommand} ${kind}.${group}`
     : '';

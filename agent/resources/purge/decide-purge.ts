@@ -3,6 +3,7 @@
  * more. Everything doubtful is left. Pure.
  */
 import type { AnyObject } from '../../../kube/client/client.ts';
+import { controllerOf } from '../controller-of.ts';
 import { findGitOpsOwner } from '../gitops.ts';
 import { storkNames } from '../names.ts';
 import { type GroupKind, groupKindOf, isTrue, refOf, textOfRef } from '../resource-ref.ts';
@@ -104,7 +105,7 @@ function isKept(live: AnyObject): boolean {
   return (
     neverPurged.has(groupKindOf(live)) ||
     metadata.deletionTimestamp !== undefined ||
-    (metadata.ownerReferences ?? []).some((owner) => owner.controller === true) ||
+    controllerOf(live) !== undefined ||
     isTrue(live, storkNames.skipResource) ||
     isTrue(live, storkNames.skipResourceOld)
   );

@@ -6,10 +6,12 @@ import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { RegisteredResource } from '../../../crds/v1alpha1/index.ts';
 import type { AnyObject, AnyResource, KubeClient, OwnerReference, Resource } from '../../../kube/client/client.ts';
 import { core, type Pod } from '../../../kube/client/core.ts';
+import { createResourceFinder } from '../apply/find-resource.ts';
+import { controllerOf } from '../controller-of.ts';
 import { at, numberOf } from '../fields.ts';
 import { listRegistrations } from '../registrations/list-registrations.ts';
 import { findRegistration, stoppingFields } from '../registrations/suspend-options.ts';
-import { groupKindOf, refOf, splitApiVersion, textOfRef } from '../resource-ref.ts';
+import { groupKindOf, refOf, textOfRef } from '../resource-ref.ts';
 import type { StoppingField } from '../switches.ts';
 import { readRest } from './rest.ts';
 import { isOfTemplate, type PodSpec, writtenClaims } from './written-claims.ts';
@@ -114,16 +116,14 @@ type Climb = (from: Pick<AnyObject, 'metadata'>) => Promise<Pick<Writer, 'owners
 
 async function ownerClimber(client: KubeClient, namespace: string, signal?: AbortSignal): Promise<Climb> {
   const registrations = await listRegistrations(client, signal);
-  const served = await client.discover({ signal });
+  const finder = createResourceFinder(client);
   const seen = new Map<string, Promise<Owner | undefined>>();
   const look = async (reference: OwnerReference): Promise<Owner | undefined> => {
-    const { group, version } = splitApiVersion(reference.apiVersion);
-    const resource = served.find(
-      (one) =>
-        one.group === group && one.version === version && one.kind === reference.kind && !one.plural.includes('/'),
-    );
-    if (resource === undefined) return undefined;
-    const object = await client.find<AnyObject>(resource, { namespace, name: reference.name }, { signal });
+    const { apiVersion, kind, name } = reference;
+    const wanted = await finder.find({ apiVersion, kind, metadata: { name } }, signal);
+    if (wanted.found === 'No') return undefined;
+    const { resource } = wanted;
+    const object = await client.find<AnyObject>(resource, { namespace, name }, { signal });
     return object?.metadata.uid === reference.uid ? ownerOf(resource, object, registrations) : undefined;
   };
   return async (from) => {
@@ -145,6 +145,3 @@ async function ownerClimber(client: KubeClient, namespace: string, signal?: Abor
 const plain = ({ group, version, plural, kind, namespaced }: AnyResource): Resource => ({
   ...{ group, version, plural, kind, namespaced },
 });
-
-const controllerOf = ({ metadata }: Pick<AnyObject, 'metadata'>): OwnerReference | undefined =>
-  metadata.ownerReferences?.find((owner) => owner.controller === true);

@@ -1,6 +1,7 @@
 /**
- * apps StatefulSet: put to rest, so that scaling it never deletes its claims; what the policy was is kept for activation. Claim templates travel as the server completed them (`status.phase` too): the list is
- * atomic, and only an equal one can be applied to a set that somebody else made, on the way back.
+ * apps StatefulSet: put to rest, so that scaling it never deletes its claims; what the policy was is kept for activation.
+ * Claim templates travel as the server completed them (`status.phase` too): the list is atomic, and only an equal one can
+ * be applied to a set that somebody else made, on the way back.
  */
 import type { AnyObject } from '../../../kube/client/client.ts';
 import { claimGuard, losesClaimsScaled } from '../claim-guard.ts';

@@ -62,8 +62,6 @@ async function begin(services: SourceServices, context: StageContext<Migration>)
   const plan = await planQuiesce(services, migration, claims.map(parseClaim), signal);
   const hindrance = hindranceOf(plan);
   if (hindrance !== undefined) return hindrance;
-  if (plan.waitFor !== undefined)
-    return wait(5, 'QuiescedByOther', `migration ${plan.waitFor} has what writes the volumes stopped`);
   const seconds = migration.spec.quiesceTimeoutSeconds ?? sourceLimits.quiesceSeconds;
   const deadline = rfc3339(new Date(services.clock.now().getTime() + seconds * 1000));
   const quiesced: MigrationQuiesce = { deadline, claims, workloads: plan.stop.map(toWorkload) };
@@ -80,8 +78,6 @@ async function stop(
   const plan = await planQuiesce(services, migration, (was.claims ?? []).map(parseClaim), signal);
   const hindrance = hindranceOf(plan);
   if (hindrance !== undefined) return hindrance;
-  if (plan.waitFor !== undefined)
-    return wait(5, 'QuiescedByOther', `migration ${plan.waitFor} has what writes the volumes stopped`);
   const added = plan.stop.filter(({ object }) => !known.some(({ uid }) => uid === object.metadata.uid));
   if (added.length > 0)
     return wait(0, 'Quiescing', 'stopping what writes the volumes', {
@@ -163,9 +159,11 @@ export async function resumeWorkloads(services: SourceServices, context: StageCo
   return { left, patch: { quiesce: { ...was, workloads, ...resumed } } };
 }
 
-function hindranceOf({ refusals }: QuiescePlan): Result | undefined {
+function hindranceOf({ refusals, waitFor }: QuiescePlan): Result | undefined {
   const [first] = refusals;
-  return first === undefined ? undefined : fail(first.code, `${first.message}. ${first.hint}`);
+  if (first !== undefined) return fail(first.code, `${first.message}. ${first.hint}`);
+  if (waitFor === undefined) return undefined;
+  return wait(5, 'QuiescedByOther', `migration ${waitFor} has what writes the volumes stopped`);
 }
 
 async function liveVolumes(services: SourceServices, volumes: readonly MigrationVolume[], signal: AbortSignal) {
