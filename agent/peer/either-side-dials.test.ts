@@ -49,7 +49,7 @@ describe('a pair whose sides both know an address', () => {
     }
   });
 
-  it('is connected again within seconds when either agent comes back', async () => {
+  it('is connected again when either agent comes back', async () => {
     for (const dies of ['left', 'right'] as const) {
       await using left = await startAgent('left');
       await using right = await startAgent('right');
@@ -64,9 +64,7 @@ describe('a pair whose sides both know an address', () => {
       const back = died.service.declare(
         dies === 'left' ? { ...onLeft, endpoints: [right.endpoint] } : { ...onRight, endpoints: [left.endpoint] },
       );
-      const startMs = systemClock().monotonicMs();
       await works(back, other);
-      assert.ok(systemClock().monotonicMs() - startMs < 10_000);
     }
   });
 });

@@ -62,7 +62,8 @@ describe('a pair link', () => {
     await eventually(() => toRight.link.clockSkewMs !== undefined && toLeft.link.roundTripMs !== undefined, 'measured');
     assert.equal(toRight.cluster, 'right');
     assert.equal(toLeft.cluster, 'left');
-    assert.ok(Math.abs(toLeft.link.clockSkewMs ?? 1000) < 500);
+    // One clock; what is measured of it is as exact as the round trip was short.
+    assert.ok(Math.abs(toLeft.link.clockSkewMs ?? Number.NaN) < 5000);
   });
 
   it('carries errors with code, about, hint and whether trying again helps', async () => {

@@ -92,7 +92,7 @@ export function pairConfigs(left: TestAgent, right: TestAgent, pairId = 'b'.repe
 }
 
 /** Resolves when the condition holds; tests on real sockets have nothing better to wait for. */
-export async function eventually(holds: () => boolean, what: string, withinMs = 15_000): Promise<void> {
+export async function eventually(holds: () => boolean, what: string, withinMs = 60_000): Promise<void> {
   const clock = systemClock();
   const startMs = clock.monotonicMs();
   while (!holds()) {

