@@ -2,6 +2,8 @@
  * Rights on custom kinds, which an installation can't know beforehand: two ClusterRoles that the roles of the agent and of
  * peers take up by their labels, each kind by name. Pure but for {@link observeKinds}, which only reads.
  */
+import { createAccess } from '../../agent/requester/access.ts';
+import { type AccessQuestion, everything } from '../../agent/requester/access-question.ts';
 import { agentName, peerAccount } from '../../crds/agent-names.ts';
 import { isApplicationKind } from '../../crds/custom-kinds.ts';
 import type { AnyObject, KubeClient } from '../../kube/client/client.ts';
@@ -30,18 +32,19 @@ export async function observeKinds(
 ): Promise<readonly KindRights[]> {
   const definitions = await Array.fromAsync(client.list(core.customResourceDefinitions, { signal }));
   const kinds = definitions.filter(isTaken).toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  if (kinds.length === 0) return [];
+  const [mayAgent, mayPeers] = await Promise.all([
+    rightsOf(client, namespace, agentName, signal),
+    rightsOf(client, namespace, peerAccount, signal),
+  ]);
   return mapLimit(
     kinds,
     parallelQuestions,
     async ({ metadata, spec }, stop) => {
-      const { group } = spec;
-      const { plural } = spec.names;
-      const may = async (account: string, verb: string) => {
-        const asked = { account: `${namespace}:${account}`, namespace, verb, group, plural };
-        return (await isAllowed(client, asked, stop)) ? ('Yes' as const) : ('No' as const);
-      };
-      const [agent, peers] = [await may(agentName, 'list'), await may(peerAccount, 'create')];
-      return { name: metadata.name, group, plural, agent, peers };
+      const of = { group: spec.group, resource: spec.names.plural };
+      const agent = await mayAgent({ verb: 'list', ...of }, stop);
+      const peers = await mayPeers({ verb: 'create', ...of }, stop);
+      return { name: metadata.name, group: of.group, plural: of.resource, agent, peers };
     },
     signal,
   );
@@ -52,29 +55,16 @@ function isTaken({ spec, status }: CustomResourceDefinition): boolean {
   return isServed && spec.scope === 'Namespaced' && isApplicationKind({ group: spec.group, kind: spec.names.kind });
 }
 
-async function isAllowed(
-  client: KubeClient,
-  of: {
-    readonly account: string;
-    readonly namespace: string;
-    readonly verb: string;
-    readonly group: string;
-    readonly plural: string;
-  },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { verb, group, plural: resource } = of;
-  const review = {
-    apiVersion: 'authorization.k8s.io/v1',
-    kind: 'SubjectAccessReview',
-    metadata: { name: '' },
-    spec: {
-      user: `system:serviceaccount:${of.account}`,
-      groups: ['system:serviceaccounts', `system:serviceaccounts:${of.namespace}`, 'system:authenticated'],
-      resourceAttributes: { verb, group, resource },
-    },
-  } as const;
-  return (await client.create(core.subjectAccessReviews, review, { signal })).status?.allowed === true;
+/** Answers for one of our accounts; one that may do everything is asked about once. */
+async function rightsOf(client: KubeClient, namespace: string, account: string, signal: AbortSignal) {
+  const access = createAccess(client);
+  const requester = {
+    username: `system:serviceaccount:${namespace}:${account}`,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+  };
+  const mayAll = await access.may(requester, everything(), signal);
+  return async (question: AccessQuestion, stop: AbortSignal) =>
+    mayAll || (await access.may(requester, question, stop)) ? ('Yes' as const) : ('No' as const);
 }
 
 export const agentKindsRole = `${agentName}-kinds`;
