@@ -2,8 +2,6 @@
  * Rights on custom kinds, which an installation can't know beforehand: two ClusterRoles that the roles of the agent and of
  * peers take up by their labels, each kind by name. Pure but for {@link observeKinds}, which only reads.
  */
-import { createAccess } from '../../agent/requester/access.ts';
-import { type AccessQuestion, everything } from '../../agent/requester/access-question.ts';
 import { agentName, peerAccount } from '../../crds/agent-names.ts';
 import { isApplicationKind } from '../../crds/custom-kinds.ts';
 import type { AnyObject, KubeClient } from '../../kube/client/client.ts';
@@ -55,16 +53,30 @@ function isTaken({ spec, status }: CustomResourceDefinition): boolean {
   return isServed && spec.scope === 'Namespaced' && isApplicationKind({ group: spec.group, kind: spec.names.kind });
 }
 
+interface Right {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+}
+
 /** Answers for one of our accounts; one that may do everything is asked about once. */
 async function rightsOf(client: KubeClient, namespace: string, account: string, signal: AbortSignal) {
-  const access = createAccess(client);
-  const requester = {
-    username: `system:serviceaccount:${namespace}:${account}`,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+  const may = async (resourceAttributes: Right, stop: AbortSignal) => {
+    const review = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      metadata: { name: '' },
+      spec: {
+        user: `system:serviceaccount:${namespace}:${account}`,
+        groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+        resourceAttributes,
+      },
+    } as const;
+    return (await client.create(core.subjectAccessReviews, review, { signal: stop })).status?.allowed === true;
   };
-  const mayAll = await access.may(requester, everything(), signal);
-  return async (question: AccessQuestion, stop: AbortSignal) =>
-    mayAll || (await access.may(requester, question, stop)) ? ('Yes' as const) : ('No' as const);
+  const mayAll = await may({ verb: '*', group: '*', resource: '*' }, signal);
+  return async (right: Right, stop: AbortSignal): Promise<'Yes' | 'No'> =>
+    mayAll || (await may(right, stop)) ? 'Yes' : 'No';
 }
 
 export const agentKindsRole = `${agentName}-kinds`;
