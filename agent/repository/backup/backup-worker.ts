@@ -1,0 +1,44 @@
+/** A worker thread of a backup. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { openSyscalls } from '../../mover/syscalls.ts';
+import type { BackupAnswer, BackupCounts, BackupJob, BackupRequest, BackupThreadData } from './backup-job.ts';
+import { blobWriter } from './blob-writer.ts';
+import { claims } from './claims.ts';
+import { gearTable } from './gear-chunker.ts';
+import { contentReader } from './save-content.ts';
+import { entrySaver } from './save-entries.ts';
+
+const { key: given, tables, level } = workerData as BackupThreadData;
+const key = { encrypt: Buffer.from(given.encrypt), macK: Buffer.from(given.macK), macR: Buffer.from(given.macR) };
+const syscalls = openSyscalls();
+const blobs = blobWriter({ key, claims: claims(tables), level });
+const saver = entrySaver(contentReader(blobs, syscalls, gearTable(key.encrypt)), syscalls);
+
+const countNow = (): BackupCounts => ({ ...saver.counts, ...blobs.counts });
+const nothing = { entries: [], ids: [], problems: [] };
+
+function answerTo(job: BackupJob): Omit<BackupAnswer, 'packs' | 'counts'> {
+  if (job.do === 'entries') return { ...nothing, ...saver.entries(job) };
+  if (job.do === 'content') return { ...nothing, ...saver.content(job) };
+  return job.do === 'tree' ? { ...nothing, ids: [blobs.save(job.json, 'tree')] } : nothing;
+}
+
+const port = parentPort;
+port?.on('message', ({ job, tables: more, buffers }: BackupRequest) => {
+  tables.push(...more);
+  blobs.giveBack(buffers);
+  const before = countNow();
+  const answer = answerTo(job);
+  const packs = job.do === 'flush' ? blobs.takeRest() : blobs.takePacks();
+  const after = countNow();
+  const counts = {
+    filesRead: after.filesRead - before.filesRead,
+    bytesRead: after.bytesRead - before.bytesRead,
+    newBlobs: after.newBlobs - before.newBlobs,
+    bytesAdded: after.bytesAdded - before.bytesAdded,
+  };
+  port.postMessage(
+    { ...answer, packs, counts } satisfies BackupAnswer,
+    packs.map(({ buffer }) => buffer),
+  );
+});

@@ -1,0 +1,104 @@
+/**
+ * Saves directories into a repository: walks them, lets threads read and pack what is new, stores packs, then their index, then the
+ * snapshot, whose appearance makes the restore point. Killed before that, nothing is visible and the packs that an index names are used again.
+ */
+import type { CompressionLevel } from '../format/compress.ts';
+import type { IndexedPack } from '../format/index-file.ts';
+import type { Snapshot } from '../format/snapshot.ts';
+import type { BlobLocations } from '../blob-locations.ts';
+import type { Repository, StoredSnapshot } from '../repository.ts';
+import type { BackupCounts, WrittenPack } from './backup-job.ts';
+import { type BackupThreads, backupThreads } from './backup-threads.ts';
+import { claims, newClaimTable } from './claims.ts';
+import { parentTrees } from './parent-trees.ts';
+import { type SaveProgress, saveTree } from './save-tree.ts';
+import { type Selection, selectPaths } from './walk-directories.ts';
+
+export interface BackupOptions {
+  readonly repository: Repository;
+  /** Absolute, as byte strings. */
+  readonly paths: readonly string[];
+  /** Everything of the snapshot but tree and parent; `time` is when the backup began. */
+  readonly describe: Omit<Snapshot, 'tree' | 'parent' | 'paths'>;
+  /** Unchanged files are taken from it; everything is read when undefined. */
+  readonly parent: StoredSnapshot | undefined;
+  readonly level: CompressionLevel | undefined;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
+}
+
+export interface BackupProgress extends SaveProgress, BackupCounts {}
+
+export interface BackupProblem {
+  readonly path: string;
+  readonly kind: 'vanished' | 'changed' | 'unreadable';
+  readonly message: string;
+}
+
+export interface BackupResult extends BackupProgress {
+  readonly snapshot: string;
+  readonly tree: string;
+  /** Of everything that could not be saved as it was: at most `problemLimit`. */
+  readonly problems: readonly BackupProblem[];
+  readonly problemCount: number;
+}
+
+/** Blobs that an index object names at most: parsing it must not need much memory. */
+const blobsPerIndex = 40_000;
+/** How long before the parent's time a change is taken for certain to have been seen: clocks of file systems are coarse. */
+const clockSlackNs = 2_000_000_000n;
+
+export async function backup(options: BackupOptions): Promise<BackupResult> {
+  const { repository, paths, describe, parent, signal } = options;
+  const locations = await repository.loadIndex(signal);
+  const index = indexWriter(repository, signal);
+  const threads = startThreads(options, locations, index.storePack);
+  try {
+    const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
+    const saved = await saveTree({
+      selection: selectPaths(paths) satisfies Selection,
+      threads,
+      parents: parentTrees(repository, locations, trustBefore),
+      parentTree: parent?.tree,
+      signal,
+      onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
+    });
+    await threads.flush();
+    await index.finish();
+    signal.throwIfAborted();
+    const display = paths.map((path) => Buffer.from(path, 'latin1').toString('utf8'));
+    const snapshot = await repository.putSnapshot({ ...describe, parent: parent?.id, paths: display, tree: saved.tree }, signal);
+    return { ...saved, ...threads.counts, snapshot };
+  } finally {
+    await threads.close();
+  }
+}
+
+function startThreads(options: BackupOptions, locations: BlobLocations, storePack: (pack: WrittenPack) => Promise<void>): BackupThreads {
+  const { repository, level, threads } = options;
+  const tables = [newClaimTable(Math.ceil(locations.size * 1.6))];
+  const known = claims(tables);
+  locations.forEachId((id, type) => void known.claim(id, type));
+  return backupThreads({ key: repository.key, tables, level, threads, storePack });
+}
+
+function indexWriter(repository: Repository, signal: AbortSignal) {
+  let packs: IndexedPack[] = [];
+  let blobs = 0;
+  const write = async () => {
+    const some = packs;
+    packs = [];
+    blobs = 0;
+    if (some.length > 0) await repository.putIndex(some, signal);
+  };
+  return {
+    async storePack({ buffer, length, blobs: packed }: WrittenPack) {
+      const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
+      packs.push({ id, blobs: packed });
+      blobs += packed.length;
+      if (blobs >= blobsPerIndex) await write();
+    },
+    finish: write,
+  };
+}

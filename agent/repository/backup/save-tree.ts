@@ -1,0 +1,176 @@
+/** Walks the selected directories, keeps the threads busy, and puts their answers together to trees, bottom up. */
+import type { ByteString } from '../../mover/syscalls.ts';
+import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
+import type { BackupProblem } from './backup.ts';
+import type { BackupThreads } from './backup-threads.ts';
+import type { ParentTree, ParentTrees } from './parent-trees.ts';
+import { partBytes } from './save-content.ts';
+import { fileText, type OpenTree, openTree } from './tree-builder.ts';
+import { closeDirectory, type Selection, type WalkStep, walkDirectories } from './walk-directories.ts';
+
+export interface SaveTreeOptions {
+  readonly selection: Selection;
+  readonly threads: BackupThreads;
+  readonly parents: ParentTrees;
+  readonly parentTree: string | undefined;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: SaveProgress) => void;
+}
+
+export interface SaveProgress {
+  /** Names seen, of any type. */
+  readonly entries: number;
+  readonly unchanged: number;
+  readonly skipped: number;
+}
+
+export interface SavedTree extends SaveProgress {
+  readonly tree: string;
+  readonly problems: readonly BackupProblem[];
+  readonly problemCount: number;
+}
+
+interface OpenDirectory {
+  readonly path: ByteString;
+  readonly name: ByteString;
+  readonly fd: number;
+  readonly before: ParentTree;
+  readonly tree: OpenTree;
+  readonly up: OpenDirectory | undefined;
+  /** Resolves when all names so far are in the tree. */
+  named: Promise<void>;
+}
+
+/** Steps that threads work at or wait for: bounds descriptors and memory. */
+const stepsAhead = 16;
+const problemLimit = 1000;
+
+export async function saveTree(options: SaveTreeOptions): Promise<SavedTree> {
+  const run = treeRun(options);
+  let current: OpenDirectory | undefined;
+  for (const step of walkDirectories('/', options.selection)) {
+    options.signal.throwIfAborted();
+    run.throwFailure();
+    current = await run.take(step, current);
+  }
+  return await run.result();
+}
+
+function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) {
+  const counts = { entries: 0, unchanged: 0, skipped: 0 };
+  const problems: BackupProblem[] = [];
+  let problemCount = 0;
+  let root: Promise<string | undefined> = Promise.resolve(undefined);
+  let failure: { readonly error: unknown } | undefined;
+  const ahead = new Set<Promise<unknown>>();
+  const note = (directory: ByteString, { kind, name, message }: Problem) => {
+    problemCount++;
+    if (problems.length < problemLimit) problems.push({ path: `${directory}/${name}`, kind, message });
+  };
+  /** Waits until fewer steps are under way, then counts this one. */
+  const bounded = async (work: () => Promise<unknown>) => {
+    while (ahead.size >= stepsAhead) await Promise.race(ahead);
+    const step: Promise<unknown> = work()
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => ahead.delete(step));
+    ahead.add(step);
+  };
+  const saveNames = async (directory: OpenDirectory, step: Extract<WalkStep, { is: 'names' }>) => {
+    const before = step.names.map((name) => directory.before.get(name));
+    const job = {
+      do: 'entries' as const,
+      directory: directory.fd,
+      names: step.names,
+      isDirectory: step.isDirectory,
+      before: before.map((entry) => entry?.stamp),
+    };
+    const earlier = directory.named;
+    const answer = threads.run(job);
+    const done = Promise.all([answer, earlier]).then(([{ entries, problems: found }]) => {
+      for (const problem of found) note(directory.path, problem);
+      for (const [at, entry] of entries.entries()) addEntry(directory, step.names[at] ?? '', entry, before[at]?.text ?? '');
+      counts.entries += entries.length;
+      onProgress(counts);
+    });
+    directory.named = done;
+    await done;
+  };
+  const addEntry = ({ tree, fd, path }: OpenDirectory, name: ByteString, entry: SavedEntry, before: string) => {
+    if (entry.is === 'node') tree.add(entry.text);
+    else if (entry.is === 'directory') tree.addDirectory(name, entry.head);
+    else if (entry.is === 'large') tree.add(saveLarge(threads, fd, name, entry, (problem) => note(path, problem)));
+    else if (entry.is === 'unchanged') {
+      counts.unchanged++;
+      tree.add(before);
+    } else counts.skipped++;
+  };
+  const finish = async (directory: OpenDirectory): Promise<string | undefined> => {
+    try {
+      await directory.named;
+      const json = await directory.tree.finish();
+      const { ids } = await threads.run({ do: 'tree', json });
+      return ids[0];
+    } finally {
+      closeDirectory(directory.fd);
+    }
+  };
+  return {
+    throwFailure() {
+      if (failure !== undefined) throw failure.error;
+    },
+    async take(step: WalkStep, current: OpenDirectory | undefined): Promise<OpenDirectory | undefined> {
+      if (step.is === 'enter') {
+        const path = current === undefined ? '' : `${current.path}/${step.name}`;
+        const subtree = current === undefined ? parentTree : current.before.get(step.name)?.subtree;
+        const before = await parents.entries(subtree);
+        return { path, before, name: step.name, fd: step.directory, tree: openTree(), up: current, named: Promise.resolve() };
+      }
+      if (current === undefined) return undefined;
+      if (step.is === 'refused') {
+        note(current.path, { kind: 'unreadable', name: step.name, message: step.code });
+        if (step.name !== current.name || current.up === undefined) current.tree.closeDirectory(step.name, Promise.resolve(undefined));
+      } else if (step.is === 'names') await bounded(() => saveNames(current, step));
+      else {
+        const subtree = Promise.withResolvers<string | undefined>();
+        if (current.up === undefined) root = subtree.promise;
+        else current.up.tree.closeDirectory(current.name, subtree.promise);
+        await bounded(() => finish(current).then(subtree.resolve, (error: unknown) => {
+          subtree.reject(error);
+          throw error;
+        }));
+        return current.up;
+      }
+      return current;
+    },
+    async result(): Promise<SavedTree> {
+      await Promise.all(ahead);
+      if (failure !== undefined) throw failure.error;
+      const tree = await root;
+      if (tree === undefined) throw new Error('the walk ended without a tree');
+      return { ...counts, tree, problems, problemCount };
+    },
+  };
+}
+
+async function saveLarge(
+  threads: BackupThreads,
+  directory: number,
+  name: ByteString,
+  file: Extract<SavedEntry, { is: 'large' }>,
+  onProblem: (problem: Problem) => void,
+): Promise<string | undefined> {
+  const { head, inode, size, chunking } = file;
+  const parts: Promise<BackupAnswer>[] = [];
+  for (let offset = 0; offset < size; offset += partBytes) {
+    const length = Math.min(partBytes, size - offset);
+    parts.push(threads.run({ do: 'content', directory, name, inode, size, offset, length, chunking }));
+  }
+  const answers = await Promise.all(parts);
+  const found = answers.flatMap(({ problems }) => problems);
+  if (found[0] !== undefined) onProblem(found[0]);
+  // A part that is missing would make a file of wrong bytes: leave it out and say so.
+  if (found.length > 0) return undefined;
+  return fileText(head, answers.flatMap(({ ids }) => ids));
+}

@@ -1,0 +1,80 @@
+/** Puts directories together while their entries come in, and tells when one is complete. */
+import type { ByteString } from '../../mover/syscalls.ts';
+import { treeEnd, treeStart, withContent, withSubtree } from '../format/tree.ts';
+
+/** An entry's text now, or when what it lacks is known; undefined leaves it out. */
+export type EntryText = string | Promise<string | undefined> | undefined;
+
+export interface OpenTree {
+  add(text: EntryText): void;
+  /** A directory in it: its head, whose subtree `closeDirectory` tells before or after. */
+  addDirectory(name: ByteString, head: string): void;
+  /** Its subtree; undefined when it could not be read and is left out. */
+  closeDirectory(name: ByteString, subtree: Promise<string | undefined>): void;
+  /** The whole tree, once everything that was added is known; every directory must have been closed. */
+  finish(): Promise<Buffer<ArrayBuffer>>;
+}
+
+/** Texts are joined as soon as they are complete: a buffer is smaller than many strings. */
+const joinAt = 512;
+
+export function openTree(): OpenTree {
+  const parts: (Buffer | EntryText)[] = [];
+  let recent: string[] = [];
+  const subtrees = new Map<ByteString, PromiseWithResolvers<string | undefined>>();
+  const subtreeOf = (name: ByteString) => {
+    const known = subtrees.get(name) ?? Promise.withResolvers<string | undefined>();
+    subtrees.set(name, known);
+    return known;
+  };
+  const join = () => {
+    if (recent.length > 0) parts.push(Buffer.from(recent.join(',')));
+    recent = [];
+  };
+  const add = (text: EntryText) => {
+    if (typeof text === 'string') {
+      recent.push(text);
+      if (recent.length >= joinAt) join();
+    } else if (text !== undefined) {
+      join();
+      // Who awaits it sees its failure; until then nobody does.
+      text.catch(() => undefined);
+      parts.push(text);
+    }
+  };
+  return {
+    add,
+    addDirectory(name, head) {
+      add(subtreeOf(name).promise.then((id) => (id === undefined ? undefined : withSubtree(head, id))));
+    },
+    closeDirectory(name, subtree) {
+      const { resolve, reject, promise } = subtreeOf(name);
+      promise.catch(() => undefined);
+      subtree.then(resolve, reject);
+    },
+    async finish() {
+      join();
+      const texts: Buffer[] = [];
+      for (const part of parts) {
+        const text = await part;
+        if (text !== undefined) texts.push(typeof text === 'string' ? Buffer.from(text) : text);
+      }
+      return joinTree(texts);
+    },
+  };
+}
+
+function joinTree(texts: readonly Buffer[]): Buffer<ArrayBuffer> {
+  const commas = Math.max(0, texts.length - 1);
+  const size = texts.reduce((sum, { length }) => sum + length, treeStart.length + commas + treeEnd.length);
+  const tree = Buffer.from(new ArrayBuffer(size));
+  let at = tree.write(treeStart, 0);
+  for (const [number, text] of texts.entries()) {
+    if (number > 0) at += tree.write(',', at);
+    at += text.copy(tree, at);
+  }
+  tree.write(treeEnd, at);
+  return tree;
+}
+
+export const fileText = (head: string, ids: readonly string[]): string => withContent(head, ids);

@@ -1,0 +1,103 @@
+/**
+ * Walks directories depth first by open descriptors and says what is there, in pieces: a directory begins, some of its names, it ends.
+ * A directory's own names come before the directories in it. Never follows a symlink.
+ */
+import { closeSync, constants, openSync, readdirSync } from 'node:fs';
+import { errnoOf } from '../../mover/mover-error.ts';
+import type { ByteString } from '../../mover/syscalls.ts';
+import { pathIn } from './save-entries.ts';
+
+export type WalkStep =
+  /** The directory stays open until `closeDirectory` of it is called. */
+  | { readonly is: 'enter'; readonly name: ByteString; readonly directory: number }
+  | {
+      readonly is: 'names';
+      readonly directory: number;
+      readonly names: readonly ByteString[];
+      readonly isDirectory: readonly boolean[];
+    }
+  | { readonly is: 'leave'; readonly directory: number }
+  /** It can't be read, or is none any more. */
+  | { readonly is: 'refused'; readonly name: ByteString; readonly code: string };
+
+/** Which names to take; everything below when undefined. */
+export type Selection = ReadonlyMap<ByteString, Selection | undefined> | undefined;
+
+/** Names of one step: enough that a message costs little, few enough that all threads have work. */
+export const namesPerStep = 256;
+
+export function* walkDirectories(root: string, selection: Selection): Generator<WalkStep> {
+  yield* walkInto(root, '', selection);
+}
+
+function* walkInto(path: string, name: ByteString, selection: Selection): Generator<WalkStep> {
+  let directory: number;
+  let found: readonly { name: ByteString; isDirectory: boolean }[];
+  try {
+    directory = openDirectory(path);
+  } catch (error) {
+    yield { is: 'refused', name, code: errnoOf(error) ?? String(error) };
+    return;
+  }
+  yield { is: 'enter', name, directory };
+  try {
+    found = namesIn(directory, selection);
+  } catch (error) {
+    yield { is: 'refused', name, code: errnoOf(error) ?? String(error) };
+    found = [];
+  }
+  for (let at = 0; at < found.length; at += namesPerStep) {
+    const some = found.slice(at, at + namesPerStep);
+    yield {
+      is: 'names',
+      directory,
+      names: some.map((one) => one.name),
+      isDirectory: some.map((one) => one.isDirectory),
+    };
+  }
+  for (const one of found)
+    if (one.isDirectory) yield* walkInto(pathIn(directory, one.name), one.name, selection?.get(one.name));
+  yield { is: 'leave', directory };
+}
+
+export const closeDirectory = (directory: number): void => closeSync(directory);
+
+const openDirectory = (path: string): number =>
+  openSync(
+    Buffer.from(path, 'latin1'),
+    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  );
+
+function namesIn(directory: number, selection: Selection) {
+  const entries = readdirSync(Buffer.from(`/proc/self/fd/${directory}`), { encoding: 'latin1', withFileTypes: true });
+  return (
+    entries
+      .map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }))
+      .filter(({ name }) => selection === undefined || selection.has(name))
+      // Code units of byte strings are bytes: the order of bytes, as readers want it.
+      .sort((left, right) => (left.name < right.name ? -1 : 1))
+  );
+}
+
+/** What to take of `/` so that exactly these absolute paths are in it. */
+export function selectPaths(paths: readonly ByteString[]): Selection {
+  type Open = Map<ByteString, Open | undefined>;
+  const root: Open = new Map();
+  for (const path of paths) {
+    const parts = path.split('/').filter((part) => part !== '');
+    if (parts.length === 0) return undefined;
+    let level = root;
+    for (const [at, part] of parts.entries()) {
+      const known = level.get(part);
+      // Something above is taken whole already.
+      if (level.has(part) && known === undefined) break;
+      if (at === parts.length - 1) level.set(part, undefined);
+      else {
+        const below: Open = known ?? new Map();
+        level.set(part, below);
+        level = below;
+      }
+    }
+  }
+  return root;
+}

@@ -1,0 +1,98 @@
+/**
+ * Where each blob of a repository lies, in typed arrays: 36 bytes a blob at most, whatever the number. Looked up by 128 bits of the
+ * id; a reader checks the whole id against the content anyway.
+ */
+import type { BlobType, PackedBlob } from './format/pack.ts';
+
+export interface BlobLocation extends PackedBlob {
+  readonly pack: string;
+}
+
+export interface BlobLocations {
+  readonly size: number;
+  /** The pack's blobs; of a blob that is known already the first place counts. */
+  add(pack: string, blobs: readonly PackedBlob[]): void;
+  find(id: string, type: BlobType): BlobLocation | undefined;
+  packs(): readonly string[];
+  /** @param visit gets 20 bytes: 16 of the id, then again the first 4 */
+  forEachId(visit: (id: Uint8Array, type: BlobType) => void): void;
+}
+
+const idWords = 4;
+const words = idWords + 4;
+const treeFlag = 0x80000000;
+const noPack = 0;
+
+export function blobLocations(): BlobLocations {
+  let slots = 1024;
+  let cells = new Uint32Array(slots * words);
+  let size = 0;
+  const packs: string[] = [];
+  const numbers = new Map<string, number>();
+
+  const slotOf = (key: readonly number[], type: BlobType): { at: number; isTaken: boolean } => {
+    const flag = type === 'tree' ? treeFlag : 0;
+    for (let slot = (key[idWords] ?? 0) % slots; ; slot = (slot + 1) % slots) {
+      const at = slot * words;
+      const pack = cells[at + idWords] ?? 0;
+      if (pack === noPack) return { at, isTaken: false };
+      const isSame =
+        cells[at] === key[0] && cells[at + 1] === key[1] && cells[at + 2] === key[2] && cells[at + 3] === key[3];
+      if (isSame && (pack & treeFlag) >>> 0 === flag) return { at, isTaken: true };
+    }
+  };
+  const grow = () => {
+    const old = cells;
+    slots *= 2;
+    cells = new Uint32Array(slots * words);
+    for (let from = 0; from < old.length; from += words) {
+      const pack = old[from + idWords] ?? 0;
+      if (pack === noPack) continue;
+      // The slot comes from the id's first word again, as in keyOf.
+      const key = [...old.subarray(from, from + idWords), old[from] ?? 0];
+      const { at } = slotOf(key, (pack & treeFlag) === 0 ? 'data' : 'tree');
+      cells.set(old.subarray(from, from + words), at);
+    }
+  };
+  return {
+    get size() {
+      return size;
+    },
+    packs: () => packs,
+    add(pack, blobs) {
+      let number = numbers.get(pack);
+      if (number === undefined) {
+        packs.push(pack);
+        number = packs.length;
+        numbers.set(pack, number);
+      }
+      for (const { id, type, offset, length, uncompressedLength } of blobs) {
+        if (size > slots * 0.7) grow();
+        const key = keyOf(id);
+        const { at, isTaken } = slotOf(key, type);
+        if (isTaken) continue;
+        size++;
+        cells.set(key.slice(0, idWords), at);
+        cells[at + idWords] = number + (type === 'tree' ? treeFlag : 0);
+        cells[at + idWords + 1] = offset;
+        cells[at + idWords + 2] = length;
+        // 0 means stored as it is; an empty compressed blob doesn't exist.
+        cells[at + idWords + 3] = uncompressedLength ?? 0;
+      }
+    },
+    find(id, type) {
+      const { at, isTaken } = slotOf(keyOf(id), type);
+      if (!isTaken) return undefined;
+      const [number = 0, offset = 0, length = 0, uncompressed = 0] = cells.subarray(at + idWords, at + words);
+      const pack = packs[((number & ~treeFlag) >>> 0) - 1] ?? '';
+      return { id, type, pack, offset, length, uncompressedLength: uncompressed === 0 ? undefined : uncompressed };
+    },
+  };
+}
+
+/** Four words of the id, then the one that chooses the slot. */
+function keyOf(id: string): readonly number[] {
+  const word = (at: number) => Number.parseInt(id.slice(at * 8, at * 8 + 8), 16);
+  const first = word(0);
+  return [first, word(1), word(2), word(3), first];
+}

@@ -1,0 +1,26 @@
+/** zstd as repository version 2 uses it. */
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { failDamaged } from '../repository-error.ts';
+
+export type CompressionLevel = 1 | 3 | 9 | 19;
+
+export function compress(bytes: Uint8Array, level: CompressionLevel): Buffer {
+  return zstdCompressSync(bytes, {
+    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 },
+    pledgedSrcSize: bytes.length,
+    // Output comes in pieces of this size and is joined: one piece is enough for most.
+    chunkSize: Math.max(1024, bytes.length + 64),
+  });
+}
+
+/** @param limitBytes the most that may come out. Throws `RepositoryDamaged` for anything else than zstd, or for more. */
+export function decompress(bytes: Uint8Array, limitBytes: number, about: string): Buffer {
+  try {
+    return zstdDecompressSync(bytes, {
+      maxOutputLength: limitBytes,
+      chunkSize: Math.max(1024, Math.min(limitBytes, 1 << 20)),
+    });
+  } catch (cause) {
+    return failDamaged('Compressed bytes are damaged or too large', about, cause);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * A password slot: the master key, sealed with a key that scrypt makes of a password. An object under `keys/`, plain JSON.
+ * Source: "Keys, Encryption and MAC" of restic's design document.
+ */
+import { scryptSync } from 'node:crypto';
+import { failDamaged, failRepository } from '../repository-error.ts';
+import { jsonReader, readJson } from './read-json.ts';
+import { ivBytes, type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
+
+export interface KeySlotOwner {
+  readonly created: Date;
+  readonly username: string;
+  readonly hostname: string;
+}
+
+/** Costs of scrypt: 32 MiB and about 0.1 s a try, as restic's own slots. */
+const cost = { N: 32_768, r: 8, p: 1 } as const;
+/** What a slot may ask of us: a hostile one must not eat all memory. */
+const costLimit = { N: 1 << 20, r: 32, p: 16, memoryBytes: 1 << 30 } as const;
+const saltBytes = 64;
+
+export function newMasterKey(randomBytes: (sizeBytes: number) => Uint8Array): RepositoryKey {
+  const random = Buffer.from(randomBytes(64));
+  return splitKey(random);
+}
+
+export function encodeKeyFile(
+  master: RepositoryKey,
+  password: string,
+  owner: KeySlotOwner,
+  randomBytes: (sizeBytes: number) => Uint8Array,
+): string {
+  const salt = Buffer.from(randomBytes(saltBytes));
+  const json = JSON.stringify({
+    mac: { k: master.macK.toString('base64'), r: master.macR.toString('base64') },
+    encrypt: master.encrypt.toString('base64'),
+  });
+  const data = seal(deriveKey(password, salt, cost), Buffer.from(json), randomBytes(ivBytes));
+  return JSON.stringify({
+    created: owner.created.toISOString(),
+    username: owner.username,
+    hostname: owner.hostname,
+    kdf: 'scrypt',
+    ...cost,
+    salt: salt.toString('base64'),
+    data: data.toString('base64'),
+  });
+}
+
+/** The master key, or undefined when the password is another one. Throws `RepositoryDamaged` for what is no key file. */
+export function openKeyFile(bytes: Uint8Array, password: string, about: string): RepositoryKey | undefined {
+  const read = readJson(bytes, about);
+  if (read.text('kdf', 32) !== 'scrypt')
+    failRepository('KeySlotUnknown', 'A key file uses a key derivation other than scrypt', about);
+  const asked = { N: read.count('N'), r: read.count('r'), p: read.count('p') };
+  const memoryBytes = 128 * asked.N * asked.r * asked.p;
+  const isFair =
+    asked.N <= costLimit.N && asked.r <= costLimit.r && asked.p <= costLimit.p && memoryBytes <= costLimit.memoryBytes;
+  const isPower = asked.N > 1 && Number.isInteger(Math.log2(asked.N)) && asked.r > 0 && asked.p > 0;
+  if (!isFair || !isPower) failDamaged('A key file asks for impossible scrypt costs', about);
+  const sealed = Buffer.from(read.text('data'), 'base64');
+  if (sealed.length < sealOverheadBytes) failDamaged('A key file holds no key', about);
+  const derived = deriveKey(password, Buffer.from(read.text('salt', 1024), 'base64'), asked);
+  let json: Buffer;
+  try {
+    json = unseal(derived, sealed, about);
+  } catch {
+    return undefined;
+  }
+  return readMasterKey(json, about);
+}
+
+function readMasterKey(json: Buffer, about: string): RepositoryKey {
+  const read = jsonReader(JSON.parse(json.toString('utf8')), about);
+  const part = (text: string, size: number) => {
+    const bytes = Buffer.from(text, 'base64');
+    return bytes.length === size ? bytes : failDamaged('A key has the wrong length', about);
+  };
+  const mac = read.object('mac');
+  return {
+    encrypt: part(read.text('encrypt', 64), 32),
+    macK: part(mac.text('k', 64), 16),
+    macR: part(mac.text('r', 64), 16),
+  };
+}
+
+function deriveKey(
+  password: string,
+  salt: Uint8Array,
+  { N, r, p }: { N: number; r: number; p: number },
+): RepositoryKey {
+  return splitKey(scryptSync(password, salt, 64, { N, r, p, maxmem: 2 * costLimit.memoryBytes }));
+}
+
+const splitKey = (bytes: Buffer): RepositoryKey => ({
+  encrypt: bytes.subarray(0, 32),
+  macK: bytes.subarray(32, 48),
+  macR: bytes.subarray(48, 64),
+});

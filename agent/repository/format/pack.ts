@@ -1,0 +1,122 @@
+/**
+ * A pack: sealed blobs one after the other, then the sealed header that tells where each is, then the header's length.
+ * Source: "Pack Format" of restic's design document.
+ */
+import { failDamaged } from '../repository-error.ts';
+import { type CompressionLevel, compress, decompress } from './compress.ts';
+import { binaryIdOf, idBytes } from './object-id.ts';
+import { ivBytes, type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
+
+export const blobTypes = ['data', 'tree'] as const;
+export type BlobType = (typeof blobTypes)[number];
+
+/** Where a blob lies in its pack. */
+export interface PackedBlob {
+  readonly id: string;
+  readonly type: BlobType;
+  readonly offset: number;
+  /** Sealed, in the pack. */
+  readonly length: number;
+  /** Of the content when it is compressed; undefined when it is stored as it is. */
+  readonly uncompressedLength: number | undefined;
+}
+
+/** What one blob may hold: far above what any writer makes (restic's largest chunk is 8 MiB). */
+export const blobLimitBytes = 512 * 1024 * 1024;
+const lengthBytes = 4;
+const plainEntryBytes = 1 + lengthBytes + idBytes;
+const compressedEntryBytes = plainEntryBytes + lengthBytes;
+const headerLimitBytes = 64 * 1024 * 1024;
+const entryKinds = { data: 0, tree: 1, compressedData: 2, compressedTree: 3 } as const;
+
+/** A blob as it goes into a pack. */
+export interface SealedBlob {
+  readonly sealed: Buffer;
+  readonly uncompressedLength: number | undefined;
+}
+
+/** @param level undefined stores as it is; trees must be compressed in version 2 */
+export function sealBlob(
+  key: RepositoryKey,
+  content: Uint8Array,
+  level: CompressionLevel | undefined,
+  iv: Uint8Array,
+): SealedBlob {
+  if (level === undefined) return { sealed: seal(key, content, iv), uncompressedLength: undefined };
+  return { sealed: seal(key, compress(content, level), iv), uncompressedLength: content.length };
+}
+
+/** The content, proven to be what its id says. Throws `RepositoryDamaged`. */
+export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob): Buffer {
+  const about = `${blob.type} blob ${blob.id}`;
+  const bytes = unseal(key, sealed, about);
+  const { uncompressedLength } = blob;
+  const content = uncompressedLength === undefined ? bytes : decompress(bytes, uncompressedLength, about);
+  if (binaryIdOf(content).toString('hex') !== blob.id) failDamaged('A blob is not what its name says', about);
+  return content;
+}
+
+/** The end of a pack with these blobs: sealed header ‖ its length. */
+export function encodePackEnd(key: RepositoryKey, blobs: readonly PackedBlob[], iv: Uint8Array): Buffer {
+  const entries = blobs.map(encodeEntry);
+  const header = seal(key, Buffer.concat(entries), iv);
+  const length = Buffer.alloc(lengthBytes);
+  length.writeUInt32LE(header.length);
+  return Buffer.concat([header, length]);
+}
+
+/** How many bytes `encodePackEnd` makes of so many blobs, at most. */
+export const packEndBytes = (blobs: number): number => blobs * compressedEntryBytes + sealOverheadBytes + lengthBytes;
+
+function encodeEntry({ id, type, length, uncompressedLength }: PackedBlob): Buffer {
+  const isCompressed = uncompressedLength !== undefined;
+  const entry = Buffer.allocUnsafe(isCompressed ? compressedEntryBytes : plainEntryBytes);
+  const kind = type === 'tree' ? entryKinds.tree : entryKinds.data;
+  entry[0] = isCompressed ? kind + entryKinds.compressedData : kind;
+  let at = entry.writeUInt32LE(length, 1);
+  if (isCompressed) at = entry.writeUInt32LE(uncompressedLength, at);
+  entry.write(id, at, 'hex');
+  return entry;
+}
+
+/** How long the sealed header before these last four bytes is. Throws `RepositoryDamaged` when the pack can't hold it. */
+export function readHeaderLength(lastBytes: Uint8Array, packBytes: number, about: string): number {
+  const length = Buffer.from(lastBytes).readUInt32LE(lastBytes.length - lengthBytes);
+  const isPossible =
+    length >= sealOverheadBytes + plainEntryBytes && length <= headerLimitBytes && length + lengthBytes <= packBytes;
+  return isPossible ? length : failDamaged('A pack has no header', about);
+}
+
+/**
+ * The blobs of a pack, from its sealed header.
+ * @param packBytes the whole pack's size: the blobs must fill exactly what lies before the header
+ */
+export function parsePackHeader(
+  key: RepositoryKey,
+  sealedHeader: Uint8Array,
+  packBytes: number,
+  about: string,
+): PackedBlob[] {
+  const header = unseal(key, sealedHeader, about);
+  const blobs: PackedBlob[] = [];
+  let offset = 0;
+  for (let at = 0; at < header.length; ) {
+    const kind = header[at] ?? 0;
+    if (kind > entryKinds.compressedTree) failDamaged(`A pack's header has entry type ${kind}`, about);
+    const isCompressed = kind >= entryKinds.compressedData;
+    const size = isCompressed ? compressedEntryBytes : plainEntryBytes;
+    if (at + size > header.length) failDamaged("A pack's header is cut short", about);
+    const length = header.readUInt32LE(at + 1);
+    const uncompressedLength = isCompressed ? header.readUInt32LE(at + 1 + lengthBytes) : undefined;
+    if (length < sealOverheadBytes || (uncompressedLength ?? 0) > blobLimitBytes)
+      failDamaged("A pack's header has impossible sizes", about);
+    const id = header.toString('hex', at + size - idBytes, at + size);
+    blobs.push({ id, type: kind % 2 === entryKinds.tree ? 'tree' : 'data', offset, length, uncompressedLength });
+    offset += length;
+    at += size;
+  }
+  if (offset + sealedHeader.length + lengthBytes !== packBytes) failDamaged("A pack's blobs don't fill it", about);
+  return blobs;
+}
+
+export const newIvs = (randomBytes: (sizeBytes: number) => Uint8Array) => (): Uint8Array => randomBytes(ivBytes);

@@ -1,0 +1,158 @@
+/**
+ * A repository in restic's format version 2: making one, opening one with a password, and its objects by name. Writes follow restic's
+ * order (packs, then their index, then the snapshot), so that whatever is visible is complete.
+ */
+
+import { type BlobLocation, type BlobLocations, blobLocations } from './blob-locations.ts';
+import { encodeConfig, newConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
+import { encodeIndex, type IndexedPack, parseIndex } from './format/index-file.ts';
+import { encodeKeyFile, type KeySlotOwner, newMasterKey, openKeyFile } from './format/key-file.ts';
+import { idOf, isId } from './format/object-id.ts';
+import { unsealBlob } from './format/pack.ts';
+import { ivBytes, type RepositoryKey, seal, unseal } from './format/seal.ts';
+import { encodeSnapshot, parseSnapshot, type Snapshot } from './format/snapshot.ts';
+import { sealDocument, unsealDocument } from './format/unpacked.ts';
+import { failDamaged, failRepository } from './repository-error.ts';
+import type { ObjectStore } from './store/object-store.ts';
+
+export type RandomBytes = (sizeBytes: number) => Uint8Array;
+
+export interface StoredSnapshot extends Snapshot {
+  readonly id: string;
+}
+
+export interface Repository {
+  readonly store: ObjectStore;
+  readonly key: RepositoryKey;
+  readonly config: RepositoryConfig;
+  /** Reads every index object. */
+  loadIndex(signal?: AbortSignal): Promise<BlobLocations>;
+  /** Throws `RepositoryDamaged`. */
+  readBlob(blob: BlobLocation, signal?: AbortSignal): Promise<Buffer>;
+  putPack(bytes: Uint8Array, signal?: AbortSignal): Promise<string>;
+  putIndex(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<string>;
+  putSnapshot(snapshot: Snapshot, signal?: AbortSignal): Promise<string>;
+  /** Oldest first. */
+  snapshots(signal?: AbortSignal): Promise<readonly StoredSnapshot[]>;
+}
+
+export const packName = (id: string): string => `data/${id.slice(0, 2)}/${id}`;
+
+/** How many index objects are read at once. */
+const indexReadsAtOnce = 8;
+
+/** @throws `RepositoryExists`; nothing is changed then */
+export async function initRepository(
+  store: ObjectStore,
+  password: string,
+  owner: KeySlotOwner,
+  randomBytes: RandomBytes,
+): Promise<Repository> {
+  if ((await store.sizeOf('config')) !== undefined)
+    failRepository(
+      'RepositoryExists',
+      `There is a repository in ${store.description} already`,
+      'config',
+      'Choose another place.',
+    );
+  const key = newMasterKey(randomBytes);
+  const config = newConfig(randomBytes);
+  const slot = Buffer.from(encodeKeyFile(key, password, owner, randomBytes));
+  await store.put(`keys/${idOf(slot)}`, slot);
+  await store.put('config', seal(key, Buffer.from(encodeConfig(config)), randomBytes(ivBytes)));
+  return repositoryOf(store, key, config, randomBytes);
+}
+
+/** @throws `RepositoryMissing`, `WrongPassword`, `RepositoryVersion`, `RepositoryDamaged` */
+export async function openRepository(
+  store: ObjectStore,
+  password: string,
+  randomBytes: RandomBytes,
+): Promise<Repository> {
+  if ((await store.sizeOf('config')) === undefined)
+    failRepository(
+      'RepositoryMissing',
+      `There is no repository in ${store.description}`,
+      'config',
+      'Make one with `stork-agent repo init`.',
+    );
+  const key = await findKey(store, password);
+  return repositoryOf(store, key, parseConfig(unseal(key, await store.get('config'), 'config')), randomBytes);
+}
+
+async function findKey(store: ObjectStore, password: string): Promise<RepositoryKey> {
+  let slots = 0;
+  for await (const { name } of store.list('keys/')) {
+    slots++;
+    const key = openKeyFile(await store.get(name), password, name);
+    if (key !== undefined) return key;
+  }
+  return slots === 0
+    ? failDamaged('The repository has no key slot', 'keys/')
+    : failRepository(
+        'WrongPassword',
+        `The password opens none of the repository's ${slots} key slots`,
+        store.description,
+      );
+}
+
+function repositoryOf(
+  store: ObjectStore,
+  key: RepositoryKey,
+  config: RepositoryConfig,
+  randomBytes: RandomBytes,
+): Repository {
+  const putDocument = async (folder: 'index' | 'snapshots', json: string, signal?: AbortSignal) => {
+    const sealed = sealDocument(key, json, randomBytes(ivBytes));
+    const id = idOf(sealed);
+    await store.put(`${folder}/${id}`, sealed, signal);
+    return id;
+  };
+  return {
+    store,
+    key,
+    config,
+    async loadIndex(signal) {
+      const locations = blobLocations();
+      for await (const documents of readDocuments(store, key, 'index/', signal))
+        for (const { json, name } of documents)
+          for (const { id, blobs } of parseIndex(json, name)) locations.add(id, blobs);
+      return locations;
+    },
+    async readBlob(blob, signal) {
+      const { pack, offset, length } = blob;
+      return unsealBlob(key, await store.get(packName(pack), { offset, length }, signal), blob);
+    },
+    async putPack(bytes, signal) {
+      const id = idOf(bytes);
+      await store.put(packName(id), bytes, signal);
+      return id;
+    },
+    putIndex: (packs, signal) => putDocument('index', encodeIndex(packs), signal),
+    putSnapshot: (snapshot, signal) => putDocument('snapshots', encodeSnapshot(snapshot), signal),
+    async snapshots(signal) {
+      const found: StoredSnapshot[] = [];
+      for await (const documents of readDocuments(store, key, 'snapshots/', signal))
+        for (const { json, name, id } of documents) found.push({ id, ...parseSnapshot(json, name) });
+      return found.sort((left, right) => left.time.getTime() - right.time.getTime());
+    },
+  };
+}
+
+async function* readDocuments(store: ObjectStore, key: RepositoryKey, prefix: string, signal: AbortSignal | undefined) {
+  const read = async (name: string) => {
+    const sealed = await store.get(name, undefined, signal);
+    const id = name.slice(prefix.length);
+    if (idOf(sealed) !== id) failDamaged('An object is not what its name says', name);
+    return { id, name, json: unsealDocument(key, sealed, name) };
+  };
+  let reading: Promise<Awaited<ReturnType<typeof read>>>[] = [];
+  for await (const { name } of store.list(prefix, signal)) {
+    if (!isId(name.slice(prefix.length))) continue;
+    reading.push(read(name));
+    if (reading.length < indexReadsAtOnce) continue;
+    yield await Promise.all(reading);
+    reading = [];
+  }
+  yield await Promise.all(reading);
+}
