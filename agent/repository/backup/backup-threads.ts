@@ -3,7 +3,14 @@
  * no further job, so that memory is bounded by the store's speed.
  */
 import { startWorker } from '../../start-worker.ts';
-import type { BackupAnswer, BackupCounts, BackupJob, BackupRequest, BackupThreadData, WrittenPack } from './backup-job.ts';
+import type {
+  BackupAnswer,
+  BackupCounts,
+  BackupJob,
+  BackupRequest,
+  BackupThreadData,
+  WrittenPack,
+} from './backup-job.ts';
 import { type ClaimTables, isCrowded, newClaimTable } from './claims.ts';
 
 export interface BackupThreads {

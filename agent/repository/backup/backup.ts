@@ -2,10 +2,11 @@
  * Saves directories into a repository: walks them, lets threads read and pack what is new, stores packs, then their index, then the
  * snapshot, whose appearance makes the restore point. Killed before that, nothing is visible and the packs that an index names are used again.
  */
+
+import type { BlobLocations } from '../blob-locations.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { IndexedPack } from '../format/index-file.ts';
 import type { Snapshot } from '../format/snapshot.ts';
-import type { BlobLocations } from '../blob-locations.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
@@ -68,14 +69,21 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     await index.finish();
     signal.throwIfAborted();
     const display = paths.map((path) => Buffer.from(path, 'latin1').toString('utf8'));
-    const snapshot = await repository.putSnapshot({ ...describe, parent: parent?.id, paths: display, tree: saved.tree }, signal);
+    const snapshot = await repository.putSnapshot(
+      { ...describe, parent: parent?.id, paths: display, tree: saved.tree },
+      signal,
+    );
     return { ...saved, ...threads.counts, snapshot };
   } finally {
     await threads.close();
   }
 }
 
-function startThreads(options: BackupOptions, locations: BlobLocations, storePack: (pack: WrittenPack) => Promise<void>): BackupThreads {
+function startThreads(
+  options: BackupOptions,
+  locations: BlobLocations,
+  storePack: (pack: WrittenPack) => Promise<void>,
+): BackupThreads {
   const { repository, level, threads } = options;
   const tables = [newClaimTable(Math.ceil(locations.size * 1.6))];
   const known = claims(tables);

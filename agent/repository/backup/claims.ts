@@ -52,7 +52,7 @@ export function claims(tables: ClaimTables): Claims {
     const all = view();
     for (const [number, { cells, slots }] of all.entries()) {
       const mayInsert = insert && number === all.length - 1;
-      const start = bytes.readUInt32LE(16) % slots;
+      const start = bytes.readUInt32LE(8) % slots;
       for (let tried = 0; tried < slots; ) {
         const slot = ((start + tried) % slots) * words;
         const found = Atomics.load(cells, slot);

@@ -1,7 +1,7 @@
 /** What the parent snapshot knows of a directory, so that unchanged files are neither opened nor written about again. */
 import type { ByteString } from '../../mover/syscalls.ts';
-import { readTree, type TreeNode, encodeNodeHead, withContent } from '../format/tree.ts';
 import type { BlobLocations } from '../blob-locations.ts';
+import { encodeNodeHead, readTree, type TreeNode, withContent } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import type { Stamp } from './backup-job.ts';
 import { stampOf } from './save-entries.ts';

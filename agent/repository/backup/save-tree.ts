@@ -1,7 +1,7 @@
 /** Walks the selected directories, keeps the threads busy, and puts their answers together to trees, bottom up. */
 import type { ByteString } from '../../mover/syscalls.ts';
-import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
 import type { BackupProblem } from './backup.ts';
+import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
 import type { BackupThreads } from './backup-threads.ts';
 import type { ParentTree, ParentTrees } from './parent-trees.ts';
 import { partBytes } from './save-content.ts';
@@ -90,7 +90,8 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
     const answer = threads.run(job);
     const done = Promise.all([answer, earlier]).then(([{ entries, problems: found }]) => {
       for (const problem of found) note(directory.path, problem);
-      for (const [at, entry] of entries.entries()) addEntry(directory, step.names[at] ?? '', entry, before[at]?.text ?? '');
+      for (const [at, entry] of entries.entries())
+        addEntry(directory, step.names[at] ?? '', entry, before[at]?.text ?? '');
       counts.entries += entries.length;
       onProgress(counts);
     });
@@ -125,21 +126,32 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
         const path = current === undefined ? '' : `${current.path}/${step.name}`;
         const subtree = current === undefined ? parentTree : current.before.get(step.name)?.subtree;
         const before = await parents.entries(subtree);
-        return { path, before, name: step.name, fd: step.directory, tree: openTree(), up: current, named: Promise.resolve() };
+        return {
+          path,
+          before,
+          name: step.name,
+          fd: step.directory,
+          tree: openTree(),
+          up: current,
+          named: Promise.resolve(),
+        };
       }
       if (current === undefined) return undefined;
       if (step.is === 'refused') {
         note(current.path, { kind: 'unreadable', name: step.name, message: step.code });
-        if (step.name !== current.name || current.up === undefined) current.tree.closeDirectory(step.name, Promise.resolve(undefined));
+        if (step.name !== current.name || current.up === undefined)
+          current.tree.closeDirectory(step.name, Promise.resolve(undefined));
       } else if (step.is === 'names') await bounded(() => saveNames(current, step));
       else {
         const subtree = Promise.withResolvers<string | undefined>();
         if (current.up === undefined) root = subtree.promise;
         else current.up.tree.closeDirectory(current.name, subtree.promise);
-        await bounded(() => finish(current).then(subtree.resolve, (error: unknown) => {
-          subtree.reject(error);
-          throw error;
-        }));
+        await bounded(() =>
+          finish(current).then(subtree.resolve, (error: unknown) => {
+            subtree.reject(error);
+            throw error;
+          }),
+        );
         return current.up;
       }
       return current;
@@ -172,5 +184,8 @@ async function saveLarge(
   if (found[0] !== undefined) onProblem(found[0]);
   // A part that is missing would make a file of wrong bytes: leave it out and say so.
   if (found.length > 0) return undefined;
-  return fileText(head, answers.flatMap(({ ids }) => ids));
+  return fileText(
+    head,
+    answers.flatMap(({ ids }) => ids),
+  );
 }
