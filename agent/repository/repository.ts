@@ -59,7 +59,13 @@ export async function initRepository(
   const config = newConfig(randomBytes);
   const slot = Buffer.from(encodeKeyFile(key, password, owner, randomBytes));
   await store.put(`keys/${idOf(slot)}`, slot);
-  await store.put('config', seal(key, Buffer.from(encodeConfig(config)), randomBytes(ivBytes)));
+  const sealed = seal(key, Buffer.from(encodeConfig(config)), randomBytes(ivBytes));
+  await store.put('config', sealed);
+  // A store keeps the object that is there already: of two that begin at the same time one has lost.
+  if (!sealed.equals(await store.get('config'))) {
+    await store.remove(`keys/${idOf(slot)}`);
+    failRepository('RepositoryExists', `Somebody else just made a repository in ${store.description}`, 'config');
+  }
   return repositoryOf(store, key, config, randomBytes);
 }
 
@@ -76,7 +82,15 @@ export async function openRepository(
       'config',
       'Make one with `stork-agent repo init`.',
     );
-  const key = await findKey(store, password);
+  return openWithKey(store, await findKey(store, password), randomBytes);
+}
+
+/** The same with the master key itself. */
+export async function openWithKey(
+  store: ObjectStore,
+  key: RepositoryKey,
+  randomBytes: RandomBytes,
+): Promise<Repository> {
   return repositoryOf(store, key, parseConfig(unseal(key, await store.get('config'), 'config')), randomBytes);
 }
 
@@ -121,7 +135,7 @@ function repositoryOf(
     },
     async readBlob(blob, signal) {
       const { pack, offset, length } = blob;
-      return unsealBlob(key, await store.get(packName(pack), { offset, length }, signal), blob);
+      return unsealBlob(key, await store.get(packName(pack), { offset, length }, signal), blob, pack);
     },
     async putPack(bytes, signal) {
       const id = idOf(bytes);

@@ -139,9 +139,10 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
       if (current === undefined) return undefined;
       if (step.is === 'refused') {
         note(current.path, { kind: 'unreadable', name: step.name, message: step.code });
-        if (step.name !== current.name || current.up === undefined)
-          current.tree.closeDirectory(step.name, Promise.resolve(undefined));
-      } else if (step.is === 'names') await bounded(() => saveNames(current, step));
+        current.tree.closeDirectory(step.name, Promise.resolve(undefined));
+      } else if (step.is === 'unlistable')
+        note(current.up?.path ?? '', { kind: 'unreadable', name: current.name, message: step.code });
+      else if (step.is === 'names') await bounded(() => saveNames(current, step));
       else {
         const subtree = Promise.withResolvers<string | undefined>();
         if (current.up === undefined) root = subtree.promise;

@@ -17,8 +17,10 @@ export type WalkStep =
       readonly isDirectory: readonly boolean[];
     }
   | { readonly is: 'leave'; readonly directory: number }
-  /** It can't be read, or is none any more. */
-  | { readonly is: 'refused'; readonly name: ByteString; readonly code: string };
+  /** A directory that can't be entered, or a selected name that isn't there: nothing of it follows. */
+  | { readonly is: 'refused'; readonly name: ByteString; readonly code: string }
+  /** The directory that was entered last can't be listed (to its end). */
+  | { readonly is: 'unlistable'; readonly code: string };
 
 /** Which names to take; everything below when undefined. */
 export type Selection = ReadonlyMap<ByteString, Selection | undefined> | undefined;
@@ -43,9 +45,12 @@ function* walkInto(path: string, name: ByteString, selection: Selection): Genera
   try {
     found = namesIn(directory, selection);
   } catch (error) {
-    yield { is: 'refused', name, code: errnoOf(error) ?? String(error) };
+    yield { is: 'unlistable', code: errnoOf(error) ?? String(error) };
     found = [];
   }
+  const present = new Set(selection === undefined ? [] : found.map((one) => one.name));
+  for (const wanted of selection?.keys() ?? [])
+    if (!present.has(wanted)) yield { is: 'refused', name: wanted, code: 'ENOENT' };
   for (let at = 0; at < found.length; at += namesPerStep) {
     const some = found.slice(at, at + namesPerStep);
     yield {
@@ -69,10 +74,11 @@ const openDirectory = (path: string): number =>
   );
 
 function namesIn(directory: number, selection: Selection) {
-  const entries = readdirSync(Buffer.from(`/proc/self/fd/${directory}`), { encoding: 'latin1', withFileTypes: true });
+  // As buffers: where the file system doesn't tell types, Node stats by name, which must be the right bytes.
+  const entries = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer', withFileTypes: true });
   return (
     entries
-      .map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }))
+      .map((entry) => ({ name: entry.name.toString('latin1'), isDirectory: entry.isDirectory() }))
       .filter(({ name }) => selection === undefined || selection.has(name))
       // Code units of byte strings are bytes: the order of bytes, as readers want it.
       .sort((left, right) => (left.name < right.name ? -1 : 1))

@@ -9,6 +9,7 @@ const goBits = {
   setgid: 2 ** 22,
   character: 2 ** 21,
   sticky: 2 ** 20,
+  irregular: 2 ** 19,
 } as const;
 const typeBits = {
   dir: goBits.directory,
@@ -18,6 +19,8 @@ const typeBits = {
   socket: goBits.socket,
   dev: goBits.device,
   chardev: goBits.device + goBits.character,
+  /** What only other systems have. */
+  irregular: goBits.irregular,
 } as const;
 
 /** @param mode st_mode's low twelve bits */

@@ -4,7 +4,7 @@ import { failDamaged } from '../repository-error.ts';
 const second = 1_000_000_000n;
 const pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 /** Go refuses years outside 0–9999. */
-const earliestMs = Date.UTC(1, 0, 1);
+const earliestMs = Date.parse('0001-01-01T00:00:00Z');
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 /** Times that Go could not write become the nearest that it can. */

@@ -1,7 +1,7 @@
 /** An object under `index/`: which packs hold which blobs. Source: "Indexing" of restic's design document. */
 import { failDamaged } from '../repository-error.ts';
 import { assertId } from './object-id.ts';
-import { blobLimitBytes, type PackedBlob } from './pack.ts';
+import { blobLimitBytes, type PackedBlob, packLimitBytes } from './pack.ts';
 import { jsonReader, readJson } from './read-json.ts';
 import { sealOverheadBytes } from './seal.ts';
 
@@ -39,13 +39,15 @@ function readBlob(value: unknown, about: string): PackedBlob {
   const type = read.text('type', 8);
   if (type !== 'data' && type !== 'tree') return failDamaged('An index names a blob of unknown type', about);
   const length = read.count('length');
+  const offset = read.count('offset');
   const uncompressedLength = read.optionalCount('uncompressed_length');
   if (length < sealOverheadBytes || length > blobLimitBytes || (uncompressedLength ?? 0) > blobLimitBytes)
     failDamaged('An index names a blob of impossible size', about);
+  if (offset + length > packLimitBytes) failDamaged('An index names a blob beyond any pack', about);
   return {
     id: assertId(read.text('id', 64), about),
     type,
-    offset: read.count('offset'),
+    offset,
     length,
     // restic leaves it out, or 0, when the blob isn't compressed.
     uncompressedLength: uncompressedLength === 0 ? undefined : uncompressedLength,

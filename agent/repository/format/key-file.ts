@@ -4,7 +4,7 @@
  */
 import { scryptSync } from 'node:crypto';
 import { failDamaged, failRepository } from '../repository-error.ts';
-import { jsonReader, readJson } from './read-json.ts';
+import { readJson } from './read-json.ts';
 import { ivBytes, type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
 
 export interface KeySlotOwner {
@@ -71,7 +71,7 @@ export function openKeyFile(bytes: Uint8Array, password: string, about: string):
 }
 
 function readMasterKey(json: Buffer, about: string): RepositoryKey {
-  const read = jsonReader(JSON.parse(json.toString('utf8')), about);
+  const read = readJson(json, about);
   const part = (text: string, size: number) => {
     const bytes = Buffer.from(text, 'base64');
     return bytes.length === size ? bytes : failDamaged('A key has the wrong length', about);

@@ -5,7 +5,7 @@
 import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
 import { binaryIdOf, idBytes } from './object-id.ts';
-import { ivBytes, type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
+import { type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
 
 export const blobTypes = ['data', 'tree'] as const;
 export type BlobType = (typeof blobTypes)[number];
@@ -23,6 +23,8 @@ export interface PackedBlob {
 
 /** What one blob may hold: far above what any writer makes (restic's largest chunk is 8 MiB). */
 export const blobLimitBytes = 512 * 1024 * 1024;
+/** Offsets are kept in 32 bits. */
+export const packLimitBytes = 2 ** 32 - 1;
 const lengthBytes = 4;
 const plainEntryBytes = 1 + lengthBytes + idBytes;
 const compressedEntryBytes = plainEntryBytes + lengthBytes;
@@ -46,9 +48,12 @@ export function sealBlob(
   return { sealed: seal(key, compress(content, level), iv), uncompressedLength: content.length };
 }
 
-/** The content, proven to be what its id says. Throws `RepositoryDamaged`. */
-export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob): Buffer {
-  const about = `${blob.type} blob ${blob.id}`;
+/**
+ * The content, proven to be what its id says. Throws `RepositoryDamaged`.
+ * @param pack where the bytes are from, for errors
+ */
+export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob, pack: string): Buffer {
+  const about = `${blob.type} blob ${blob.id} in pack ${pack}`;
   const bytes = unseal(key, sealed, about);
   const { uncompressedLength } = blob;
   const content = uncompressedLength === undefined ? bytes : decompress(bytes, uncompressedLength, about);
@@ -81,6 +86,7 @@ function encodeEntry({ id, type, length, uncompressedLength }: PackedBlob): Buff
 
 /** How long the sealed header before these last four bytes is. Throws `RepositoryDamaged` when the pack can't hold it. */
 export function readHeaderLength(lastBytes: Uint8Array, packBytes: number, about: string): number {
+  if (lastBytes.length < lengthBytes || packBytes > packLimitBytes) return failDamaged('A pack has no header', about);
   const length = Buffer.from(lastBytes).readUInt32LE(lastBytes.length - lengthBytes);
   const isPossible =
     length >= sealOverheadBytes + plainEntryBytes && length <= headerLimitBytes && length + lengthBytes <= packBytes;
@@ -118,5 +124,3 @@ export function parsePackHeader(
   if (offset + sealedHeader.length + lengthBytes !== packBytes) failDamaged("A pack's blobs don't fill it", about);
   return blobs;
 }
-
-export const newIvs = (randomBytes: (sizeBytes: number) => Uint8Array) => (): Uint8Array => randomBytes(ivBytes);

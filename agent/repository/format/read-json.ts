@@ -8,11 +8,21 @@ export interface JsonReader {
   /** A whole number from 0 to 2^53 - 1. */
   count(field: string): number;
   optionalCount(field: string): number | undefined;
+  /** Up to 2^64 - 1, exactly: see `exactNumbers`. */
+  optionalWide(field: string): bigint | undefined;
   flag(field: string): boolean;
   list(field: string): readonly unknown[];
   optionalList(field: string): readonly unknown[] | undefined;
   texts(field: string): readonly string[];
   object(field: string): JsonReader;
+}
+
+/**
+ * JSON text whose inode and device numbers are safe to parse: numbers that a double may not hold become texts, which `optionalWide`
+ * reads. Inside of strings nothing matches, as quotation marks are escaped there.
+ */
+export function exactNumbers(json: string): string {
+  return /":\d{16}/.test(json) ? json.replace(/"(inode|device_id|device)":(\d{16,20})(?=[,}])/g, '"$1":"$2"') : json;
 }
 
 const textLimit = 64 * 1024;
@@ -44,6 +54,15 @@ export function jsonReader(value: unknown, about: string): JsonReader {
     const isCount = typeof found === 'number' && Number.isSafeInteger(found) && found >= 0;
     return isCount ? found : wrong(field, 'whole number');
   };
+  const optionalWide = (field: string) => {
+    const found = value[field];
+    if (typeof found !== 'string') {
+      const count = optionalCount(field);
+      return count === undefined ? undefined : BigInt(count);
+    }
+    const isWide = /^\d{1,20}$/.test(found) && BigInt(found) < 2n ** 64n;
+    return isWide ? BigInt(found) : wrong(field, 'whole number of 64 bits');
+  };
   const optionalList = (field: string) => {
     const found = value[field];
     if (found === undefined || found === null) return undefined;
@@ -53,6 +72,7 @@ export function jsonReader(value: unknown, about: string): JsonReader {
     about,
     optionalText,
     optionalCount,
+    optionalWide,
     optionalList,
     text: (field, limit) => optionalText(field, limit) ?? wrong(field, 'text'),
     count: (field) => optionalCount(field) ?? wrong(field, 'whole number'),

@@ -1,5 +1,6 @@
 /** Cuts a large tree's JSON into its nodes by counting brackets outside of strings, and parses each by itself. */
 import { failDamaged } from '../repository-error.ts';
+import { exactNumbers } from './read-json.ts';
 
 const [quote, backslash, open, close] = [0x22, 0x5c, 0x7b, 0x7d];
 
@@ -32,7 +33,7 @@ function endOfString(json: Buffer, start: number, about: string): number {
 
 function parse(text: string, about: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(exactNumbers(text));
   } catch (cause) {
     return failDamaged('A node is no JSON', about, cause);
   }

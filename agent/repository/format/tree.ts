@@ -8,10 +8,10 @@ import { goModeOf, unixModeOf } from './go-mode.ts';
 import { quoteName, unquoteName } from './go-name.ts';
 import { formatTime, parseTime } from './go-time.ts';
 import { assertId } from './object-id.ts';
-import { type JsonReader, jsonReader } from './read-json.ts';
+import { exactNumbers, type JsonReader, jsonReader } from './read-json.ts';
 import { splitNodes } from './split-nodes.ts';
 
-export const nodeTypes = ['dir', 'file', 'symlink', 'fifo', 'socket', 'dev', 'chardev'] as const;
+export const nodeTypes = ['dir', 'file', 'symlink', 'fifo', 'socket', 'dev', 'chardev', 'irregular'] as const;
 export type NodeType = (typeof nodeTypes)[number];
 
 export interface NodeStats {
@@ -96,7 +96,7 @@ export function* readTree(json: Buffer, about: string): Generator<TreeNode> {
 
 function wholeNodes(json: Buffer, about: string): readonly unknown[] {
   try {
-    return jsonReader(JSON.parse(json.toString('utf8')), about).list('nodes');
+    return jsonReader(JSON.parse(exactNumbers(json.toString('utf8'))), about).list('nodes');
   } catch (cause) {
     return failDamaged('A tree is no JSON', about, cause);
   }
@@ -119,11 +119,11 @@ function readNode(read: JsonReader): TreeNode {
     ctimeNs: parseTime(read.optionalText('ctime', 64), about),
     uid: read.optionalCount('uid') ?? 0,
     gid: read.optionalCount('gid') ?? 0,
-    inode: BigInt(read.optionalCount('inode') ?? 0),
-    deviceId: BigInt(read.optionalCount('device_id') ?? 0),
+    inode: read.optionalWide('inode') ?? 0n,
+    deviceId: read.optionalWide('device_id') ?? 0n,
     links: read.optionalCount('links') ?? 0,
     size: read.optionalCount('size') ?? 0,
-    device: BigInt(read.optionalCount('device') ?? 0),
+    device: read.optionalWide('device') ?? 0n,
     linkTarget: readTarget(read),
     content: read.texts('content').map((id) => assertId(id, about)),
     subtree: subtree === undefined ? undefined : assertId(subtree, about),

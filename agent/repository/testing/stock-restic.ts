@@ -1,0 +1,20 @@
+/** For tests: stock restic (Debian's) on a repository in a directory. tidy: ambient-calls because restic is told through the environment. */
+import { execFileSync, spawnSync } from 'node:child_process';
+
+/** Why tests with restic are skipped; false when it is here. */
+export const resticMissing = spawnSync('restic', ['version']).status === 0 ? false : 'needs restic';
+
+/** Runs one command; throws with all it said when it fails. */
+export function restic(repository: string, password: string, ...args: readonly string[]): Buffer {
+  const env = { ...process.env, RESTIC_PASSWORD: password, RESTIC_REPOSITORY: repository };
+  return execFileSync('restic', ['--no-cache', ...args], {
+    env,
+    maxBuffer: 2 ** 30,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Throws unless every byte of the repository is as it should be. */
+export function checkWithRestic(repository: string, password: string): void {
+  restic(repository, password, 'check', '--read-data');
+}
