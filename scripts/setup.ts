@@ -6,7 +6,7 @@
  * nothing is missing. Exits 1 when something essential is.
  */
 import { renderError } from '../kube/errors.ts';
-import { allBinaries, ensureBinaries } from '../test/testbed/binaries.ts';
+import { allBinaries, ensureBinaries, storeBinaries } from '../test/testbed/binaries.ts';
 import { ensureGo } from './setup/ensure-go.ts';
 import { ensurePackages } from './setup/ensure-packages.ts';
 import { type Lack, renderLack } from './setup/lack.ts';
@@ -20,7 +20,7 @@ async function setup(say: Say): Promise<readonly Lack[]> {
 async function ensurePrograms(say: Say): Promise<readonly Lack[]> {
   try {
     await ensureGo(say);
-    await ensureBinaries(allBinaries, say);
+    await ensureBinaries([...allBinaries, ...storeBinaries], say);
     return [];
   } catch (error) {
     const what = `programs of the clusters (${renderError(error)})`;

@@ -1,6 +1,6 @@
 /**
  * Finds or builds the programs of a cluster: the control plane, the kubelet,
- * the CSI sidecars, the test driver and CoreDNS.
+ * the CSI sidecars, the test driver and CoreDNS; and the S3 server that stores are tested on.
  *
  * Looked for in KUBEBUILDER_ASSETS, then PATH, then the cache; what is missing
  * is built from the Go modules beside this file into the cache, one folder per
@@ -45,7 +45,8 @@ export type BinaryName =
   | (typeof sidecarNames)[number]
   | 'coredns'
   | 'csi-driver'
-  | 'pause';
+  | 'pause'
+  | 'versitygw';
 
 /** What a bare API server needs; people with KUBEBUILDER_ASSETS build nothing for it. */
 export const apiServerBinaries: readonly BinaryName[] = ['etcd', 'kube-apiserver', 'kubectl'];
@@ -57,6 +58,9 @@ export const allBinaries: readonly BinaryName[] = [
   'csi-driver',
   'pause',
 ];
+
+/** Servers that the repository's stores are tested on. */
+export const storeBinaries: readonly BinaryName[] = ['versitygw'];
 
 export interface Binaries {
   path(name: BinaryName): string;
@@ -109,6 +113,13 @@ const builds: readonly Build[] = [
     names: ['csi-driver', 'pause'],
     module: 'csi-driver',
     packages: ['./...'],
+    env: { CGO_ENABLED: '0' },
+  },
+  {
+    what: 'the S3 server (about a minute the first time)',
+    names: ['versitygw'],
+    module: 'go-stores',
+    packages: ['tool'],
     env: { CGO_ENABLED: '0' },
   },
 ];

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { ensureImage, parseImageName } from '../images/images.ts';
 import { startApiServer } from './apiserver.ts';
 import { bringDown, bringUp, loadImage } from './bed.ts';
-import { allBinaries, ensureBinaries, type OlderMinor, olderVersions } from './binaries.ts';
+import { allBinaries, ensureBinaries, type OlderMinor, olderVersions, storeBinaries } from './binaries.ts';
 import { cutLink, describeLink, type LinkShape, restoreLink, shapeLink } from './link.ts';
 import { findPlaces, kubeconfigPlace } from './places.ts';
 import { parseClusterName } from './plan.ts';
@@ -66,8 +66,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<voi
     await untilInterrupted();
   },
   binaries: async () => {
-    const binaries = await ensureBinaries(allBinaries, report);
-    printLines(allBinaries.map((name) => binaries.path(name)));
+    const names = [...allBinaries, ...storeBinaries];
+    const binaries = await ensureBinaries(names, report);
+    printLines(names.map((name) => binaries.path(name)));
   },
 };
 

@@ -1,0 +1,24 @@
+/** What lies below every store over HTTP: TLS that is refused, and how long a server asks us to wait. */
+import { errnoOf } from '../../mover/mover-error.ts';
+import { type StoreError, storeRefused } from './store-error.ts';
+
+const tlsCodes =
+  /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|EPROTO)$/;
+
+/** The server's certificate isn't trusted, or what answers speaks no TLS. */
+export const isTlsRefusal = (error: unknown): boolean => tlsCodes.test(errnoOf(error) ?? '');
+
+export function tlsRefused(error: unknown, about: string): StoreError {
+  return storeRefused(
+    `its TLS certificate isn't accepted (${errnoOf(error)})`,
+    about,
+    'Name the file of the authority that signed it with --cacert, or correct the address.',
+    error,
+  );
+}
+
+/** Of a Retry-After header in seconds; the form with a date is not used by stores. */
+export function retryAfterMs(header: unknown): number | undefined {
+  const seconds = typeof header === 'string' && /^\d{1,5}(\.\d+)?$/.test(header) ? Number(header) : undefined;
+  return seconds === undefined ? undefined : seconds * 1000;
+}

@@ -1,0 +1,94 @@
+/** A real S3 server on loopback, versitygw on files, for tests: with versions and object lock; its buckets vanish with it. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureBinaries } from '../testbed/binaries.ts';
+
+export interface S3Server extends AsyncDisposable {
+  /** For example `http://127.0.0.1:7070`. */
+  readonly endpoint: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Path of the authority that signed its certificate, when it speaks TLS. */
+  readonly caFile: string | undefined;
+  /** What the server keeps of a bucket: an object is a file. */
+  folderOf(bucket: string): string;
+}
+
+export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S3Server> {
+  const binaries = await ensureBinaries(['versitygw'], (line) => void process.stderr.write(`${line}\n`));
+  const root = await mkdtemp(join(tmpdir(), 'stork-s3-'));
+  for (const folder of ['data', 'meta', 'versions']) await mkdir(join(root, folder));
+  const credentials = { accessKeyId: 'storktest', secretAccessKey: 'storktest-secret' };
+  const address = `127.0.0.1:${await freePort()}`;
+  const tls = speaks === 'TLS' ? await makeCertificate(root) : undefined;
+  const child = spawn(
+    binaries.path('versitygw'),
+    [
+      ...['--port', address, '--quiet', '--keep-alive'],
+      ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile]),
+      ...['posix', '--sidecar', join(root, 'meta'), '--versioning-dir', join(root, 'versions'), join(root, 'data')],
+    ],
+    {
+      env: { ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await ended;
+    await rm(root, { recursive: true, force: true });
+  };
+  const endpoint = `${tls === undefined ? 'http' : 'https'}://${address}`;
+  try {
+    await Promise.race([answers(address), ended.then(() => Promise.reject(new Error('versitygw ended at once')))]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    ...{ endpoint, credentials, caFile: tls?.certFile },
+    folderOf: (bucket) => join(root, 'data', bucket),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Until something answers there. */
+async function answers(address: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await fetch(`http://${address}/`);
+      return;
+    } catch (error) {
+      // A TLS server answers plain HTTP with a refusal that fetch can't read: connected is enough.
+      const cause = error instanceof Error ? error.cause : undefined;
+      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+      if (code !== 'ECONNREFUSED') return;
+      if (tries > 1200) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+async function makeCertificate(root: string): Promise<{ readonly certFile: string; readonly keyFile: string }> {
+  const [certFile, keyFile] = [join(root, 'cert.pem'), join(root, 'key.pem')];
+  await writeFile(keyFile, '', { mode: 0o600 });
+  const subject = ['-subj', '/CN=stork test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
+  execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, '-out', certFile, ...subject], { stdio: 'ignore' });
+  return { certFile, keyFile };
+}
