@@ -7,21 +7,18 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
-  AbortMultipartUploadCommand,
   DeleteObjectCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { type ByteRange, completeStore, type ObjectStore } from './object-store.ts';
-import { explainS3Error, isPrecondition, s3ErrorOf } from './s3-error.ts';
+import { isPrecondition, s3ErrorOf } from './s3-error.ts';
+import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
+import { s3Place } from './s3-place.ts';
 import { acceptEqual, failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
 
 /** What every object of a bucket is stored with. */
@@ -48,28 +45,15 @@ export interface S3StoreOptions extends S3ObjectSettings {
 }
 
 const mebibyte = 1024 * 1024;
-/** By S3's rules. */
-const removalsARequest = 1000;
-const singleRemovalsAtOnce = 8;
 const dayMs = 86_400_000;
 
 export function s3Store(options: S3StoreOptions): ObjectStore {
   const { client, bucket: Bucket, prefix, description, multipartFromBytes = 64 * mebibyte } = options;
-  const keyOf = (name: string) => (prefix === '' ? name : `${prefix}/${name}`);
-  const nameOf = (key: string) => (prefix === '' ? key : key.slice(prefix.length + 1));
-  const at = (name: string) => ({ Bucket, Key: keyOf(name) });
-  const explain = (error: unknown, about: string, signal: AbortSignal | undefined) =>
-    explainS3Error(error, { about, bucket: Bucket, signal });
-  const run = async <Result>(about: string, signal: AbortSignal | undefined, request: () => Promise<Result>) => {
-    try {
-      return await request();
-    } catch (error) {
-      throw explain(error, about, signal);
-    }
-  };
-  const known: { exclusive: boolean; bucket: boolean; removesMany: boolean } = {
-    ...{ exclusive: true, bucket: false, removesMany: true },
-  };
+  const place = s3Place(client, Bucket, prefix);
+  const { run, explain } = place;
+  const at = (name: string) => ({ Bucket, Key: place.keyOf(name) });
+  /** What the server was seen to do. */
+  const known = { exclusive: true, bucket: false };
 
   const checkBucket = async (signal: AbortSignal | undefined) => {
     if (known.bucket) return;
@@ -161,59 +145,10 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
     read,
     sizeOf,
     remove,
-    async page(below, from, signal) {
-      const request = new ListObjectsV2Command({
-        ...{ Bucket, Prefix: keyOf(below), ContinuationToken: from },
-        ...(options.pageObjects === undefined ? {} : { MaxKeys: options.pageObjects }),
-      });
-      const answer = await run(below, signal, () => client.send(request, until(signal)));
-      const objects = (answer.Contents ?? []).flatMap(({ Key, Size, LastModified }) =>
-        // Keys that end with a slash are what some tools make for directories.
-        Key === undefined || Size === undefined || LastModified === undefined || Key.endsWith('/')
-          ? []
-          : [{ name: nameOf(Key), sizeBytes: Size, modifiedAt: LastModified }],
-      );
-      return { objects, next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined };
-    },
-    async removeMany(names, signal) {
-      for (let begin = 0; begin < names.length; begin += removalsARequest) {
-        const some = names.slice(begin, begin + removalsARequest);
-        if (known.removesMany) known.removesMany = await removeTogether(some, signal);
-        if (!known.removesMany) await mapLimit(some, singleRemovalsAtOnce, (name, stop) => remove(name, stop), signal);
-      }
-    },
-    async removeLeftovers(before, signal) {
-      let removed = 0;
-      for (let KeyMarker: string | undefined, UploadIdMarker: string | undefined; ; ) {
-        const list = new ListMultipartUploadsCommand({ Bucket, Prefix: keyOf(''), KeyMarker, UploadIdMarker });
-        const answer = await run('unfinished uploads', signal, () => client.send(list, until(signal)));
-        for (const { Key, UploadId, Initiated } of answer.Uploads ?? []) {
-          if (Key === undefined || UploadId === undefined || Initiated === undefined || Initiated >= before) continue;
-          const abort = new AbortMultipartUploadCommand({ Bucket, Key, UploadId });
-          await run(nameOf(Key), signal, () => client.send(abort, until(signal)));
-          removed++;
-        }
-        if (answer.IsTruncated !== true) return removed;
-        ({ NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = answer);
-      }
-    },
+    page: (below, from, signal) => listPage(place, below, { from, signal, pageObjects: options.pageObjects }),
+    removeMany: manyRemover(place, remove),
+    removeLeftovers: (before, signal) => removeUnfinishedUploads(place, before, signal),
   });
-
-  /** False when the server has no such request (or wants an MD5 with it, which the SDK doesn't send). */
-  async function removeTogether(names: readonly string[], signal: AbortSignal | undefined): Promise<boolean> {
-    const Objects = names.map((name) => ({ Key: keyOf(name) }));
-    const request = new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } });
-    try {
-      const { Errors: failures = [] } = await client.send(request, until(signal));
-      const [failure] = failures.filter(({ Code }) => Code !== 'NoSuchKey');
-      if (failure === undefined) return true;
-      throw Object.assign(new Error(failure.Message ?? 'a removal failed'), { name: failure.Code ?? 'Unknown' });
-    } catch (error) {
-      const { name, status } = s3ErrorOf(error);
-      if (status === 501 || status === 405 || name === 'MissingContentMD5' || name === 'InvalidRequest') return false;
-      throw explain(error, names[0] ?? '', signal);
-    }
-  }
 }
 
 function settingsOf({ objectLock, now, ...settings }: S3StoreOptions, name: string) {
