@@ -1,0 +1,79 @@
+/**
+ * What the collector leaves between its two phases. `stork/marks/ID`: packs that it may delete later; writers don't refer to them from
+ * the moment it appears. `stork/waits/ID`, of the same id: who held locks right afterwards, and so may not have seen the mark.
+ */
+import { assertId, idOf, isId } from '../format/object-id.ts';
+import { readJson } from '../format/read-json.ts';
+import { ivBytes } from '../format/seal.ts';
+import { sealDocument } from '../format/unpacked.ts';
+import { putWithReserve } from '../locks/reserve.ts';
+import type { RandomBytes, Repository } from '../repository.ts';
+import { failDamaged } from '../repository-error.ts';
+import { isMissing, readDocument, readSealed } from '../verify/read-document.ts';
+
+export interface Mark {
+  readonly id: string;
+  readonly time: Date;
+  readonly packs: readonly string[];
+  /** Holders of locks when it had appeared; undefined when the collector died before it could tell. */
+  readonly holders: readonly string[] | undefined;
+}
+
+const [marks, waits] = ['stork/marks/', 'stork/waits/'];
+
+/** Fails rather than leave one out: a writer that misses a mark may refer to packs that go. */
+export async function readMarks(repository: Repository, signal?: AbortSignal): Promise<readonly Mark[]> {
+  const found: Mark[] = [];
+  for await (const { name } of repository.store.list(marks, signal)) {
+    const id = name.slice(marks.length);
+    if (!isId(id)) continue;
+    const json = await readDocument(repository, name, signal).catch((error: unknown) => {
+      // Its packs are dealt with, and it is gone.
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+    if (json === undefined) continue;
+    const read = readJson(json, name);
+    const time = new Date(read.text('time', 64));
+    if (Number.isNaN(time.getTime())) failDamaged('A mark has no time', name);
+    const packs = read.texts('packs').map((pack) => assertId(pack, name));
+    found.push({ id, time, packs, holders: await readHolders(repository, id, signal) });
+  }
+  return found;
+}
+
+async function readHolders(repository: Repository, mark: string, signal: AbortSignal | undefined) {
+  const name = `${waits}${mark}`;
+  if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
+  return readJson(await readSealed(repository, name, signal), name).texts('holders');
+}
+
+/** The mark's id. From its appearance on, writers that begin leave these packs alone. */
+export async function putMark(
+  repository: Repository,
+  mark: Pick<Mark, 'time' | 'packs'>,
+  randomBytes: RandomBytes,
+): Promise<string> {
+  const json = JSON.stringify({ time: mark.time.toISOString(), packs: mark.packs });
+  const sealed = sealDocument(repository.key, json, randomBytes(ivBytes));
+  const id = idOf(sealed);
+  await putWithReserve(repository.store, `${marks}${id}`, sealed);
+  return id;
+}
+
+/** Once for each mark; `holders` read after the mark had appeared. */
+export async function putHolders(
+  repository: Repository,
+  mark: string,
+  holders: readonly string[],
+  randomBytes: RandomBytes,
+): Promise<void> {
+  const sealed = sealDocument(repository.key, JSON.stringify({ holders }), randomBytes(ivBytes));
+  await putWithReserve(repository.store, `${waits}${mark}`, sealed);
+}
+
+/** Its packs are deleted, or free to be used again. */
+export async function removeMark(repository: Repository, mark: string): Promise<void> {
+  await repository.store.remove(`${marks}${mark}`);
+  await repository.store.remove(`${waits}${mark}`);
+}

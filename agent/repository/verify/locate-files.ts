@@ -1,0 +1,78 @@
+/** Which files of which restore points a damage concerns. Only run when there is some: it may read each tree once more. */
+import type { BlobLocations } from '../blob-locations.ts';
+import { readTree, type TreeNode } from '../format/tree.ts';
+import type { Repository } from '../repository.ts';
+import { type BlobSet, blobSet } from './blob-set.ts';
+import type { AffectedFile } from './finding.ts';
+import { isDamage } from './read-document.ts';
+import type { Roots } from './read-roots.ts';
+
+export interface LocateOptions {
+  readonly repository: Repository;
+  /** Of blobs that can be had. */
+  readonly locations: BlobLocations;
+  readonly roots: Roots;
+  /** The objects that a blob was in. */
+  readonly objectsOf: (blob: string, type: 'data' | 'tree') => readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+export async function locateFiles(options: LocateOptions): Promise<AffectedFile[]> {
+  const { roots } = options;
+  const whole = blobSet();
+  const affected: AffectedFile[] = [];
+  for (const { id, tree } of roots.snapshots) await search(options, whole, `snapshots/${id}`, tree, affected);
+  for (const { name, trees } of roots.manifests)
+    for (const tree of trees) await search(options, whole, name, tree, affected);
+  return affected;
+}
+
+/** @param whole trees without any damage below; grows */
+async function search(
+  options: LocateOptions,
+  whole: BlobSet,
+  restorePoint: string,
+  root: string,
+  affected: AffectedFile[],
+): Promise<void> {
+  const { objectsOf, signal } = options;
+  const visit = async (tree: string, path: string): Promise<boolean> => {
+    signal?.throwIfAborted();
+    if (whole.has(tree, 'tree')) return true;
+    const nodes = await nodesOf(options, tree);
+    if (nodes === undefined) {
+      affected.push({ restorePoint, path: path || '/', type: 'dir', objects: objectsOf(tree, 'tree') });
+      return false;
+    }
+    let isWhole = true;
+    for (const node of nodes) {
+      const below = `${path}/${node.name}`;
+      if (node.subtree !== undefined) {
+        if (!(await visit(node.subtree, below))) isWhole = false;
+        continue;
+      }
+      const lost = node.content.filter((blob) => options.locations.find(blob, 'data') === undefined);
+      if (lost.length === 0) continue;
+      isWhole = false;
+      const objects = [...new Set(lost.flatMap((blob) => objectsOf(blob, 'data')))];
+      affected.push({ restorePoint, path: below, type: 'file', objects });
+    }
+    if (isWhole) whole.add(tree, 'tree');
+    return isWhole;
+  };
+  await visit(root, '');
+}
+
+async function nodesOf(
+  { repository, locations, signal }: LocateOptions,
+  tree: string,
+): Promise<TreeNode[] | undefined> {
+  const blob = locations.find(tree, 'tree');
+  if (blob === undefined) return undefined;
+  try {
+    return [...readTree(await repository.readBlob(blob, signal), `tree ${tree}`)];
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return undefined;
+  }
+}

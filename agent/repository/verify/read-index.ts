@@ -1,0 +1,55 @@
+/** Every index object one after the other, so that callers keep of it what they need and no more. */
+
+import type { StorkError } from '../../../kube/errors.ts';
+import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { type IndexedPack, parseIndex } from '../format/index-file.ts';
+import { isId } from '../format/object-id.ts';
+import type { PackedBlob } from '../format/pack.ts';
+import { sealOverheadBytes } from '../format/seal.ts';
+import type { Repository } from '../repository.ts';
+import { isDamage, isMissing, readDocument } from './read-document.ts';
+
+export interface IndexObject {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly packs: readonly IndexedPack[];
+}
+
+const readsAtOnce = 8;
+
+/**
+ * @param onDamage is told of objects that can't be used; without it the first of them is thrown. An object that vanished since it was
+ * listed was replaced by the collector: throws `IndexChanged`, and reading all of it again helps
+ */
+export async function* readIndexObjects(
+  repository: Repository,
+  {
+    signal,
+    onDamage,
+  }: { readonly signal?: AbortSignal | undefined; readonly onDamage?: (name: string, error: StorkError) => void },
+): AsyncGenerator<IndexObject> {
+  const listed: { readonly name: string; readonly sizeBytes: number }[] = [];
+  for await (const object of repository.store.list('index/', signal))
+    if (isId(object.name.slice('index/'.length))) listed.push(object);
+  listed.sort((left, right) => (left.name < right.name ? -1 : 1));
+  const read = async ({ name, sizeBytes }: (typeof listed)[number]): Promise<IndexObject | undefined> => {
+    try {
+      return { name, sizeBytes, packs: parseIndex(await readDocument(repository, name, signal), name) };
+    } catch (error) {
+      if (isMissing(error) || onDamage === undefined || !isDamage(error)) throw error;
+      onDamage(name, error);
+      return undefined;
+    }
+  };
+  for (let at = 0; at < listed.length; at += readsAtOnce) {
+    const some = await mapLimit(listed.slice(at, at + readsAtOnce), readsAtOnce, read, signal);
+    for (const one of some) if (one !== undefined) yield one;
+  }
+}
+
+const entryBytes = (blob: PackedBlob): number => (blob.uncompressedLength === undefined ? 37 : 41);
+const packLengthBytes = 4;
+
+/** How large a pack of exactly these blobs is. */
+export const packBytesOf = (blobs: readonly PackedBlob[]): number =>
+  blobs.reduce((sum, blob) => sum + blob.length + entryBytes(blob), sealOverheadBytes + packLengthBytes);

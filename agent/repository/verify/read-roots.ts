@@ -1,0 +1,59 @@
+/** What keeps blobs alive: every object under `snapshots/`, stock restic's too, and our manifests of application backups. */
+
+import type { StorkError } from '../../../kube/errors.ts';
+import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { assertId, isId } from '../format/object-id.ts';
+import { readJson } from '../format/read-json.ts';
+import { parseSnapshot } from '../format/snapshot.ts';
+import type { Repository, StoredSnapshot } from '../repository.ts';
+import { isDamage, isMissing, readDocument } from './read-document.ts';
+
+export interface Roots {
+  /** Oldest first. */
+  readonly snapshots: readonly StoredSnapshot[];
+  /** Of manifests. */
+  readonly manifests: readonly { readonly name: string; readonly trees: readonly string[] }[];
+}
+
+const manifestPrefix = 'stork/manifests/';
+const readsAtOnce = 8;
+
+/** @param onDamage is told of roots that can't be read; without it the first of them is thrown: its blobs are unknown, not unused */
+export async function readRoots(
+  repository: Repository,
+  {
+    signal,
+    onDamage,
+  }: { readonly signal?: AbortSignal | undefined; readonly onDamage?: (name: string, error: StorkError) => void },
+): Promise<Roots> {
+  const readAll = async <Root>(prefix: string, parse: (json: Buffer, name: string, id: string) => Root) => {
+    const names: string[] = [];
+    for await (const { name } of repository.store.list(prefix, signal))
+      if (isId(name.slice(prefix.length))) names.push(name);
+    const read = async (name: string): Promise<Root | undefined> => {
+      try {
+        return parse(await readDocument(repository, name, signal), name, name.slice(prefix.length));
+      } catch (error) {
+        // Forgotten since it was listed.
+        if (isMissing(error)) return undefined;
+        if (onDamage === undefined || !isDamage(error)) throw error;
+        onDamage(name, error);
+        return undefined;
+      }
+    };
+    return (await mapLimit(names, readsAtOnce, read, signal)).filter((root) => root !== undefined);
+  };
+  const snapshots = await readAll('snapshots/', (json, name, id) => ({ id, ...parseSnapshot(json, name) }));
+  const manifests = await readAll(manifestPrefix, (json, name) => ({
+    name,
+    trees: readJson(json, name)
+      .texts('trees')
+      .map((tree) => assertId(tree, name)),
+  }));
+  return { snapshots: snapshots.sort((left, right) => left.time.getTime() - right.time.getTime()), manifests };
+}
+
+export const treesOf = ({ snapshots, manifests }: Roots): readonly string[] => [
+  ...snapshots.map(({ tree }) => tree),
+  ...manifests.flatMap(({ trees }) => trees),
+];
