@@ -8,6 +8,9 @@ const usage = `Usage: stork-agent COMMAND
   mover    one half of a volume copy, as the agent's Jobs run it
   mover digest PATH   prints the digest of a tree, to compare two volumes by hand
 
+  verify   looks whether a repository is whole, and what is lost if not
+  forget   takes restore points away, by name or by a retention policy
+
   --version  --help
 `;
 
@@ -20,6 +23,14 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
     case 'mover': {
       const { runMover } = await import('./mover/main-command.ts');
       return await runMover(rest, ambient);
+    }
+    case 'verify': {
+      const { runVerifyCommand } = await import('./repository/commands/verify-command.ts');
+      return await runVerifyCommand(rest, ambient);
+    }
+    case 'forget': {
+      const { runForgetCommand } = await import('./repository/commands/forget-command.ts');
+      return await runForgetCommand(rest, ambient);
     }
     case undefined:
     case 'help':

@@ -25,8 +25,11 @@ export interface Repository {
   readonly store: ObjectStore;
   readonly key: RepositoryKey;
   readonly config: RepositoryConfig;
-  /** Reads every index object. */
-  loadIndex(signal?: AbortSignal): Promise<BlobLocations>;
+  /**
+   * Reads every index object.
+   * @param except packs that count as if they were not there: a writer's marked ones
+   */
+  loadIndex(signal?: AbortSignal, except?: ReadonlySet<string>): Promise<BlobLocations>;
   /** Throws `RepositoryDamaged`. */
   readBlob(blob: BlobLocation, signal?: AbortSignal): Promise<Buffer>;
   putPack(bytes: Uint8Array, signal?: AbortSignal): Promise<string>;
@@ -126,11 +129,11 @@ function repositoryOf(
     store,
     key,
     config,
-    async loadIndex(signal) {
+    async loadIndex(signal, except) {
       const locations = blobLocations();
       for await (const documents of readDocuments(store, key, 'index/', signal))
         for (const { json, name } of documents)
-          for (const { id, blobs } of parseIndex(json, name)) locations.add(id, blobs);
+          for (const { id, blobs } of parseIndex(json, name)) if (except?.has(id) !== true) locations.add(id, blobs);
       return locations;
     },
     async readBlob(blob, signal) {

@@ -7,6 +7,7 @@ import type { BlobLocations } from '../blob-locations.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { IndexedPack } from '../format/index-file.ts';
 import type { Snapshot } from '../format/snapshot.ts';
+import type { WriterSession } from '../locks/writer-session.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
@@ -17,6 +18,8 @@ import { type Selection, selectPaths } from './walk-directories.ts';
 
 export interface BackupOptions {
   readonly repository: Repository;
+  /** Begun before: see locks/writer-session.ts. Without one nothing may collect garbage meanwhile. */
+  readonly session?: Pick<WriterSession, 'markedPacks' | 'commit'> | undefined;
   /** Absolute, as byte strings. */
   readonly paths: readonly string[];
   /** Everything of the snapshot but tree and parent; `time` is when the backup began. */
@@ -51,8 +54,8 @@ const blobsPerIndex = 40_000;
 const clockSlackNs = 2_000_000_000n;
 
 export async function backup(options: BackupOptions): Promise<BackupResult> {
-  const { repository, paths, describe, parent, signal } = options;
-  const locations = await repository.loadIndex(signal);
+  const { repository, session, paths, describe, parent, signal } = options;
+  const locations = await repository.loadIndex(signal, session?.markedPacks);
   const index = indexWriter(repository, signal);
   const threads = startThreads(options, locations, index.storePack);
   try {
@@ -69,10 +72,8 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     await index.finish();
     signal.throwIfAborted();
     const display = paths.map((path) => Buffer.from(path, 'latin1').toString('utf8'));
-    const snapshot = await repository.putSnapshot(
-      { ...describe, parent: parent?.id, paths: display, tree: saved.tree },
-      signal,
-    );
+    const described = { ...describe, parent: parent?.id, paths: display, tree: saved.tree };
+    const snapshot = await (session?.commit(described) ?? repository.putSnapshot(described, signal));
     return { ...saved, ...threads.counts, snapshot };
   } finally {
     await threads.close();

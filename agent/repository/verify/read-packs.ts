@@ -1,7 +1,6 @@
 /** Reads packs whole: the digest of all bytes, the header against the index, and every blob down to its content. */
 import { isDeepStrictEqual } from 'node:util';
 import type { StorkError } from '../../../kube/errors.ts';
-import { blobLocations } from '../blob-locations.ts';
 import { type PackedBlob, parsePackHeader, readHeaderLength, unsealBlob } from '../format/pack.ts';
 import { packName, type Repository } from '../repository.ts';
 import type { Finding } from './finding.ts';
@@ -83,7 +82,9 @@ function checkBlobs(
   if (indexed !== undefined && !isDeepStrictEqual(sorted(indexed), sorted(blobs)))
     return "The pack's own header and the index disagree";
   for (const blob of blobs) {
-    const message = failureOf(() => unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob));
+    const message = failureOf(() =>
+      unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole'),
+    );
     if (message !== undefined) return message;
   }
   return undefined;
@@ -97,7 +98,8 @@ const sorted = (blobs: readonly PackedBlob[]) =>
 function salvage({ key }: Repository, bytes: Buffer, blobs: readonly PackedBlob[]): readonly PackedBlob[] {
   return blobs.filter(
     (blob) =>
-      failureOf(() => unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob)) === undefined,
+      failureOf(() => unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole')) ===
+      undefined,
   );
 }
 

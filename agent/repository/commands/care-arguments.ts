@@ -1,0 +1,110 @@
+/** What the commands that take care of a repository have in common: where it is, how it is opened, how they answer and fail. */
+import { readFileSync } from 'node:fs';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { Ambient } from '../../../kube/ambient.ts';
+import { renderError, StorkError } from '../../../kube/errors.ts';
+import { processOwner } from '../locks/process-owner.ts';
+import type { LockContext } from '../locks/repository-lock.ts';
+import { openRepository } from '../repository.ts';
+import { directoryStore } from '../store/directory-store.ts';
+
+export interface CareRun {
+  readonly ambient: Ambient;
+  readonly context: LockContext;
+  /** Texts and flags by name; lists for options that may come more than once. */
+  readonly options: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+  readonly words: readonly string[];
+  /** One JSON document with `--json`, else the lines. */
+  answer(value: unknown, lines: readonly string[]): void;
+}
+
+export interface CareCommand {
+  readonly usage: string;
+  readonly options: ParseArgsOptionsConfig;
+  /** Returns the exit code. */
+  run(run: CareRun): Promise<number>;
+}
+
+const common = {
+  repo: { type: 'string', short: 'r' },
+  'password-file': { type: 'string', short: 'p' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+export const commonUsage = `  -r, --repo PLACE            the repository: a directory
+  -p, --password-file FILE    its password, in the file's first line
+      --json                  answer with one JSON document
+`;
+
+/** Returns the exit code, never throws for what a user can cause: 1 failed, 2 wrong arguments. */
+export async function runCareCommand(
+  name: string,
+  command: CareCommand,
+  argv: readonly string[],
+  ambient: Ambient,
+): Promise<number> {
+  try {
+    const { values, positionals } = parse(argv, { ...common, ...command.options });
+    if (values.help === true) {
+      ambient.stdout.write(command.usage);
+      return 0;
+    }
+    const repository = await open(values, ambient);
+    const { clock, randomBytes, signal } = ambient;
+    return await command.run({
+      ambient,
+      context: { repository, owner: processOwner(), clock, randomBytes, signal },
+      options: values,
+      words: positionals,
+      answer(value, lines) {
+        const text = values.json === true ? JSON.stringify(value) : lines.join('\n');
+        if (text !== '') ambient.stdout.write(`${text}\n`);
+      },
+    });
+  } catch (error) {
+    ambient.stderr.write(`stork-agent ${name}: ${renderError(error)}\n`);
+    return error instanceof StorkError && error.code === 'ArgumentInvalid' ? 2 : 1;
+  }
+}
+
+function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (cause) {
+    throw wrongArgument(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient) {
+  const { repo, 'password-file': passwordFile } = values;
+  if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
+  if (typeof passwordFile !== 'string') throw wrongArgument('Say where its password is', '--password-file');
+  return await openRepository(
+    directoryStore(repo, ambient.randomUuid),
+    readPassword(passwordFile),
+    ambient.randomBytes,
+  );
+}
+
+/** The file's first line. */
+export function readPassword(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').split(/\r?\n/, 1)[0] ?? '';
+  } catch (cause) {
+    throw wrongArgument(`The password file cannot be read: ${cause instanceof Error ? cause.message : ''}`, file);
+  }
+}
+
+export const wrongArgument = (message: string, about?: string): StorkError =>
+  new StorkError({ code: 'ArgumentInvalid', message, about, hint: 'See --help.' });
+
+/** Of an option that takes a whole number. @throws `ArgumentInvalid` */
+export function wholeNumber(value: unknown, option: string): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && /^(-1|\d{1,9})$/.test(value)) return Number(value);
+  throw wrongArgument(`${JSON.stringify(value)} is no whole number`, option);
+}
+
+export const textsOf = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
