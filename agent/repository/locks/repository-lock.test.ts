@@ -133,7 +133,7 @@ describe('locks', () => {
 
   it('that cannot be read stop everybody rather than nobody', async () => {
     const repository = await memoryRepository();
-    await repository.store.put(`locks/${'a'.repeat(64)}`, Buffer.from('no lock'));
+    repository.store.objects.set(`locks/${'a'.repeat(64)}`, Buffer.from('no lock'));
     await assert.rejects(takeLock(contextOf(repository, manualClock()), 'write'), { code: 'LockUnreadable' });
   });
 

@@ -21,7 +21,7 @@ describe('marks', () => {
 
   it('stop a writer when they cannot be read', async () => {
     const repository = await memoryRepository();
-    await repository.store.put(`stork/marks/${'c'.repeat(64)}`, Buffer.from('damaged'));
+    repository.store.objects.set(`stork/marks/${'c'.repeat(64)}`, Buffer.from('damaged'));
     await assert.rejects(readMarks(repository), { code: 'RepositoryDamaged' });
   });
 });

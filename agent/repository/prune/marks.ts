@@ -1,6 +1,6 @@
 /**
  * What the collector leaves between its two phases. `stork/marks/ID`: packs that it may delete later; writers don't refer to them from
- * the moment it appears. `stork/waits/ID`, of the same id: who held locks right afterwards, and so may not have seen the mark.
+ * the moment it appears. `stork/waits/ID.json`, of the same id: who held locks right afterwards, and so may not have seen the mark.
  */
 import { assertId, idOf, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
@@ -19,7 +19,8 @@ export interface Mark {
   readonly holders: readonly string[] | undefined;
 }
 
-const [marks, waits] = ['stork/marks/', 'stork/waits/'];
+const marks = 'stork/marks/';
+const waitsName = (mark: string): string => `stork/waits/${mark}.json`;
 
 /** Fails rather than leave one out: a writer that misses a mark may refer to packs that go. */
 export async function readMarks(repository: Repository, signal?: AbortSignal): Promise<readonly Mark[]> {
@@ -43,7 +44,7 @@ export async function readMarks(repository: Repository, signal?: AbortSignal): P
 }
 
 async function readHolders(repository: Repository, mark: string, signal: AbortSignal | undefined) {
-  const name = `${waits}${mark}`;
+  const name = waitsName(mark);
   if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
   return readJson(await readSealed(repository, name, signal), name).texts('holders');
 }
@@ -69,11 +70,11 @@ export async function putHolders(
   randomBytes: RandomBytes,
 ): Promise<void> {
   const sealed = sealDocument(repository.key, JSON.stringify({ holders }), randomBytes(ivBytes));
-  await putWithReserve(repository.store, `${waits}${mark}`, sealed);
+  await putWithReserve(repository.store, waitsName(mark), sealed);
 }
 
 /** Its packs are deleted, or free to be used again. */
 export async function removeMark(repository: Repository, mark: string): Promise<void> {
   await repository.store.remove(`${marks}${mark}`);
-  await repository.store.remove(`${waits}${mark}`);
+  await repository.store.remove(waitsName(mark));
 }

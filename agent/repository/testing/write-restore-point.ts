@@ -7,7 +7,6 @@ import { ivBytes } from '../format/seal.ts';
 import { encodeNodeHead, treeEnd, treeStart, withContent, withSubtree } from '../format/tree.ts';
 import { openWithKey, type Repository } from '../repository.ts';
 import { type MemoryStore, memoryStore } from '../store/memory-store.ts';
-import type { ObjectStore } from '../store/object-store.ts';
 import { makeRepository } from './make-repository.ts';
 
 export interface WrittenRestorePoint {
@@ -23,9 +22,7 @@ export type TestFiles = Readonly<Record<string, Uint8Array>>;
 
 export const testKey = { encrypt: Buffer.alloc(32, 1), macK: Buffer.alloc(16, 2), macR: Buffer.alloc(16, 3) };
 
-export async function memoryRepository<Store extends ObjectStore = MemoryStore>(
-  store: Store = memoryStore() as ObjectStore as Store,
-): Promise<Repository & { readonly store: Store }> {
+export async function memoryRepository(store = memoryStore()): Promise<Repository & { readonly store: MemoryStore }> {
   await makeRepository(store, testKey);
   return { ...(await openWithKey(store, testKey, randomBytes)), store };
 }
