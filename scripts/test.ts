@@ -40,7 +40,7 @@ const phases: readonly Phase[] = [
     kind: 'Decides',
     when: 'Full',
     needs: 'Root',
-    run: async () => judge(await runEndToEnd(write)),
+    run: async () => judge(await runEndToEnd({ write })),
   },
 ];
 

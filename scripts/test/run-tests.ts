@@ -18,6 +18,8 @@ export interface TestRun {
   readonly write: (text: string) => void;
   /** Runs only tests whose name matches. */
   readonly only?: string | undefined;
+  /** Added to our own environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface TestCounts {
@@ -35,10 +37,8 @@ export const noTests: TestCounts = { tests: 0, suites: 0, passed: 0, failed: 0, 
 const root = join(import.meta.dirname, '../..');
 
 /** Never throws for failing tests: they are in the counts. No matching file: no test. */
-export async function runTests({ files, except, write, only, ...limits }: TestRun): Promise<TestCounts> {
-  const found = globSync([...files], { cwd: root })
-    .filter((file) => except === undefined || !file.startsWith(`${except}/`))
-    .toSorted();
+export async function runTests({ files, except, write, only, env, ...limits }: TestRun): Promise<TestCounts> {
+  const found = findTestFiles(files, except);
   if (found.length === 0) return noTests;
   let counts = noTests;
   const stream = run({
@@ -46,6 +46,7 @@ export async function runTests({ files, except, write, only, ...limits }: TestRu
     concurrency: limits.filesAtOnce,
     signal: AbortSignal.timeout(limits.limitMs),
     cwd: root,
+    ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
     ...(only === undefined ? {} : { testNamePatterns: [only] }),
   });
   stream.on('test:summary', (summary) => {
@@ -55,6 +56,13 @@ export async function runTests({ files, except, write, only, ...limits }: TestRu
   report.on('data', (chunk: Buffer | string) => write(chunk.toString()));
   await once(report, 'end');
   return counts;
+}
+
+/** By name, relative to the repository's root. */
+export function findTestFiles(patterns: readonly string[], except?: string): readonly string[] {
+  return globSync([...patterns], { cwd: root })
+    .filter((file) => except === undefined || !file.startsWith(`${except}/`))
+    .toSorted();
 }
 
 export function addCounts(a: TestCounts, b: TestCounts): TestCounts {

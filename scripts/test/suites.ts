@@ -25,5 +25,5 @@ export const conformanceTests = {
 /** In virtual time, on one processor: what else runs can't disturb them, so they run beside the conformance tests. */
 export const simulations = { files: ['test/sim/**/*.conformance.ts'], filesAtOnce: 1, limitMs: 25 * minuteMs };
 
-/** On two real clusters, which all files share: one after the other. */
+/** On two real clusters, which the files of a lane share: one after the other. */
 export const e2eTests = { files: ['test/e2e/**/*.test.ts'], filesAtOnce: 1, limitMs: 55 * minuteMs };

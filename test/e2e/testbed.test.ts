@@ -1,5 +1,5 @@
 /**
- * The test bed itself, on a bed of its own (number 3), so that a bed in use is
+ * The test bed itself, on a bed of its own (number 6), so that a bed in use is
  * not disturbed: starts within its time, serves every kind of volume, and goes
  * without a trace, also after everything was killed.
  */
@@ -25,7 +25,7 @@ const silent = () => {};
 describe('the test bed', { timeout: 15 * minutes }, () => {
   const numberBefore = process.env.STORK_TESTBED_NUMBER;
   before(() => {
-    process.env.STORK_TESTBED_NUMBER = '3';
+    process.env.STORK_TESTBED_NUMBER = '6';
   });
   after(async () => {
     await bringDown(silent);

@@ -23,7 +23,6 @@ import { createDaemons, findDaemon, listDaemons } from './daemons.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { isAlive, withLock } from './lock.ts';
 import { detachLoopDevices, listLoopDevices } from './loop-devices.ts';
-import { ensureMountPoints, removeMountPoints } from './mount-points.ts';
 import { createNetwork, createPodRoutes, findNetworkLeftovers, removeNetwork } from './network.ts';
 import { enterNode, importImage, waitFor } from './node.ts';
 import { csiDriverName } from './node-configs.ts';
@@ -31,6 +30,7 @@ import { clusterPlace, findPlaces, kubeconfigPlace, logPlace, nodePlace, type Pl
 import { listClusters, listNodes, serverUrl } from './plan.ts';
 import { requirePackages } from './require-packages.ts';
 import { CommandFailed } from './run-command.ts';
+import { claimHost, releaseHost } from './shared-host.ts';
 import { ensureSnapshotCrds } from './snapshot-crds.ts';
 import { startStorage } from './storage.ts';
 
@@ -72,8 +72,8 @@ export async function bringUp({ report, audit = 'Off', minorOfB }: UpOptions): P
     const plan = thisBed();
     await mkdir(places.state, { recursive: true });
     await chmod(places.state, 0o700);
-    await ensureMountPoints(places.state);
-    await createNetwork(plan, places.state);
+    await claimHost(places.state);
+    await createNetwork(plan);
     const daemons = createDaemons(places.state, await ensureBedCgroup());
     const started = await Promise.all(
       listClusters(plan).map(async (cluster) => {
@@ -197,9 +197,9 @@ async function takeDown(places: Places, report: Report): Promise<void> {
     await detachLoopDevices(loopFolders(places));
     return (await listLoopDevices(loopFolders(places))).length === 0;
   });
-  await removeNetwork(thisBed(), places.state);
+  await removeNetwork(thisBed());
   await removeBedCgroups();
-  await removeMountPoints(places.state);
+  await releaseHost(places.state);
   await rm(places.state, { recursive: true, force: true });
   const left = await findLeftovers(places);
   if (left.length > 0) throw new Error(`the test bed left something behind:\n  ${left.join('\n  ')}`);

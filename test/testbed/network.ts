@@ -8,14 +8,12 @@
  * the host's rules stay as they were. Idempotent.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type BedPlan, type ClusterPlan, listClusters, pairLinkPort } from './plan.ts';
 import { runCommand, runScript, tryCommand } from './run-command.ts';
 
 const wantedInotifyInstances = 1024;
-const forwardingSwitch = '/proc/sys/net/ipv4/ip_forward';
 
-export async function createNetwork(plan: BedPlan, stateFolder: string): Promise<void> {
+export async function createNetwork(plan: BedPlan): Promise<void> {
   for (const cluster of listClusters(plan)) {
     await runScript(
       `ip link show "$1" >/dev/null 2>&1 || ip link add "$1" type bridge
@@ -25,8 +23,6 @@ export async function createNetwork(plan: BedPlan, stateFolder: string): Promise
     );
   }
   await raiseInotifyLimit();
-  await rememberForwarding(stateFolder);
-  await writeFile(forwardingSwitch, '1');
   await removeRules(plan);
   await runCommand('iptables-restore', ['--noflush', '--wait'], { input: renderRules(plan) });
 }
@@ -40,15 +36,13 @@ export async function createPodRoutes(plan: BedPlan): Promise<void> {
   }
 }
 
-export async function removeNetwork(plan: BedPlan, stateFolder: string): Promise<void> {
+export async function removeNetwork(plan: BedPlan): Promise<void> {
   await removeRules(plan);
   for (const cluster of listClusters(plan)) {
     for (const device of [...cluster.nodes.map((node) => node.hostVeth), cluster.bridge]) {
       await tryCommand('ip', ['link', 'del', device]);
     }
   }
-  const before = await readFile(join(stateFolder, 'ip_forward'), 'utf8').catch(() => undefined);
-  if (before !== undefined) await writeFile(forwardingSwitch, before.trim());
 }
 
 export async function findNetworkLeftovers(plan: BedPlan): Promise<readonly string[]> {
@@ -124,12 +118,4 @@ async function raiseInotifyLimit(): Promise<void> {
   const limit = '/proc/sys/fs/inotify/max_user_instances';
   if (Number(await readFile(limit, 'utf8')) < wantedInotifyInstances)
     await writeFile(limit, String(wantedInotifyInstances));
-}
-
-async function rememberForwarding(stateFolder: string): Promise<void> {
-  const path = join(stateFolder, 'ip_forward');
-  const now = await readFile(forwardingSwitch, 'utf8');
-  await writeFile(path, now, { flag: 'wx' }).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  });
 }

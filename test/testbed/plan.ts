@@ -2,7 +2,7 @@
  * The plan of the test bed: which clusters and nodes there are, with which
  * addresses, ports and names. Pure; every other file takes its numbers from here.
  *
- * Up to three beds can run side by side, told apart by a number; the first
+ * Up to six beds can run side by side, told apart by a number; the first
  * lies in 10.250.1-2 (nodes), 10.244-245 (pods) and 10.96-97 (services). No
  * ranges overlap, because one host routes all of them.
  */
@@ -54,7 +54,7 @@ export const clusterNames: readonly ClusterName[] = ['a', 'b'];
 
 export const clusterDomain = 'cluster.local';
 
-export const bedNumbers = [1, 2, 3] as const;
+export const bedNumbers = [1, 2, 3, 4, 5, 6] as const;
 export type BedNumber = (typeof bedNumbers)[number];
 
 export function planBed(number: BedNumber = 1): BedPlan {
@@ -84,11 +84,14 @@ export function serverUrl(cluster: ClusterPlan): string {
   return `https://${cluster.hostAddress}:${cluster.apiServerPort}`;
 }
 
+/** Below those of the first three beds from the fourth on: 10.250 is the nodes'. */
+const firstPodNet = (bed: BedNumber): number => (bed <= 3 ? 242 + 2 * bed : 230 + 2 * bed);
+
 function planCluster(name: ClusterName, bed: BedNumber): ClusterPlan {
   const index = clusterNames.indexOf(name) + (bed - 1) * clusterNames.length;
   const tag = bed === 1 ? '' : String(bed);
   const nodeNet = `10.250.${index + 1}`;
-  const podNet = `10.${244 + index}`;
+  const podNet = `10.${firstPodNet(bed) + clusterNames.indexOf(name)}`;
   const serviceNet = `10.${96 + index}`;
   const firstPort = 21000 + index * 100;
   const nodes = [1, 2].map((number) => ({
