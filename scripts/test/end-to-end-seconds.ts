@@ -4,4 +4,31 @@
  */
 import type { Weights } from './plan-lanes.ts';
 
-export const endToEndSeconds: Weights = {};
+export const endToEndSeconds: Weights = {
+  'test/e2e/artifacts.test.ts': 20,
+  'test/e2e/commands.test.ts': 100,
+  'test/e2e/crash-sample.test.ts': 180,
+  'test/e2e/driver-csi.test.ts': 60,
+  'test/e2e/exec.test.ts': 85,
+  'test/e2e/isolation.test.ts': 50,
+  'test/e2e/kills.test.ts': 110,
+  'test/e2e/kube-controllers.test.ts': 40,
+  'test/e2e/kubeconfig-pairs.test.ts': 90,
+  'test/e2e/migration-fields.test.ts': 130,
+  'test/e2e/migration-rules.test.ts': 90,
+  'test/e2e/pair-health.test.ts': 110,
+  'test/e2e/plan.test.ts': 45,
+  'test/e2e/refusals.test.ts': 95,
+  'test/e2e/registrations.test.ts': 70,
+  'test/e2e/retention-policy.test.ts': 80,
+  'test/e2e/rules.test.ts': 90,
+  'test/e2e/secrets.test.ts': 60,
+  'test/e2e/shop.test.ts': 100,
+  'test/e2e/tenancy.test.ts': 110,
+  'test/e2e/transform.test.ts': 60,
+  'test/e2e/two-namespaces.test.ts': 90,
+  'test/e2e/versions.test.ts': 45,
+  'test/e2e/volume-kinds.test.ts': 80,
+  'test/e2e/volume-lock.test.ts': 45,
+  'test/e2e/volumes.test.ts': 90,
+};

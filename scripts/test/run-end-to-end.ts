@@ -13,15 +13,17 @@ import { findTestFiles, type TestCounts } from './run-tests.ts';
 import { e2eTests } from './suites.ts';
 
 export interface EndToEndRun {
+  /** All unless told. */
+  readonly files?: readonly string[] | undefined;
   readonly write: (text: string) => void;
   /** The beds to run on; else the one of STORK_TESTBED_NUMBER, else as many as the machine's memory allows. */
   readonly beds?: readonly number[] | undefined;
   readonly only?: string | undefined;
 }
 
-export async function runEndToEnd({ write, beds, only }: EndToEndRun): Promise<TestCounts> {
+export async function runEndToEnd({ files = e2eTests.files, write, beds, only }: EndToEndRun): Promise<TestCounts> {
   const { STORK_TESTBED_NUMBER: number } = process.env;
-  const lanes = decideLanes(findTestFiles(e2eTests.files), {
+  const lanes = decideLanes(findTestFiles(files), {
     memoryBytes: totalmem(),
     weights: endToEndSeconds,
     chosen: beds ?? (number === undefined ? undefined : [Number(number)]),

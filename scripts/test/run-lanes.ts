@@ -46,15 +46,16 @@ interface FileReport {
 async function runFile({ file, bed, only, limitMs }: FileRun): Promise<FileReport> {
   const startedMs = performance.now();
   let text = '';
+  const write = (more: string): void => {
+    text += more;
+  };
   const counts = await runTests({
     files: [file],
     filesAtOnce: 1,
-    limitMs: Math.max(1, limitMs),
+    limitMs: Math.max(1, Math.round(limitMs)),
     env: { STORK_TESTBED_NUMBER: String(bed) },
     only,
-    write: (more) => {
-      text += more;
-    },
+    write,
   });
   const passed = counts.failed === 0 && counts.cancelled === 0;
   const heading = `── ${file} ── bed ${bed}, ${passed ? 'passed' : 'FAILED'} after ${seconds(startedMs)} s\n`;

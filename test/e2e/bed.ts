@@ -22,7 +22,7 @@ export async function bed(images: readonly string[] = []): Promise<Bed> {
   const kubeconfig = (await testbed('kubeconfig')).trim();
   const [a, b] = [cluster(kubeconfig, 'a'), cluster(kubeconfig, 'b')];
   const imageDigest = builtImageDigest();
-  for (const side of [a, b]) await install(side, { imageDigest });
+  await Promise.all([a, b].map((side) => install(side, { imageDigest })));
   await pairBoth(a, b);
   return { a, b };
 }

@@ -2,9 +2,11 @@
  * The whole bed: `bringUp`, `bringDown`, `observeBed`. At most one bed per
  * state folder; commands on it wait for one another.
  */
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { ensureImage } from '../images/images.ts';
 import { startDns } from './addons.ts';
 import { answersReadyz } from './apiserver.ts';
@@ -117,24 +119,31 @@ export async function bringDown(report: Report): Promise<void> {
 }
 
 /**
- * Imports an archive into every node. An archive of our image cache never changes under its name, so a second time it
- * is skipped; any other is imported anew.
+ * Imports an archive into every node that has not got this very content under the archive's name.
  * @param archive docker archive or OCI layout, as a tar.
  */
 export async function loadImage(archive: string): Promise<void> {
   const places = findPlaces();
   if (!existsSync(archive)) throw new Error(`there is no file ${archive}`);
-  const isImmutable = archive.startsWith(join(places.cache, 'images'));
+  const content = await contentMark(places, archive);
   await Promise.all(
     listNodes(thisBed()).map(async (node) => {
       const holder = await findDaemon(places.state, `${node.name}-holder`);
       if (holder === undefined) throw new Error(`node ${node.name} does not run: npm run testbed -- up`);
       const mark = join(nodePlace(places, node.name), `loaded-${basename(archive)}`);
-      if (isImmutable && existsSync(mark)) return;
+      if ((await readFile(mark, 'utf8').catch(() => undefined)) === content) return;
       await importImage(enterNode(holder.pid), archive);
-      if (isImmutable) await writeFile(mark, '');
+      await writeFile(mark, content);
     }),
   );
+}
+
+/** An archive of our image cache never changes under its name. */
+async function contentMark(places: Places, archive: string): Promise<string> {
+  if (archive.startsWith(join(places.cache, 'images'))) return basename(archive);
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(archive), hash);
+  return hash.digest('hex');
 }
 
 export async function observeState(places: Places): Promise<BedState> {
