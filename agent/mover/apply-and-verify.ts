@@ -7,13 +7,14 @@ import { applyStaged } from './apply-staged.ts';
 import type { MoverVolumeResult } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
 import { beginUpdate, endIncoming, keepMarked } from './incoming-marker.ts';
-import type { ScanMemory } from './known-entries.ts';
+import type { ScanMemory } from './known-tree.ts';
 import { fail } from './mover-error.ts';
 import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
 import { beginPhase, bytesSentOf, sumSizes } from './phase-progress.ts';
 import { forgetRunState, type RunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
 import { Verdict } from './verdict.ts';
 import { verifyVolumes } from './verify-volume.ts';
+import { volumeKeeper } from './volume-keeper.ts';
 
 /** Renewals of a mark that may be late before its lease is over. */
 const renewalsPerLease = 10;
@@ -33,10 +34,16 @@ export async function applyAndVerify(
   beginUpdate(options.volumes, run, syscalls);
   writeRunState(staging.directory, { stage: 'Applying', run, volumes });
   const applied = await applyAll(options, volumes);
-  const results = await verifyVolumes(applied, options, scans);
-  writeRunState(staging.directory, { stage: 'Done', run, results });
-  for (const spec of options.volumes) endIncoming(spec, syscalls);
-  return results;
+  const keeper = volumeKeeper(options);
+  try {
+    const results = await verifyVolumes(applied, options, { scans, keeper });
+    writeRunState(staging.directory, { stage: 'Done', run, results });
+    for (const spec of options.volumes) endIncoming(spec, syscalls);
+    keeper.keep();
+    return results;
+  } finally {
+    keeper.drop();
+  }
 }
 
 /** A plan that was made for something else is of no use: the next attempt looks at the volumes anew. */

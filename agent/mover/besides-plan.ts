@@ -3,16 +3,17 @@
  * no room for a mark and no change times, so its content is all there is to tell another writer by. What the plan writes may
  * be old, new or half of each: of that nothing is known until all of it is read back.
  */
-import { openIndex } from './own-index.ts';
 import { decodeOperation } from './plan.ts';
 import { openRecordCursor, type RecordCursor } from './record-file.ts';
 import { type ScanOptions, scanVolume } from './scan-volume.ts';
 import { stagingFiles } from './staging.ts';
+import { openTreeCursor } from './tree-file.ts';
 
 /** Reads the whole device. @param directory of the volume's staging, with the index of its scan and the plan */
 export async function isUntouchedBesidesPlan(directory: string, options: ScanOptions): Promise<boolean> {
   const files = stagingFiles(directory);
-  const index = openIndex(files.index);
+  const index = openTreeCursor(files.index);
+  index.nextEntry();
   const plan = openRecordCursor(files.plan);
   try {
     let planned = nextPlanned(plan);
@@ -20,7 +21,7 @@ export async function isUntouchedBesidesPlan(directory: string, options: ScanOpt
     for await (const { items } of scanVolume(options)) {
       for (const item of items) {
         if (item.is !== 'segment') continue;
-        const before = nextHash(index);
+        const before = index.nextSegment()?.hash;
         if (planned === segment) planned = nextPlanned(plan);
         else if (before?.equals(item.hash) !== true) return false;
         segment++;
@@ -39,10 +40,5 @@ function nextPlanned(plan: RecordCursor): number | undefined {
     const operation = decodeOperation(next.record);
     if (operation.do === 'write') return operation.target.segment;
   }
-  return undefined;
-}
-
-function nextHash(index: ReturnType<typeof openIndex>): Buffer | undefined {
-  for (let next = index.next(); next !== undefined; next = index.next()) if (next.is === 'segment') return next.hash;
   return undefined;
 }

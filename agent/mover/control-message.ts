@@ -5,8 +5,8 @@ import { fail } from './mover-error.ts';
 import { type DigestPart, digestParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKind } from './walk.ts';
 
-/** 1 hashed every block with SHA-256; no release spoke it. */
-export const protocolVersion = 2;
+/** 1 hashed every block with SHA-256, 2 pushed to fresh volumes only; no release spoke them. */
+export const protocolVersion = 3;
 
 /** First message of both on every stream. `volume`, `received`, `settled`: where a receiver is, for continuing on a new stream. */
 export interface Hello {
@@ -48,6 +48,11 @@ export interface VolumeReady {
   readonly volume: number;
   /** Contents after this path (latin1) are sent without asking; null: ask for everything. */
   readonly pushAfter: string | null;
+  /**
+   * The content part of what the receiver holds, if it can tell: a sender whose last sync left exactly that sends what
+   * changed in files since without being asked, and of those only the changed blocks.
+   */
+  readonly base: string | null;
 }
 
 export interface VolumeEnd {
@@ -100,6 +105,7 @@ export function decodeControl(payload: Buffer): Control {
         type: 'volumeReady',
         volume: count(fields.volume),
         pushAfter: fields.pushAfter === null ? null : text(fields.pushAfter),
+        base: fields.base === null ? null : text(fields.base),
       };
     case 'volumeEnd':
       return {

@@ -7,15 +7,15 @@ import type { Clock } from '../../kube/clock.ts';
 import { applyAndVerify } from './apply-and-verify.ts';
 import type { RunKey } from './content-hash.ts';
 import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './contract.ts';
-import type { VolumeEnd, VolumeStart } from './control-message.ts';
+import type { VolumeEnd, VolumeReady, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
 import { beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
-import { rememberScan, type ScanMemory } from './known-entries.ts';
+import { type ScanMemory, settledBefore } from './known-tree.ts';
 import { fail } from './mover-error.ts';
 import { assertComplete, assertExpected } from './other-writers.ts';
-import { buildOwnIndex, type OwnIndex } from './own-index.ts';
+import type { OwnIndex } from './own-index.ts';
 import { beginPhase } from './phase-progress.ts';
 import { createPulse, type Pulse } from './pulse.ts';
 import {
@@ -26,13 +26,16 @@ import {
   volumeDirectory,
   writeRunState,
 } from './run-state.ts';
+import { keepScanned, keptKey, scanOwn } from './scan-own.ts';
 import { type Connect, keepConversing } from './session.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
+import type { CacheOptions } from './tree-cache.ts';
 import { isSameTree } from './tree-digest.ts';
 import { Verdict } from './verdict.ts';
 import { resultOf, verifyVolumes } from './verify-volume.ts';
+import { volumeKeeper } from './volume-keeper.ts';
 import { freshSink, provingSink, type VolumeSink } from './volume-sink.ts';
 import { volumeWriter } from './volume-writer.ts';
 
@@ -62,6 +65,8 @@ export interface DestinationOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: DestinationProgress) => void) | undefined;
+  /** What the volumes held after their last complete point; nothing is kept when undefined. */
+  readonly cache?: CacheOptions | undefined;
 }
 
 /** With the run's key: made by its first attempt, kept in staging. */
@@ -84,8 +89,11 @@ interface CurrentVolume {
   readonly sink: VolumeSink;
   readonly staging: StagingSink | undefined;
   readonly volume: DestinationVolume;
-  readonly pushAfter: string | null;
+  readonly pushing: ReadyFor;
 }
+
+/** What the sender may send without being asked. */
+export type ReadyFor = Pick<VolumeReady, 'pushAfter' | 'base'>;
 
 /** What outlasts streams. */
 export interface DestinationRun {
@@ -96,8 +104,8 @@ export interface DestinationRun {
   peer: string | null;
   /** Of all volumes, as the sender measured them. */
   total: VolumeSize;
-  /** Scans our volume; resolves with the path after which contents may be pushed. */
-  beginVolume(start: VolumeStart): Promise<string | null>;
+  /** Scans our volume. */
+  beginVolume(start: VolumeStart): Promise<ReadyFor>;
   endVolume(end: VolumeEnd): Promise<void>;
   /** Makes everything received safe; repeatable. */
   conclude(): Promise<void>;
@@ -113,7 +121,8 @@ export interface DestinationRun {
 export async function runDestination(given: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
   const { clock, connect, signal, staging } = given;
   const before = readRunState(staging.directory, given.run);
-  const key = keepRunKey({ staging: staging.directory, run: given.run, before }, given.randomBytes);
+  const newKey = (sizeBytes: number) => keptKey(given) ?? given.randomBytes(sizeBytes);
+  const key = keepRunKey({ staging: staging.directory, run: given.run, before }, newKey);
   const options = { ...given, key };
   if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
   const { run, progress, state, scans, close } = createRun(options);
@@ -153,29 +162,25 @@ function createRun(options: KeyedDestination) {
     if (options.mode === 'update' && spec.kind === 'files') {
       // What the scan then reads is what storage has.
       await pool.run({ do: 'sync', root: spec.path, kind: spec.kind }, signal);
-      scans[start.volume] = rememberScan(file, options.clock.now());
     }
-    const own = await buildOwnIndex({
-      key,
-      root: spec.path,
-      kind: spec.kind,
-      sizeBytes,
-      fromStorage: options.mode === 'update',
-      file,
-      pool,
-      syscalls,
-      signal,
-      onProgress,
-    });
     const isFresh = options.mode === 'fresh';
+    const settledNs = settledBefore(options.clock.now());
+    const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, file, settledNs, pool, syscalls, signal };
+    const own = await scanOwn(spec, { ...scan, fromStorage: !isFresh, onProgress }, options);
+    if (!isFresh && spec.kind === 'files') {
+      const { file: scanned, root, basis } = own;
+      scans[start.volume] = { file: scanned, root, basis, settledNs };
+    }
     const met = isFresh ? beginIncoming(spec, own, options) : assertExpected(spec, own, options);
     const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool, key });
     const sink =
       staged ??
       (met === 'Unproven' ? provingSink(() => failNotEmpty(spec, own)) : freshSink(volumeWriter(spec.path, pool, key)));
-    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed });
-    const pushAfter = isFresh && met === 'Expected' && spec.kind === 'files' ? own.lastPath : null;
-    return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushAfter };
+    const isMet = met === 'Expected' && spec.kind === 'files';
+    const base = !isFresh && isMet ? own.tree.parts.content : null;
+    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed, isBaseKnown: base !== null });
+    const pushing = { pushAfter: isFresh && isMet ? own.lastPath : null, base };
+    return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushing };
   };
   const run: DestinationRun = {
     options,
@@ -192,7 +197,7 @@ function createRun(options: KeyedDestination) {
       if (start.volume !== at) fail('ProtocolError', 'Volumes arrive out of order');
       beginning ??= begin(start);
       current = await beginning;
-      return current.pushAfter;
+      return current.pushing;
     },
     async endVolume(end) {
       if (current === undefined || end.volume !== at) return fail('ProtocolError', 'A volume ends that has not begun');
@@ -285,10 +290,16 @@ async function releasingSource<T>(options: KeyedDestination, work: () => Promise
 }
 
 async function concludeFresh(options: KeyedDestination, volumes: readonly StagedVolume[]): Promise<RunState> {
-  const results = await verifyVolumes(volumes, options);
-  const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
-  unmark(options);
-  return state;
+  const keeper = volumeKeeper(options);
+  try {
+    const results = await verifyVolumes(volumes, options, { keeper });
+    const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
+    unmark(options);
+    keeper.keep();
+    return state;
+  } finally {
+    keeper.drop();
+  }
 }
 
 /** After `Done` is written: a volume without a marker and without that state would be taken for somebody's data. */
@@ -297,7 +308,7 @@ function unmark({ volumes, syscalls }: DestinationOptions): void {
 }
 
 function concludeStaged(
-  options: DestinationOptions,
+  options: KeyedDestination,
   volumes: readonly StagedVolume[],
   ended: readonly CurrentVolume[],
 ): RunState {
@@ -313,6 +324,7 @@ function concludeStaged(
     const results = volumes.map((volume) => resultOf(volume, volume.tree));
     const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
     unmark(options);
+    for (const { spec, own } of ended) keepScanned(spec, own, options);
     return state;
   }
   for (const { staging } of ended) staging?.sync();

@@ -105,8 +105,8 @@ async function hearControl(stream: Stream, control: Control): Promise<'over' | '
   const say = (answer: Control) => link.send(frameTypes.control, encodeControl(answer));
   switch (control.type) {
     case 'volumeStart': {
-      const pushAfter = await run.beginVolume(control);
-      await say({ type: 'volumeReady', volume: control.volume, pushAfter });
+      const { pushAfter, base } = await run.beginVolume(control);
+      await say({ type: 'volumeReady', volume: control.volume, pushAfter, base });
       return 'more';
     }
     case 'volumeEnd':

@@ -10,6 +10,7 @@ import {
   type IncomingItem,
   type IncomingSegment,
   lengthOf,
+  ownBlocksOf,
   targetOf,
   wantOf,
   zeroStates,
@@ -25,6 +26,7 @@ import { createSegmentKeeper } from './segment-keeper.ts';
 import { createSettler } from './settler.ts';
 import type { ByteString } from './syscalls.ts';
 import { isSameTree, type TreeDigest } from './tree-digest.ts';
+import type { TreeSegment } from './tree-file.ts';
 import type { VolumeSink } from './volume-sink.ts';
 
 export interface DestinationVolume {
@@ -63,6 +65,8 @@ export interface DestinationVolumeOptions {
   readonly pool: WorkerPool;
   readonly key: RunKey;
   readonly changed: Pulse;
+  /** The sender was told what we hold: what comes by itself may leave out our blocks. */
+  readonly isBaseKnown: boolean;
 }
 
 const tasksPerWorker = 4;
@@ -163,19 +167,19 @@ interface ArrivalParts {
   readonly ledger: ItemLedger;
   readonly background: ReturnType<typeof createBackground>;
   readonly keeper: ReturnType<typeof createSegmentKeeper>;
-  readonly takeSegment: () => Buffer | undefined;
+  readonly takeSegment: () => TreeSegment | undefined;
 }
 
 /** Decides what happens to a segment: we have it, it comes by itself, it is zeros, an earlier attempt kept it, or it must be got. */
 function segmentArrival(
-  { sink, key }: DestinationVolumeOptions,
+  { sink, key, isBaseKnown }: DestinationVolumeOptions,
   { ledger, background, keeper, takeSegment }: ArrivalParts,
 ) {
   const zeroHash = zeroSegmentHashes(key);
   return async (file: IncomingFile, arrived: WireItem & { readonly is: 'segment' }): Promise<void> => {
     if (file.arrived >= file.segments) fail('ProtocolError', 'A segment beyond the end of its file');
     const { hash, coming } = arrived;
-    const base = file.own === undefined ? undefined : takeSegment();
+    const base = file.own === undefined ? undefined : takeSegment()?.hash;
     const segment = file.arrived++;
     const item: IncomingSegment = {
       is: 'segment',
@@ -185,6 +189,7 @@ function segmentArrival(
       base,
       state: 'working',
       own: undefined,
+      ownBlocks: 0,
       placement: undefined,
     };
     const number = ledger.add(item);
@@ -193,6 +198,7 @@ function segmentArrival(
       return;
     }
     if (coming) {
+      if (isBaseKnown) item.ownBlocks = ownBlocksOf(item);
       item.state = 'asking';
       return;
     }

@@ -58,6 +58,7 @@ export const isBelow = (path: ByteString, directory: ByteString): boolean =>
   directory === '' ? path !== '' : path.length > directory.length && path.startsWith(`${directory}/`);
 
 const pathLimitBytes = 65_536;
+const noXattrs: readonly Xattr[] = [];
 const xattrLimit = 1024;
 
 export function writeEntry(writer: ByteWriter, entry: Entry): void {
@@ -94,17 +95,31 @@ export function readEntry(reader: ByteReader): Entry {
   const rdev = reader.int64();
   const count = reader.number();
   if (count > xattrLimit) fail('ProtocolError', 'An entry has too many attributes');
-  const xattrs = Array.from({ length: count }, () => ({ name: reader.text(255), value: reader.bytes(65_536) }));
+  const xattrs =
+    count === 0
+      ? noXattrs
+      : Array.from({ length: count }, () => ({ name: reader.text(255), value: reader.bytes(65_536) }));
   return { path, type, mode, uid, gid, mtimeNs, size, target, rdev, xattrs };
 }
 
 function assertSafePath(path: ByteString): void {
   if (path === '') return;
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.' || part === '..' || part.length > 255 || part.includes('\0')) {
-      fail('ProtocolError', 'An entry has a path that leaves its volume');
-    }
+  for (let from = 0; from <= path.length; ) {
+    const slashAt = path.indexOf('/', from);
+    const end = slashAt < 0 ? path.length : slashAt;
+    if (!isSafeName(path, from, end)) fail('ProtocolError', 'An entry has a path that leaves its volume');
+    from = end + 1;
   }
+  if (path.includes('\0')) fail('ProtocolError', 'An entry has a path that leaves its volume');
+}
+
+const dot = 46;
+
+function isSafeName(path: ByteString, from: number, end: number): boolean {
+  const length = end - from;
+  if (length === 0 || length > 255) return false;
+  if (length > 2 || path.charCodeAt(from) !== dot) return true;
+  return length === 2 && path.charCodeAt(from + 1) !== dot;
 }
 
 export function sameMetadata(left: Entry, right: Entry): boolean {

@@ -28,6 +28,8 @@ export interface IncomingSegment {
   state: 'working' | 'asking' | 'done';
   /** Our blocks' tags at the same place, when the sender was told them. */
   own: Uint8Array | undefined;
+  /** How many of our blocks there the sender knows: those it may leave out. */
+  ownBlocks: number;
   placement: Placement | undefined;
 }
 
@@ -41,6 +43,11 @@ export interface IncomingEntry {
 export type IncomingItem = IncomingEntry | IncomingSegment;
 
 export const lengthOf = ({ file, segment }: IncomingSegment): number => segmentLength(file.entry.size, segment);
+
+/** How many blocks our file has in this segment, when it can be changed in place. */
+export function ownBlocksOf({ file, segment, base }: IncomingSegment): number {
+  return file.own === undefined || base === undefined ? 0 : blockCount(segmentLength(file.own.size, segment));
+}
 
 export function targetOf({ file, segment }: IncomingSegment): SegmentTarget {
   const { entry, own, segments } = file;

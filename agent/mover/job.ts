@@ -45,6 +45,12 @@ export interface PackPart {
   readonly sentTag: Uint8Array | undefined;
 }
 
+/** A segment as the receiver has it; nothing of it when it is longer now than it was. */
+export interface SegmentBase {
+  readonly hash: Uint8Array | undefined;
+  readonly tags: Uint8Array | undefined;
+}
+
 export interface PutPart {
   readonly path: ByteString;
   readonly size: number;
@@ -72,6 +78,10 @@ export interface ScanJob {
   readonly key: RunKey;
   readonly root: ByteString;
   readonly units: ScanUnits;
+  /** By unit: what it held when the receiver had the same. Where given, what changed since is packed. */
+  readonly bases: readonly (SegmentBase | undefined)[] | undefined;
+  /** Answer the tags of blocks, too, of all but small segments. */
+  readonly tags: boolean;
   readonly pack: boolean;
   /** Forget cached pages first, so that storage is what is read. */
   readonly fromStorage: boolean;
@@ -138,6 +148,8 @@ export interface ScanAnswer {
   readonly gone: readonly number[];
   /** 32 bytes for each unit with a place, in order, also of gone ones. */
   readonly hashes: Uint8Array;
+  /** For each unit with a place, in order, when asked for. */
+  readonly tags: readonly (Uint8Array | undefined)[];
   readonly pack: Pack | undefined;
   readonly warnings: Counts;
   readonly bytesRead: number;

@@ -27,6 +27,7 @@ import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
 import { digestVolume } from './scan-volume.ts';
 import { openSyscalls } from './syscalls.ts';
+import type { CacheOptions } from './tree-cache.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
 /** Threads that read, hash, compress and write; each costs about 25 MB. */
@@ -53,6 +54,7 @@ export interface MoverArguments {
   readonly existing: DestinationOptions['existing'];
   readonly staging: string;
   readonly stagingLimitBytes: number;
+  readonly cache: CacheOptions | undefined;
   readonly tokenFile: string;
   readonly resultFile: string;
 }
@@ -68,6 +70,9 @@ const argumentOptions = {
   redo: { type: 'boolean', default: false },
   staging: { type: 'string', default: '/scratch' },
   'staging-limit': { type: 'string', default: String(Number.MAX_SAFE_INTEGER) },
+  cache: { type: 'string' },
+  'cache-guard': { type: 'string', default: '300' },
+  'no-cache': { type: 'boolean', default: false },
   'token-file': { type: 'string', default: moverTokenFile },
   'result-file': { type: 'string', default: moverResultFile },
 } as const;
@@ -90,9 +95,21 @@ export function parseMoverArguments(argv: readonly string[]): MoverArguments {
     existing: existingOf(values),
     staging: values.staging,
     stagingLimitBytes: Number(values['staging-limit']),
+    cache: cacheOf(values),
     tokenFile: values['token-file'],
     resultFile: values['result-file'],
   };
+}
+
+function cacheOf(flags: {
+  readonly cache?: string | undefined;
+  readonly 'cache-guard': string;
+  readonly 'no-cache': boolean;
+}): CacheOptions | undefined {
+  const guardMs = Number(flags['cache-guard']) * 1000;
+  if (!(guardMs >= 0)) fail('InvalidArgument', '--cache-guard takes seconds');
+  if (flags.cache === undefined) return undefined;
+  return { directory: flags.cache, guardMs, read: flags['no-cache'] ? 'All' : 'Changed' };
 }
 
 function existingOf(flags: { readonly overwrite: boolean; readonly redo: boolean }): DestinationOptions['existing'] {
@@ -118,12 +135,12 @@ function splitAt(text: string, flag: string): readonly [string, string] {
 
 async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
   const { clock, env, signal } = ambient;
-  const { run, role, volumes } = args;
+  const { run, role, volumes, cache } = args;
   const ca = env[moverCaVariable] ?? fail('InvalidArgument', `${moverCaVariable} holds no certificate`);
   const readToken = () => readFileSync(args.tokenFile, 'utf8').trim();
   const client = createAgentClient({ url: args.agent, ca, run, readToken, clock });
   const pool = createWorkerPool(moverWorkers);
-  const shared = { run, volumes, pool, syscalls: openSyscalls(), clock, signal };
+  const shared = { run, volumes, cache, pool, syscalls: openSyscalls(), clock, signal };
   const connect = (stop: AbortSignal) => client.openStream(role, stop);
   const report = reporter(client, run, role);
   try {

@@ -7,12 +7,13 @@ import { comparePaths, type Entry, isBelow } from './entry.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
 import type { ByteString } from './syscalls.ts';
+import type { TreeSegment } from './tree-file.ts';
 
 export interface OwnJoin {
   /** Takes the next incoming entry; answers ours of the same name and type. */
   join(entry: Entry): Entry | undefined;
-  /** The hash of our next segment of the entry joined last. */
-  takeSegment(): Buffer | undefined;
+  /** Our next segment of the entry joined last. */
+  takeSegment(): TreeSegment | undefined;
   /** No more entries come: removes the rest of ours. */
   finish(): void;
 }

@@ -15,9 +15,14 @@ const worthwhileRatio = 0.9;
 /** Of zlib's output buffers. */
 const smallestChunkBytes = 64;
 
+export interface PackedSegment extends Pick<ReadSegment, 'bytes' | 'hash' | 'zeros'> {
+  /** Of its blocks, where they are known already. */
+  readonly tags?: Uint8Array | undefined;
+}
+
 export interface Packer {
   /** @param own the tags of the receiver's blocks: equal blocks stay at home */
-  add(at: number, segment: ReadSegment, own: Uint8Array | undefined): void;
+  add(at: number, segment: PackedSegment, own: Uint8Array | undefined): void;
   finish(): Pack;
 }
 
@@ -26,12 +31,15 @@ export function packer(raw: Buffer, key: RunKey): Packer {
   const parts: PackPart[] = [];
   let rawLength = 0;
   return {
-    add(at, { bytes, hash, zeros }, own) {
+    add(at, { bytes, hash, zeros, tags }, own) {
       const rawOffset = rawLength;
       const states = new Uint8Array(zeros.length);
       for (let block = 0; block < zeros.length; block++) {
         const end = Math.min(bytes.length, (block + 1) * blockBytes);
-        const isSame = own !== undefined && isTagged(bytes.subarray(block * blockBytes, end), key, own, block);
+        const tagOf = () =>
+          tags?.subarray(block * tagBytes, (block + 1) * tagBytes) ??
+          blockTag(key, bytes.subarray(block * blockBytes, end));
+        const isSame = own !== undefined && isTagged(own, block, tagOf);
         states[block] = stateOf(isSame, zeros[block] === 1);
         if (states[block] !== blockStates.sent) continue;
         rawLength += bytes.copy(raw, rawLength, block * blockBytes, end);
@@ -73,9 +81,9 @@ function stateOf(isSame: boolean, isZero: boolean): number {
   return isZero ? blockStates.zero : blockStates.sent;
 }
 
-function isTagged(content: Buffer, key: RunKey, own: Uint8Array, block: number): boolean {
+function isTagged(own: Uint8Array, block: number, tagOf: () => Uint8Array): boolean {
   const theirs = own.subarray(block * tagBytes, (block + 1) * tagBytes);
-  return theirs.length === tagBytes && blockTag(key, content).equals(theirs);
+  return theirs.length === tagBytes && Buffer.compare(tagOf(), theirs) === 0;
 }
 
 function compressIfWorthwhile(raw: Buffer): Buffer | undefined {

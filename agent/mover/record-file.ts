@@ -8,6 +8,8 @@ import { fail } from './mover-error.ts';
 export interface RecordWriter {
   /** Returns the record's offset. */
   append(record: Uint8Array): number;
+  /** Bytes that are no record. */
+  appendRaw(bytes: Uint8Array): void;
   /** Everything appended is in the file afterwards; with `Durable` also on its storage. */
   flush(durability: 'Cached' | 'Durable'): void;
   readonly bytes: number;
@@ -24,8 +26,11 @@ const bufferBytes = 256 * 1024;
 const lengthBytes = 4;
 const recordLimitBytes = 8 * 1024 * 1024;
 
-/** @param keepBytes how much of an existing file to keep; appending begins there */
-export function createRecordWriter(path: string, keepBytes = 0): RecordWriter {
+/**
+ * @param keepBytes how much of an existing file to keep; appending begins there
+ * @param onWritten is told all bytes in their order
+ */
+export function createRecordWriter(path: string, keepBytes = 0, onWritten?: (bytes: Uint8Array) => void): RecordWriter {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   ftruncateSync(fd, keepBytes);
   let pending: Uint8Array[] = [];
@@ -33,6 +38,7 @@ export function createRecordWriter(path: string, keepBytes = 0): RecordWriter {
   let written = keepBytes;
   const flush = () => {
     const bytes = Buffer.concat(pending, pendingBytes);
+    onWritten?.(bytes);
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(fd, bytes, done, bytes.length - done, written + done);
     }
@@ -49,6 +55,10 @@ export function createRecordWriter(path: string, keepBytes = 0): RecordWriter {
       pendingBytes += lengthBytes + record.length;
       if (pendingBytes >= bufferBytes) flush();
       return offset;
+    },
+    appendRaw(bytes) {
+      pending.push(bytes);
+      pendingBytes += bytes.length;
     },
     flush(durability) {
       flush();

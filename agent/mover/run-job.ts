@@ -2,7 +2,19 @@
 import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
 import { blockTags, hashBytes, type RunKey, zeroSegmentHashes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
-import type { Answers, Job, MeasureJob, PackJob, ScanAnswer, ScanJob, SyncAnswer, SyncJob, VolumeSize } from './job.ts';
+import type {
+  Answers,
+  Job,
+  MeasureJob,
+  PackJob,
+  ScanAnswer,
+  ScanJob,
+  SegmentBase,
+  SyncAnswer,
+  SyncJob,
+  VolumeSize,
+} from './job.ts';
+import { blockBytes } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
 import { putPack } from './put-pack.ts';
@@ -71,7 +83,8 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
   const hashes = Buffer.allocUnsafeSlow(job.units.paths.length * hashBytes);
   let hashed = 0;
   const warnings = counter();
-  const packing = job.pack ? packer(scratch, job.key) : undefined;
+  const tags: (Uint8Array | undefined)[] = [];
+  const packing = job.pack || job.bases !== undefined ? packer(scratch, job.key) : undefined;
   let bytesRead = 0;
   const units = [...decodeUnits(job.units)];
   if (job.fromStorage)
@@ -90,15 +103,19 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
     hashed += hashBytes;
     if (detail === 'gone') {
       hash.fill(0);
+      tags.push(undefined);
       continue;
     }
     const segment = reader.read(job.root, place, hashing);
     bytesRead += segment.bytesRead;
     hash.set(segment.hash);
+    const ofBlocks = job.tags && segment.bytes.length > taggedBytes ? blockTags(job.key, segment.bytes) : undefined;
+    tags.push(ofBlocks);
     if (segment.warning === 'vanished' && entry !== undefined) gone.push(at);
     else {
       if (segment.warning !== undefined) warnings.add(segment.warning);
-      packing?.add(at, { ...segment, hash }, undefined);
+      const base = job.bases?.[at];
+      if (job.pack || isChanged(base, hash)) packing?.add(at, { ...segment, hash, tags: ofBlocks }, base?.tags);
     }
   }
   if (gone.length > 0) warnings.add('vanished', gone.length);
@@ -106,11 +123,18 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
     details,
     gone,
     hashes: hashes.subarray(0, hashed),
+    tags,
     pack: packing?.finish(),
     warnings: warnings.counts,
     bytesRead,
   };
 }
+
+/** Of shorter segments all blocks travel when one changed. */
+const taggedBytes = 4 * blockBytes;
+
+const isChanged = (base: SegmentBase | undefined, hash: Buffer): boolean =>
+  base !== undefined && (base.hash === undefined || !hash.equals(base.hash));
 
 function syncVolume({ root, kind }: SyncJob, syscalls: Syscalls): SyncAnswer {
   const fd = openSync(Buffer.from(root, 'latin1'), 'r');

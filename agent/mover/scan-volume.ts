@@ -6,14 +6,16 @@
 import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
-import type { Pack, ScanAnswer, VolumeSize, WorkerPool } from './job.ts';
-import type { KnownEntries, KnownEntry } from './known-entries.ts';
+import type { Pack, ScanAnswer, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
+import type { KnownTree } from './known-tree.ts';
 import { segmentCount, segmentLength } from './layout.ts';
+import { fail } from './mover-error.ts';
 import { packLimitBytes } from './pack-codec.ts';
 import { encodeUnits, type ScanUnit } from './scan-units.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
-import { type TreeDigest, treeDigester } from './tree-digest.ts';
+import { type TreeDigest, type TreeDigester, treeDigester } from './tree-digest.ts';
+import type { TreeSegment } from './tree-file.ts';
 import { type FoundEntry, type VolumeKind, walkDevice, walkTree } from './walk.ts';
 
 export interface ScanOptions {
@@ -26,8 +28,12 @@ export interface ScanOptions {
   readonly packAfter?: ByteString | undefined;
   /** Read from storage rather than from the page cache, as far as the kernel lets us. */
   readonly fromStorage?: boolean | undefined;
-  /** What need not be read. */
-  readonly known?: KnownEntries | undefined;
+  /** What an earlier scan found: what is the same is not read again. */
+  readonly known?: KnownTree | undefined;
+  /** The peer holds what is known: of files that changed since, what changed comes along as packs. */
+  readonly packChanges?: boolean | undefined;
+  /** Tags of blocks come along, of all but small segments. */
+  readonly tags?: boolean | undefined;
   /** Sees each entry as the walk finds it. */
   readonly onFound?: ((found: FoundEntry) => void) | undefined;
   readonly pool: WorkerPool;
@@ -40,10 +46,10 @@ export type ScannedItem =
       readonly is: 'entry';
       readonly entry: Entry;
       readonly sparse: boolean;
-      readonly inode: bigint;
-      readonly changedNs: bigint;
+      /** As the walk saw it, with its attributes. */
+      readonly found: FoundEntry;
     }
-  | { readonly is: 'segment'; readonly hash: Buffer };
+  | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined };
 
 export interface ScannedBatch {
   readonly items: readonly ScannedItem[];
@@ -57,10 +63,12 @@ export interface ScannedBatch {
 
 const unitsPerJob = 256;
 
-/** With `known`: all of an entry at once, for no worker. */
-type Unit = ScanUnit & { readonly found: FoundEntry | undefined; readonly known?: KnownEntry };
-
-const isAsked = ({ known }: Unit): boolean => known === undefined;
+/** A unit of the walk; what is known of it is for no worker. */
+interface Unit extends ScanUnit {
+  readonly found: FoundEntry | undefined;
+  readonly known?: TreeSegment | 'Entry' | undefined;
+  readonly base?: SegmentBase | undefined;
+}
 
 export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedBatch> {
   const { pool, root, signal } = options;
@@ -72,13 +80,7 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   const inFlight: { readonly units: readonly Unit[]; readonly answer: Promise<ScanAnswer> }[] = [];
   for (const units of batchesOf(found, options)) {
     signal?.throwIfAborted();
-    const asked = units.filter(isAsked);
-    const pack = isPacked(asked, options.packAfter);
-    const { key, fromStorage = false } = options;
-    const answer =
-      asked.length === 0
-        ? Promise.resolve(nothingRead)
-        : pool.run({ do: 'scan', key, root, units: encodeUnits(asked), pack, fromStorage }, signal);
+    const answer = answerTo(units, options);
     // A rejection is seen when its turn comes; until then it must not count as unhandled.
     answer.catch(() => undefined);
     inFlight.push({ units, answer });
@@ -91,11 +93,21 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   }
 }
 
+async function answerTo(units: readonly Unit[], options: ScanOptions): Promise<ScanAnswer> {
+  const { key, pool, root, signal, fromStorage = false, tags = false } = options;
+  const asked = units.filter(({ known }) => known === undefined);
+  if (asked.length === 0) return nothingRead;
+  const pack = isPacked(asked, options.packAfter);
+  const bases = asked.some(({ base }) => base !== undefined) ? asked.map(({ base }) => base) : undefined;
+  return await pool.run({ do: 'scan', key, root, units: encodeUnits(asked), bases, tags, pack, fromStorage }, signal);
+}
+
 const nothing: VolumeSize = { files: 0, bytes: 0 };
 const nothingRead: ScanAnswer = {
   details: [],
   gone: [],
   hashes: new Uint8Array(0),
+  tags: [],
   pack: undefined,
   warnings: {},
   bytesRead: 0,
@@ -110,15 +122,19 @@ export async function digestVolume(
   let warnings: Counts = {};
   let bytesRead = 0;
   for await (const batch of scanVolume(options)) {
-    for (const item of batch.items) {
-      if (item.is === 'entry') digester.addEntry(item.entry);
-      else digester.addSegment(item.hash);
-    }
+    digestBatch(digester, batch);
     warnings = sumCounts(warnings, batch.warnings);
     bytesRead += batch.bytesRead;
     onProgress?.(batch);
   }
   return { ...digester.finish(), warnings, bytesRead };
+}
+
+export function digestBatch(digester: TreeDigester, { items }: Pick<ScannedBatch, 'items'>): void {
+  for (const item of items) {
+    if (item.is === 'entry') digester.addEntry(item.entry);
+    else digester.addSegment(item.hash);
+  }
 }
 
 function isPacked(units: readonly Unit[], packAfter: ByteString | undefined): boolean {
@@ -133,7 +149,8 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
   let units: Unit[] = [];
   let bytes = 0;
   for (const unit of unitsOf(entries, options)) {
-    const length = unit.place === undefined ? 0 : segmentLength(unit.place.size, unit.place.segment);
+    const isRead = unit.place !== undefined && unit.known === undefined;
+    const length = isRead ? segmentLength(unit.place.size, unit.place.segment) : 0;
     if (units.length > 0 && (units.length >= unitsPerJob || bytes + length > packLimitBytes)) {
       yield units;
       units = [];
@@ -145,49 +162,45 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
   if (units.length > 0) yield units;
 }
 
-function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known }: ScanOptions): Generator<Unit> {
-  for (const found of entries) {
-    onFound?.(found);
-    const mine = known?.match(found);
-    if (mine !== undefined) {
-      yield { found, entry: undefined, place: undefined, known: mine };
-      continue;
-    }
+function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known, packChanges }: ScanOptions): Generator<Unit> {
+  for (const met of entries) {
+    onFound?.(met);
+    const meeting = known?.meet(met);
+    const isSame = meeting?.is === 'Same';
+    const found = isSame ? { ...met, entry: meeting.entry } : met;
     const { path, size } = found.entry;
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
-    const { entry } = found;
-    if (segments === 0) yield { found, entry, place: undefined };
+    const entry = isSame ? undefined : found.entry;
+    if (segments === 0) yield { found, entry, place: undefined, known: isSame ? 'Entry' : undefined };
+    const isPacked = packChanges === true && meeting?.is === 'Changed';
     for (let segment = 0; segment < segments; segment++) {
       const place = { path, size, segment, sparse: found.sparse };
-      yield segment === 0 ? { found, entry, place } : { found: undefined, entry: undefined, place };
+      const before = meeting === undefined || meeting.is === 'New' ? undefined : known?.nextSegment();
+      const unit = { place, ...(segment === 0 ? { found, entry } : { found: undefined, entry: undefined }) };
+      if (isSame) yield { ...unit, known: before ?? fail('CacheDamaged', 'A tree file lacks a segment', path) };
+      else yield { ...unit, base: isPacked ? { hash: before?.hash, tags: before?.tags } : undefined };
     }
   }
 }
 
+/** What became of a batch's units, in order; those that were known are no part of the answer. */
 function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
   const details = new Map(answer.details.map(([at, target, xattrs]) => [at, { target, xattrs }]));
   const gone = new Set(answer.gone);
   const items: ScannedItem[] = [];
   const itemOfUnit = new Map<number, number>();
-  let hashAt = 0;
-  // Counts the units that a worker was asked about.
-  let at = -1;
+  let asked = 0;
+  let segments = 0;
   for (const { found, place, known } of units) {
-    if (found !== undefined && known !== undefined) {
-      items.push(entryItem(found, known.entry));
-      for (const hash of known.segments) items.push({ is: 'segment', hash });
-      continue;
-    }
-    at++;
+    const at = known === undefined ? asked++ : -1;
     const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
     if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
     else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry));
-    if (place === undefined) continue;
-    const hash = Buffer.from(answer.hashes.subarray(hashAt, hashAt + hashBytes));
-    hashAt += hashBytes;
+    if (place === undefined || known === 'Entry') continue;
+    const segment = known ?? answered(answer, segments++);
     if (dropped.has(place.path)) continue;
-    itemOfUnit.set(at, items.length);
-    items.push({ is: 'segment', hash });
+    if (known === undefined) itemOfUnit.set(at, items.length);
+    items.push({ is: 'segment', hash: segment.hash, tags: segment.tags });
   }
   const { pack, warnings, bytesRead } = answer;
   const size = sizeOf(units);
@@ -199,20 +212,26 @@ function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteSt
   return { items, pack: { ...pack, parts }, warnings, bytesRead, size };
 }
 
-const entryItem = ({ sparse, inode, changedNs }: FoundEntry, entry: Entry): ScannedItem => ({
+function answered(
+  { hashes, tags }: ScanAnswer,
+  segment: number,
+): Pick<TreeSegment, 'hash'> & { readonly tags: Uint8Array | undefined } {
+  const hash = Buffer.from(hashes.subarray(segment * hashBytes, (segment + 1) * hashBytes));
+  return { hash, tags: tags[segment] };
+}
+
+const entryItem = (found: FoundEntry, entry: Entry): ScannedItem => ({
   is: 'entry',
   entry,
-  sparse,
-  inode,
-  changedNs,
+  sparse: found.sparse,
+  found: found.entry === entry ? found : { ...found, entry },
 });
 
 function sizeOf(units: readonly Unit[]): VolumeSize {
   let files = 0;
   let bytes = 0;
-  for (const { found, place, known } of units) {
+  for (const { found, place } of units) {
     if (found !== undefined) files++;
-    if (known !== undefined) bytes += known.entry.size;
     if (place !== undefined) bytes += segmentLength(place.size, place.segment);
   }
   return { files, bytes };

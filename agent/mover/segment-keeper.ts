@@ -65,6 +65,7 @@ export function createSegmentKeeper(options: SegmentKeeperOptions): SegmentKeepe
       const { tags } = await pool.run({ do: 'blocks', key, root, place });
       counts.bytesRead += segmentLength(mine.size, item.segment);
       item.own = tags;
+      item.ownBlocks = tags.length / tagBytes;
     }
     item.state = 'asking';
     options.want(number, item);
@@ -88,7 +89,7 @@ export function createSegmentKeeper(options: SegmentKeeperOptions): SegmentKeepe
 function assertWhole(item: IncomingSegment, part: StoredPart): StoredPart {
   if (part.states.length !== blockCount(lengthOf(item)))
     return fail('ProtocolError', 'Content has not the blocks of its segment', part.path);
-  if (part.states.lastIndexOf(blockStates.same) >= (item.own?.length ?? 0) / tagBytes)
+  if (part.states.lastIndexOf(blockStates.same) >= item.ownBlocks)
     return fail('ContentMismatch', 'A part leaves out a block that we have not', part.path);
   return part;
 }

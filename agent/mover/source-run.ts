@@ -8,10 +8,12 @@ import type { MoverVolumeProgress, MoverVolumeResult } from './contract.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { fail } from './mover-error.ts';
 import { createPulse, type Pulse } from './pulse.ts';
+import { type Pushing, rememberedScan } from './remembered-scan.ts';
 import { type Connect, keepConversing } from './session.ts';
 import { converseAsSource } from './source-stream.ts';
 import { type SourceVolume, sourceVolume, type VolumeSpec } from './source-volume.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { Syscalls } from './syscalls.ts';
+import { type CacheOptions, openTreeCache } from './tree-cache.ts';
 
 export interface SourceOptions {
   readonly run: string;
@@ -24,6 +26,8 @@ export interface SourceOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: SourceProgress) => void) | undefined;
+  /** What was found by the last sync of the same volumes; nothing is kept when undefined. */
+  readonly cache?: CacheOptions | undefined;
 }
 
 export interface SourceProgress {
@@ -51,7 +55,7 @@ export interface SourceRun {
   key: RunKey | undefined;
   readonly isScanning: boolean;
   /** Begins the current volume's scan, once. */
-  startScan(packAfter: ByteString | undefined): void;
+  startScan(pushing: Pushing): void;
   /** Throws what made the scan fail. */
   checkScan(): void;
   /** The receiver has the current volume completely: on to the next. */
@@ -82,10 +86,13 @@ export async function runSource(options: SourceOptions): Promise<readonly MoverV
   }
 }
 
-async function measureAll({ volumes, pool, signal }: SourceOptions): Promise<VolumeSize> {
+/** What progress is measured against: of the last sync where that is known, as a walk of its own takes its time. */
+async function measureAll(options: SourceOptions): Promise<VolumeSize> {
+  const { volumes, pool, signal } = options;
   let [files, bytes] = [0, 0];
-  for (const { path, kind } of volumes) {
-    const size = await pool.run({ do: 'measure', root: path, kind }, signal);
+  for (const spec of volumes) {
+    const known = openTreeCache(spec, 'source', options)?.summary?.tree;
+    const size = known ?? (await pool.run({ do: 'measure', root: spec.path, kind: spec.kind }, signal));
     files += size.files;
     bytes += size.bytes;
   }
@@ -108,7 +115,8 @@ function createRun(
 
   function volumeAt(index: number): SourceVolume | undefined {
     const spec = options.volumes[index];
-    return spec === undefined ? undefined : sourceVolume(spec, options.pool, options.syscalls, changed);
+    if (spec === undefined) return undefined;
+    return sourceVolume(spec, rememberedScan(spec, openTreeCache(spec, 'source', options), options), changed);
   }
   const run: SourceRun = {
     options,
@@ -125,9 +133,9 @@ function createRun(
     get isScanning() {
       return scanning !== undefined;
     },
-    startScan(packAfter) {
+    startScan(pushing) {
       const key = run.key ?? fail('ProtocolError', 'The peer asks for content before its greeting');
-      scanning ??= volume?.scan(key, packAfter, signal).catch((error: unknown) => {
+      scanning ??= volume?.scan(key, pushing, signal).catch((error: unknown) => {
         scanFailure = { error };
         changed.beat();
       });
@@ -140,6 +148,7 @@ function createRun(
       const { digest, files, bytes } = volume.finish();
       const { bytesRead, blocksSent, warnings } = volume.counts;
       const { name } = volume.spec;
+      volume.remember();
       results.push({ name, digest, files, bytes, bytesRead, bytesSent: sent, blocksSent, warnings, degraded: {} });
       sentBefore += sent;
       sent = 0;
@@ -167,7 +176,11 @@ function createRun(
       });
     },
   };
-  return { run, progress: () => progress, scanEnded: async () => await scanning };
+  const scanEnded = async () => {
+    await scanning;
+    volume?.close();
+  };
+  return { run, progress: () => progress, scanEnded };
 }
 
 const currentOf = ({ spec, counts }: SourceVolume, bytesSent: number): MoverVolumeProgress => ({

@@ -149,7 +149,7 @@ function hearControl(stream: Stream, control: Control): 'over' | 'more' {
     case 'volumeReady':
       if (control.volume !== run.at) fail('ProtocolError', 'The peer is ready for another volume');
       stream.ready = true;
-      run.startScan(control.pushAfter ?? undefined);
+      run.startScan({ packAfter: control.pushAfter ?? undefined, base: control.base ?? undefined });
       return 'more';
     case 'volumeDone':
       if (control.volume !== run.at || stream.ended !== run.at)

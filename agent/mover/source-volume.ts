@@ -6,15 +6,16 @@
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, hasContent } from './entry.ts';
-import { blockStates, type PackAnswer, type WorkerPool } from './job.ts';
+import { blockStates, type PackAnswer } from './job.ts';
 import { segmentLength } from './layout.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
 import type { Pulse } from './pulse.ts';
+import type { Pushing, RememberedScan } from './remembered-scan.ts';
 import type { SegmentPlace } from './scan-units.ts';
-import { type ScannedBatch, scanVolume } from './scan-volume.ts';
+import type { ScannedBatch } from './scan-volume.ts';
 import { sumCounts } from './settle.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
 import type { VolumeKind } from './walk.ts';
 
@@ -31,7 +32,7 @@ export interface SourceVolume {
   /** The whole volume is scanned; `produced` is final. */
   readonly scanned: boolean;
   /** Scans until done; rejects when the volume can't be read. */
-  scan(key: RunKey, packAfter: ByteString | undefined, signal: AbortSignal): Promise<void>;
+  scan(key: RunKey, pushing: Pushing, signal: AbortSignal): Promise<void>;
   /** The item as it is sent now. */
   itemAt(item: number): WireItem;
   /** The pack that follows this item when it is sent for the first time; gone afterwards. */
@@ -43,6 +44,10 @@ export interface SourceVolume {
   settle(upTo: number): void;
   /** The digest of what was sent; once all is settled. */
   finish(): TreeDigest;
+  /** The receiver has all of it: what the scan found is kept for the next sync. */
+  remember(): void;
+  /** What was not remembered by now is dropped. */
+  close(): void;
   readonly counts: SourceCounts;
 }
 
@@ -69,7 +74,7 @@ type Item =
   | { readonly is: 'segment'; hash: Buffer; readonly file: FileState; readonly segment: number; coming: boolean };
 
 /** @param changed beats whenever something here may let a waiting loop go on */
-export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Syscalls, changed: Pulse): SourceVolume {
+export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pulse): SourceVolume {
   const window = new Map<number, Item>();
   const packs = new Map<number, DataMessage>();
   const digester = treeDigester();
@@ -81,6 +86,7 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
   let heldPackBytes = 0;
   let scanned = false;
   let tree: TreeDigest | undefined;
+  let sentAsScanned = true;
 
   const get = (item: number): Item =>
     window.get(item) ?? fail('ProtocolError', 'The peer names an item that is not open');
@@ -132,9 +138,8 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
     get scanned() {
       return scanned;
     },
-    async scan(key, packAfter, signal) {
-      const root = spec.path;
-      for await (const batch of scanVolume({ key, root, kind: spec.kind, packAfter, pool, syscalls, signal })) {
+    async scan(key, pushing, signal) {
+      for await (const batch of scan.batches(key, pushing, signal)) {
         append(batch);
         changed.beat();
         for (let seen = changed.count; isFull(); seen = changed.count) await changed.wait(seen, signal);
@@ -176,6 +181,7 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
       const item = window.get(at);
       if (item?.is !== 'segment' || item.hash.equals(hash)) return;
       item.hash = Buffer.from(hash);
+      sentAsScanned = false;
       counts.warnings = sumCounts(counts.warnings, { changed: 1 });
     },
     noteRead({ bytesRead, warnings }) {
@@ -197,5 +203,7 @@ export function sourceVolume(spec: VolumeSpec, pool: WorkerPool, syscalls: Sysca
       tree ??= digester.finish();
       return tree;
     },
+    remember: () => scan.keep(sentAsScanned && tree !== undefined ? tree : null),
+    close: scan.drop,
   };
 }

@@ -1,16 +1,19 @@
 /** The last word on a destination: it is read back from storage and its digest compared with the source's. */
+import type { Clock } from '../../kube/clock.ts';
 import type { RunKey } from './content-hash.ts';
 import type { Counts, MoverVolumeResult } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
 import type { WorkerPool } from './job.ts';
-import { openKnownEntries, type ScanMemory } from './known-entries.ts';
+import { openKnownTree, type ScanMemory } from './known-tree.ts';
 import { fail, failForNow } from './mover-error.ts';
 import { beginPhase, bytesSentOf, type CountProgress, sumSizes } from './phase-progress.ts';
 import type { StagedVolume } from './run-state.ts';
 import { digestVolume } from './scan-volume.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
+import type { TreeRecorder } from './tree-cache.ts';
 import { type DigestPart, differingParts, type TreeDigest } from './tree-digest.ts';
+import type { VolumeKeeper } from './volume-keeper.ts';
 
 interface VerifyOptions {
   readonly key: RunKey;
@@ -18,24 +21,34 @@ interface VerifyOptions {
   readonly syscalls: Syscalls;
   readonly signal: AbortSignal;
   readonly onProgress: CountProgress;
+  readonly clock: Clock;
   readonly scanned: ScanMemory | undefined;
+  readonly recorder: TreeRecorder | undefined;
 }
 
-/**
- * @param scans of this very process, by volume: what they read and nobody wrote since is not read again
- * Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set.
- */
+/** The coarsest tick of kernels' file times, twice. */
+const clockTickMs = 20;
+
+export interface VerifyWith {
+  /** Of this very process, by volume: what they read and nobody wrote since is not read again. */
+  readonly scans?: readonly ScanMemory[] | undefined;
+  readonly keeper: VolumeKeeper;
+}
+
+/** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
 export async function verifyVolumes(
   volumes: readonly StagedVolume[],
   options: KeyedDestination,
-  scans: readonly ScanMemory[] = [],
+  { scans = [], keeper }: VerifyWith,
 ): Promise<readonly MoverVolumeResult[]> {
   const total = sumSizes(volumes.map(({ tree }) => tree));
   const onProgress = beginPhase(options, 'Verifying', { total, bytesSent: bytesSentOf(volumes) });
   const results: MoverVolumeResult[] = [];
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
-    results.push(await verifyVolume(spec, volume, { ...options, onProgress, scanned: scans[index] }));
+    const scanned = scans[index];
+    const recorder = keeper.record(spec, scanned === undefined ? 'Read' : scanned.basis);
+    results.push(await verifyVolume(spec, volume, { ...options, onProgress, scanned, recorder }));
   }
   return results;
 }
@@ -45,12 +58,17 @@ async function verifyVolume(
   volume: StagedVolume,
   options: VerifyOptions,
 ): Promise<MoverVolumeResult> {
-  const { key, pool, syscalls, signal, onProgress, scanned } = options;
+  const { key, pool, syscalls, signal, onProgress, scanned, recorder } = options;
   await pool.run({ do: 'sync', root: spec.path, kind: spec.kind }, signal);
+  // Whatever anybody writes from now on must have another change time than what we wrote.
+  if (recorder !== undefined) await options.clock.sleep(clockTickMs, signal);
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
-  const known = scanned === undefined ? undefined : openKnownEntries(scanned);
+  const known = scanned === undefined ? undefined : openKnownTree(scanned);
   const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, known, pool, syscalls, signal };
-  const found = await digestVolume(scan, ({ size }) => onProgress(size)).finally(() => known?.close());
+  const found = await digestVolume(scan, (batch) => {
+    recorder?.add(batch);
+    onProgress(batch.size);
+  }).finally(() => known?.close());
   const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
   if (unexplained.length > 0) {
     failForNow(
@@ -58,6 +76,7 @@ async function verifyVolume(
       `Volume ${spec.name} reads back different from the source in ${unexplained.join(', ')}`,
     );
   }
+  recorder?.keep(found);
   return resultOf({ ...volume, bytesRead: volume.bytesRead + found.bytesRead }, found);
 }
 

@@ -45,7 +45,13 @@ export async function copyWithMovers({ space, from, to, run, extra, shape, progr
     const result = join(space, `${role}-result`);
     const flags = {
       ...{ run, role, agent: agent.url, volume: `data=${role === 'source' ? from : to}` },
-      ...{ staging: join(space, 'staging'), 'token-file': join(space, 'token'), 'result-file': result },
+      ...{
+        staging: join(space, 'staging'),
+        cache: join(space, 'cache'),
+        'cache-guard': '2',
+        'token-file': join(space, 'token'),
+        'result-file': result,
+      },
     };
     const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
     const [command, ...before] = program === undefined ? fromSource : [program, 'mover'];

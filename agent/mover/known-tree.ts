@@ -1,0 +1,128 @@
+/**
+ * What an earlier scan of the same tree found, walked beside a new walk: of an entry whose stat is as it was then, nothing needs to
+ * be read. The kernel stamps a change time on whatever is written, and nobody can set it back; where a change could have gone
+ * unnoticed (within the guard before the scan) the entry was marked as not settled, and is read again.
+ */
+import { comparePaths, type Entry, hasContent } from './entry.ts';
+import type { ByteString } from './syscalls.ts';
+import { openTreeCursor, type TreeRecord, type TreeSegment } from './tree-file.ts';
+import type { TreeSummary } from './tree-summary.ts';
+import type { FoundEntry } from './walk.ts';
+
+export interface KnownTree {
+  /** Asked for each entry of a walk, in walk order. `Same`: with attributes and target; its segments follow. */
+  meet(found: FoundEntry): Meeting;
+  /** The next segment of the file met last, as it was. */
+  nextSegment(): TreeSegment | undefined;
+  /** Whether every entry met so far was known and the same, and none was left out; at the end of a walk: none is left. */
+  isSame(walk: 'GoesOn' | 'Ended'): boolean;
+  close(): void;
+}
+
+export type Meeting =
+  | { readonly is: 'Same'; readonly entry: Entry }
+  /** A file that may hold much of what it held. */
+  | { readonly is: 'Changed' }
+  | { readonly is: 'New' };
+
+/** What a scan of this very process left: for its last look at a volume. */
+export interface ScanMemory {
+  /** Whether all of it was read then, or some of it is known from an earlier sync. */
+  readonly basis: 'Read' | 'Known';
+  /** A tree file. */
+  readonly file: string;
+  readonly root: TreeSummary['root'];
+  /** What had changed later is read again: a second change within the same tick of the clock would not be seen. */
+  readonly settledNs: bigint;
+}
+
+/** Far more than a tick of any file system's clock. */
+const settlingMs = 2_000;
+
+/** For a scan that begins now. */
+export const settledBefore = (now: Date, guardMs = settlingMs): bigint => BigInt(now.getTime() - guardMs) * 1_000_000n;
+
+const unknown: Meeting = { is: 'New' };
+const changed: Meeting = { is: 'Changed' };
+
+export function openKnownTree({
+  file,
+  root,
+  settledNs,
+}: Pick<ScanMemory, 'file' | 'root'> & { readonly settledNs?: bigint }): KnownTree {
+  const cursor = openTreeCursor(file);
+  let next: TreeRecord | undefined;
+  let isSame = true;
+  let hasSegments = false;
+  let ended = false;
+  const step = () => {
+    const taken = next;
+    next = undefined;
+    return taken;
+  };
+  // The record after the one that was met is read only when it is asked for: its segments come first.
+  const peek = (): TreeRecord | undefined => {
+    if (next === undefined && !ended) {
+      next = asSeenLast(cursor.nextEntry(), root);
+      ended = next === undefined;
+    }
+    return next;
+  };
+  const skipTo = (path: ByteString): TreeRecord | undefined => {
+    for (let record = peek(); record !== undefined; record = peek()) {
+      const order = record.found.entry.path === path ? 0 : comparePaths(record.found.entry.path, path);
+      if (order > 0) return undefined;
+      step();
+      if (order === 0) return record;
+      isSame = false;
+    }
+    return undefined;
+  };
+  const isSettled = (record: TreeRecord) =>
+    record.settled && (settledNs === undefined || record.found.changedNs < settledNs);
+  return {
+    meet(found) {
+      const record = skipTo(found.entry.path);
+      hasSegments = false;
+      if (record === undefined) {
+        isSame = false;
+        return unknown;
+      }
+      if (isSettled(record) && isSameStat(record.found, found)) {
+        hasSegments = true;
+        return { is: 'Same', entry: record.found.entry };
+      }
+      isSame = false;
+      hasSegments = record.found.entry.type === found.entry.type && hasContent(found.entry);
+      return hasSegments ? changed : unknown;
+    },
+    nextSegment: () => (hasSegments ? cursor.nextSegment() : undefined),
+    isSame: (walk) => isSame && (walk === 'GoesOn' || peek() === undefined),
+    close: () => cursor.close(),
+  };
+}
+
+function asSeenLast(record: TreeRecord | undefined, root: TreeSummary['root']): TreeRecord | undefined {
+  if (record === undefined || root === null || record.found.entry.path !== '') return record;
+  const seen = { inode: BigInt.asIntN(64, BigInt(root.inode)), changedNs: BigInt(root.changedNs) };
+  return { ...record, found: { ...record.found, ...seen } };
+}
+
+/** All that lstat shows and that does not change by reading, or when allocated space changes beneath the same content. */
+export function isSameStat(left: FoundEntry, right: FoundEntry): boolean {
+  const [a, b] = [left.entry, right.entry];
+  return (
+    left.changedNs === right.changedNs &&
+    BigInt.asIntN(64, left.inode) === BigInt.asIntN(64, right.inode) &&
+    a.path === b.path &&
+    a.mtimeNs === b.mtimeNs &&
+    a.size === b.size &&
+    a.type === b.type &&
+    a.mode === b.mode &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    a.rdev === b.rdev &&
+    // A symlink's text is read only later.
+    (a.type === 'symlink' || a.target === b.target)
+  );
+}

@@ -1,0 +1,251 @@
+/**
+ * A volume's tree as a file: entries in walk order as the walk saw them (with inode and change time), each followed by its
+ * segments' hashes, of larger segments also by their blocks' tags. Written while a volume is scanned, read back in order or by offset.
+ * A sealed one ends with a summary and a checksum: when it was cut short or altered it is as good as none.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { byteReader, byteWriter } from './byte-codec.ts';
+import { hashBytes, tagBytes } from './content-hash.ts';
+import { type Entry, readEntry, writeEntry } from './entry.ts';
+import { blockCount, segmentBytes } from './layout.ts';
+import { fail } from './mover-error.ts';
+import { createRecordWriter, openRecordCursor, openRecordReader } from './record-file.ts';
+import type { SegmentPlace } from './scan-units.ts';
+import { parseTreeSummary, type TreeSummary } from './tree-summary.ts';
+import type { FoundEntry } from './walk.ts';
+
+export interface TreeRecord {
+  readonly found: FoundEntry;
+  /** Whether a later change is sure to show in its change time; else it must be read again. */
+  readonly settled: boolean;
+}
+
+export interface TreeSegment {
+  readonly hash: Buffer;
+  /** Of its blocks, where they were wanted. */
+  readonly tags: Buffer | undefined;
+}
+
+export interface TreeFileWriter {
+  addEntry(record: TreeRecord): void;
+  /** Of the entry added last. Returns the offset to find it by. */
+  addSegment(hash: Uint8Array, tags: Uint8Array | undefined): number;
+  /** Completes and closes the file. */
+  seal(summary: TreeSummary): void;
+  /** Leaves it without a summary: for the process that wrote it, or, when durable, for the next one too. */
+  close(durability: 'Cached' | 'Durable'): void;
+}
+
+export interface TreeFileCursor {
+  /** The next entry; segments of the one before are passed over. */
+  nextEntry(): TreeRecord | undefined;
+  /** The next segment of the entry answered last. */
+  nextSegment(): TreeSegment | undefined;
+  close(): void;
+}
+
+const tags = { entry: 0, segment: 1, summary: 2 } as const;
+const flagBits = { settled: 1, sparse: 2 } as const;
+const trailerBytes = 8 + 32;
+
+export function createTreeFile(path: string): TreeFileWriter {
+  const sum = createHash('sha256');
+  const records = createRecordWriter(path, 0, (bytes) => void sum.update(bytes));
+  const writer = byteWriter();
+  let entryOffset = 0;
+  let segment = 0;
+  return {
+    addEntry({ found, settled }) {
+      writer.byte(tags.entry);
+      writer.byte((settled ? flagBits.settled : 0) | (found.sparse ? flagBits.sparse : 0));
+      writer.int64(found.inode);
+      writer.int64(found.changedNs);
+      writeEntry(writer, found.entry);
+      entryOffset = records.append(writer.take());
+      segment = 0;
+    },
+    addSegment(hash, ofBlocks) {
+      writer.byte(tags.segment);
+      writer.raw(hash);
+      writer.number(entryOffset);
+      writer.number(segment++);
+      writer.bytes(ofBlocks ?? noBytes);
+      return records.append(writer.take());
+    },
+    seal(summary) {
+      const offset = records.append(encodeSummary(summary));
+      records.flush('Cached');
+      const trailer = Buffer.alloc(trailerBytes);
+      trailer.writeBigUInt64LE(BigInt(offset), 0);
+      sum.copy().update(trailer.subarray(0, 8)).digest().copy(trailer, 8);
+      records.appendRaw(trailer);
+      records.flush('Cached');
+      records.close();
+    },
+    close(durability) {
+      records.flush(durability);
+      records.close();
+    },
+  };
+}
+
+const noBytes = new Uint8Array(0);
+
+function encodeSummary(summary: TreeSummary): Uint8Array {
+  const writer = byteWriter();
+  writer.byte(tags.summary);
+  writer.raw(Buffer.from(JSON.stringify(summary)));
+  return writer.take();
+}
+
+/** Gives an unsealed file a summary. */
+export function sealTreeFile(path: string, summary: TreeSummary): void {
+  const length = sizeOf(path);
+  const records = createRecordWriter(path, length);
+  const offset = records.append(encodeSummary(summary));
+  records.flush('Cached');
+  const trailer = Buffer.alloc(trailerBytes);
+  trailer.writeBigUInt64LE(BigInt(offset), 0);
+  checksumOf(path, records.bytes, trailer.subarray(0, 8)).copy(trailer, 8);
+  records.appendRaw(trailer);
+  records.flush('Cached');
+  records.close();
+}
+
+/** What a whole file says of itself; undefined when there is none, or it is not whole. */
+export function readTreeSummary(path: string): TreeSummary | undefined {
+  try {
+    return verifiedSummary(path);
+  } catch {
+    // Whatever is wrong with it: everything in it can be had from the volume.
+    return undefined;
+  }
+}
+
+function verifiedSummary(path: string): TreeSummary {
+  const end = sizeOf(path) - trailerBytes;
+  if (end < 0) fail('CacheDamaged', 'A tree file is cut short', path);
+  const trailer = readTrailer(path, end);
+  if (!checksumOf(path, end, trailer.subarray(0, 8)).equals(trailer.subarray(8)))
+    fail('CacheDamaged', 'A tree file fails its checksum', path);
+  const records = openRecordReader(path);
+  try {
+    const record = records.read(Number(trailer.readBigUInt64LE(0)));
+    if (record[0] !== tags.summary) fail('CacheDamaged', 'A tree file has no summary', path);
+    return parseTreeSummary(record.subarray(1));
+  } finally {
+    records.close();
+  }
+}
+
+function sizeOf(path: string): number {
+  const fd = openSync(path, 'r');
+  try {
+    return fstatSync(fd).size;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readTrailer(path: string, at: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const trailer = Buffer.alloc(trailerBytes);
+    if (readSync(fd, trailer, 0, trailerBytes, at) < trailerBytes)
+      fail('CacheDamaged', 'A tree file is cut short', path);
+    return trailer;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const chunkBytes = 1024 * 1024;
+
+/** Over the first `length` bytes of the file and what follows them. */
+function checksumOf(path: string, length: number, rest: Uint8Array): Buffer {
+  const sum = createHash('sha256');
+  const fd = openSync(path, 'r');
+  try {
+    const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, length)));
+    for (let at = 0; at < length; ) {
+      const got = readSync(fd, chunk, 0, Math.min(chunk.length, length - at), at);
+      if (got === 0) fail('CacheDamaged', 'A tree file is cut short', path);
+      sum.update(chunk.subarray(0, got));
+      at += got;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return sum.update(rest).digest();
+}
+
+/** Of a sealed file, and of an unsealed one. */
+export function openTreeCursor(path: string): TreeFileCursor {
+  const cursor = openRecordCursor(path);
+  const reader = byteReader(Buffer.alloc(0));
+  let next = cursor.next()?.record;
+  const step = () => {
+    // What follows a summary is no record.
+    next = next?.[0] === tags.summary ? undefined : cursor.next()?.record;
+  };
+  return {
+    nextEntry() {
+      while (next !== undefined && next[0] === tags.segment) step();
+      if (next === undefined || next[0] !== tags.entry) return undefined;
+      reader.reset(next);
+      reader.byte();
+      const flags = reader.byte();
+      const inode = reader.int64();
+      const changedNs = reader.int64();
+      const entry = readEntry(reader);
+      step();
+      const found = { entry, inode, changedNs, sparse: (flags & flagBits.sparse) !== 0 };
+      return { found, settled: (flags & flagBits.settled) !== 0 };
+    },
+    nextSegment() {
+      if (next === undefined || next[0] !== tags.segment) return undefined;
+      reader.reset(next);
+      reader.byte();
+      const hash = Buffer.from(reader.raw(hashBytes));
+      reader.number();
+      reader.number();
+      const ofBlocks = reader.bytes(blockCount(segmentBytes) * tagBytes);
+      step();
+      return { hash, tags: ofBlocks.length === 0 ? undefined : ofBlocks };
+    },
+    close: () => cursor.close(),
+  };
+}
+
+/** Each segment with the offset to find it by. */
+export function* segmentOffsets(path: string): Generator<{ readonly hash: Uint8Array; readonly offset: number }> {
+  const cursor = openRecordCursor(path);
+  try {
+    for (let next = cursor.next(); next !== undefined && next.record[0] !== tags.summary; next = cursor.next())
+      if (next.record[0] === tags.segment) yield { hash: next.record.subarray(1, 1 + hashBytes), offset: next.offset };
+  } finally {
+    cursor.close();
+  }
+}
+
+/** Where the content with this hash lies, if the segment at the offset has it. */
+export function segmentPlaceAt(
+  records: ReturnType<typeof openRecordReader>,
+  offset: number,
+  hash: Uint8Array,
+): SegmentPlace | undefined {
+  const record = byteReader(records.read(offset));
+  record.byte();
+  if (Buffer.compare(record.raw(hashBytes), hash) !== 0) return undefined;
+  const { path, size } = entryAt(records, record.number());
+  return { path, size, segment: record.number(), sparse: true };
+}
+
+function entryAt(records: ReturnType<typeof openRecordReader>, offset: number): Entry {
+  const reader = byteReader(records.read(offset));
+  reader.raw(2);
+  reader.int64();
+  reader.int64();
+  return readEntry(reader);
+}
