@@ -26,11 +26,13 @@ async function copyWithKills(
   options: {
     readonly run: string;
     readonly extra: readonly string[];
+    /** For both. */
+    readonly common?: readonly string[];
     readonly killAt: readonly (readonly [MoverRole, number])[];
     readonly onVictims?: (victims: Victims) => void;
   },
 ) {
-  const common = ['--run', options.run, '--staging', space.path('staging')];
+  const common = ['--run', options.run, '--staging', space.path('staging'), ...(options.common ?? [])];
   const source = keepRunning(space, agent, 'source', [...common, '--volume', `data=${from(space)}`]);
   const destination = keepRunning(space, agent, 'destination', [
     ...common,
@@ -124,4 +126,38 @@ describe('a mover killed with SIGKILL', () => {
       assert.equal((await digestOf(to(space))).digest, (await digestOf(from(space))).digest);
     });
   }
+
+  it('keeps nothing wrong for the next sync', { timeout: 120_000 }, async () => {
+    using space = scratch();
+    await using agent = await startLoopbackAgent();
+    const chance = seededChance(300);
+    const common = ['--cache', space.path('cache'), '--cache-guard', '0'];
+    fill(from(space), 4);
+    mkdirSync(to(space));
+    let { received } = await copyWithKills(space, agent, { run: 'first', common, extra: [], killAt: [] });
+    for (const round of [1, 2, 3, 4]) {
+      const fd = openSync(`${from(space)}/table`, 'r+');
+      writeSync(fd, chanceBytes(chance, 16_384), 0, 16_384, Math.floor(chance() * 1800) * 16_384);
+      closeSync(fd);
+      writeFileSync(`${from(space)}/files/${round}`, `changed in round ${round}`);
+      let victims: Victims | undefined;
+      let goes = 0;
+      // The last round is left alone, and begins from what the others kept.
+      if (round < 4)
+        agent.gate = () => {
+          if (goes++ === 0) setTimeout(() => victims?.destination.kill(), chance() * 400);
+          return { state: 'Go' };
+        };
+      else agent.gate = () => ({ state: 'Go' });
+      const extra = ['--mode', 'update', '--expect-digest', `data=${received.volumes[0]?.digest}`];
+      const killAt: [MoverRole, number][] = round % 2 === 1 && round < 4 ? [['source', chance() * 8_000]] : [];
+      const onVictims = (found: Victims) => {
+        victims = found;
+      };
+      ({ received } = await copyWithKills(space, agent, { run: `sync-${round}`, common, extra, killAt, onVictims }));
+      assert.equal(received.outcome, 'Complete');
+      const [mine, theirs] = [await digestOf(to(space)), await digestOf(from(space))];
+      assert.deepEqual([received.volumes[0]?.digest, mine.digest], [theirs.digest, theirs.digest]);
+    }
+  });
 });

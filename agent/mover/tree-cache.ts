@@ -152,11 +152,12 @@ export function believable(summary: TreeSummary | undefined, identity: string, n
 }
 
 /**
- * File systems whose change time is the kernel's or the server's, stamped on every change: ext4, xfs, btrfs, zfs, tmpfs, overlay,
- * f2fs, bcachefs, and the two network ones that serve a POSIX change time. Elsewhere (FAT, SMB, FUSE) it may be a creation time or what a user space says.
+ * File systems whose change time is the kernel's or the server's, stamped on every change and seen at once: ext4, xfs, btrfs, zfs,
+ * overlay, f2fs, bcachefs, CephFS. Elsewhere (FAT, SMB, FUSE) it may be a creation time or what a user space says; tmpfs does not
+ * stamp what is written through a mapping; NFS may answer from what it has cached of another machine's file for a minute.
  */
 const stampingFileSystems: ReadonlySet<number> = new Set([
-  0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0x01021994, 0x794c7630, 0xf2f52010, 0x00c36400, 0x6969, 0xca451a4e,
+  0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0x794c7630, 0xf2f52010, 0xca451a4e, 0x00c36400,
 ]);
 
 /** Survives a snapshot and its clone, but not a copy into a new file system or directory. */
