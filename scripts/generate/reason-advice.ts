@@ -24,6 +24,7 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
     'Compare the fingerprint with the one the joining admin sees, then `kubectl stork pair confirm NAME`.',
   BadFile: 'Check the path, and that the file holds one object of that kind.',
   BadFlag: 'Give the flag a value of the form it names; `--help` shows an example.',
+  CacheDamaged: migrateAgain,
   ClaimBinding: onItsWay,
   ClaimGrowing: onItsWay,
   ClaimGone: 'Somebody deleted the claim on the destination meanwhile. Migrate again: it is made anew.',
