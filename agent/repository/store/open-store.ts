@@ -1,0 +1,141 @@
+/**
+ * A store by its address: the kind's own store under bounds, retries and counters, and a cache when one is wanted. The SDKs of clouds are
+ * loaded here, when an address asks for one. Asks the store nothing yet.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../../../kube/clock.ts';
+import { StorkError } from '../../../kube/errors.ts';
+import { cacheStore } from './cache-store.ts';
+import { directoryStore } from './directory-store.ts';
+import { limitStore, type StoreLimits } from './limit-store.ts';
+import { metricsStore, type StoreRequest } from './metrics-store.ts';
+import type { ObjectStore } from './object-store.ts';
+import { type RetryOptions, retryStore } from './retry-store.ts';
+import { parseStoreAddress, renderStoreAddress, type StoreAddress } from './store-address.ts';
+import type { StoreSettings } from './store-settings.ts';
+
+export interface OpenStoreOptions {
+  /** Where credentials and regions are looked for, by the names that restic and the SDKs use. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly uniqueName: () => string;
+  readonly settings?: StoreSettings | undefined;
+  /** A file with the authorities to trust instead of the system's. */
+  readonly caFile?: string | undefined;
+  readonly limits?: StoreLimits | undefined;
+  /** A directory of this repository's own; without it nothing is cached. */
+  readonly cache?: { readonly directory: string; readonly isWorthKeeping?: (name: string) => boolean } | undefined;
+  readonly onRequest?: ((request: StoreRequest) => void) | undefined;
+  readonly onRetry?: RetryOptions['onRetry'] | undefined;
+  /** Put around the bare store: faults, in tests. */
+  readonly wrapBare?: ((store: ObjectStore) => ObjectStore) | undefined;
+}
+
+/** Restic's, for each kind: enough to fill a link, few enough for any server. */
+const connections = { Directory: 16, S3: 16, Azure: 16, GoogleCloud: 16 } as const;
+const connectionsSetting = {
+  Directory: 'local.connections',
+  S3: 's3.connections',
+  Azure: 'azure.connections',
+  GoogleCloud: 'gs.connections',
+} as const;
+
+/** Throws `StoreAddressInvalid`, `StoreAddressSecret`, `StoreSettingInvalid`, `StoreRefused` without credentials. */
+export async function openStore(address: string, options: OpenStoreOptions): Promise<ObjectStore> {
+  const parsed = parseStoreAddress(address);
+  refuseForeignSettings(parsed, options.settings ?? {});
+  const { clock, random, limits, cache, onRequest, onRetry, wrapBare = (store) => store } = options;
+  const bare = wrapBare(await openBare(parsed, options));
+  const counted = onRequest === undefined ? bare : metricsStore(bare, onRequest, clock);
+  const given = options.settings?.[connectionsSetting[parsed.kind]];
+  const requestsAtOnce = limits?.requestsAtOnce ?? (given === undefined ? connections[parsed.kind] : Number(given));
+  // Retries are outermost, so that who waits for another try holds no place.
+  const limited = limitStore(counted, { ...limits, requestsAtOnce }, clock);
+  const retried = retryStore(limited, { clock, random, ...(onRetry === undefined ? {} : { onRetry }) });
+  if (cache === undefined) return retried;
+  const kept = directoryStore(cache.directory, options.uniqueName, { flush: 'None' });
+  return cacheStore(retried, kept, cache);
+}
+
+async function openBare(address: StoreAddress, options: OpenStoreOptions): Promise<ObjectStore> {
+  switch (address.kind) {
+    case 'Directory':
+      return directoryStore(address.path, options.uniqueName);
+    case 'S3':
+      return openS3(address, options);
+    case 'Azure':
+    case 'GoogleCloud':
+      throw new StorkError({
+        code: 'StoreKindMissing',
+        message: `Stores of the kind ${address.kind} are not there yet`,
+      });
+    default:
+      return address satisfies never;
+  }
+}
+
+async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: OpenStoreOptions) {
+  const { env, settings = {}, clock } = options;
+  const [{ s3Client }, { s3Store }] = await Promise.all([import('./s3-client.ts'), import('./s3-store.ts')]);
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = env;
+  const lookup = settings['s3.bucket-lookup'] ?? 'auto';
+  const isAws = address.endpoint === undefined || /\.amazonaws\.com(\.cn)?(:\d+)?$/.test(address.endpoint);
+  const [, mode, days] = /^(GOVERNANCE|COMPLIANCE):(\d+)$/.exec(settings['s3.object-lock'] ?? '') ?? [];
+  const client = s3Client({
+    endpoint: address.endpoint,
+    region: settings['s3.region'] ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? address.region ?? 'us-east-1',
+    credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
+    addressing: lookup === 'path' || (lookup === 'auto' && !isAws) ? 'Path' : 'Host',
+    ca: await authorities(options),
+  });
+  return s3Store({
+    ...{ client, bucket: address.bucket, prefix: address.prefix },
+    description: renderStoreAddress(address),
+    now: () => clock.now(),
+    serverSideEncryption: encryptionOf(settings['s3.server-side-encryption']),
+    kmsKeyId: settings['s3.kms-key-id'],
+    storageClass: settings['s3.storage-class'],
+    objectLock: mode === 'GOVERNANCE' || mode === 'COMPLIANCE' ? { mode, days: Number(days) } : undefined,
+  });
+}
+
+function encryptionOf(text: string | undefined): 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined {
+  return text === 'AES256' || text === 'aws:kms' || text === 'aws:kms:dsse' ? text : undefined;
+}
+
+async function authorities({ caFile }: OpenStoreOptions): Promise<string | undefined> {
+  if (caFile === undefined) return undefined;
+  const pem = await readFile(caFile, 'utf8').catch((cause: unknown) => {
+    throw badAuthorities('it cannot be read', caFile, cause);
+  });
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw badAuthorities('it holds no PEM certificate', caFile);
+  return pem;
+}
+
+const badAuthorities = (what: string, caFile: string, cause?: unknown) =>
+  new StorkError({
+    code: 'StoreAuthoritiesUnreadable',
+    message: `The file of authorities is of no use: ${what}`,
+    about: caFile,
+    hint: 'Name a file with one or more certificates in PEM form.',
+    cause,
+  });
+
+const settingsPrefix = { Directory: 'local.', S3: 's3.', Azure: 'azure.', GoogleCloud: 'gs.' } as const;
+
+/** An option for another kind does nothing, and whoever gave it believes it does. */
+function refuseForeignSettings({ kind }: StoreAddress, settings: StoreSettings): void {
+  const foreign = Object.keys(settings).find((name) => !name.startsWith(settingsPrefix[kind]));
+  if (foreign === undefined) return;
+  throw new StorkError({
+    code: 'StoreSettingInvalid',
+    message: `A store's option is wrong: ${foreign} is for another kind of store`,
+    hint: `This one takes options that begin with ${settingsPrefix[kind]}`,
+  });
+}

@@ -1,0 +1,35 @@
+/** Sleeping takes no time and moves the clock by as much; for tests of waits that nobody else's time depends on. */
+import type { Clock } from '../../../../kube/clock.ts';
+
+export interface InstantClock extends Pick<Clock, 'monotonicMs' | 'sleep'> {
+  /** Each sleep, in order. */
+  readonly slept: readonly number[];
+}
+
+export function instantClock(): InstantClock {
+  let nowMs = 0;
+  const slept: number[] = [];
+  return {
+    slept,
+    monotonicMs: () => nowMs,
+    async sleep(ms, signal) {
+      signal?.throwIfAborted();
+      slept.push(ms);
+      nowMs += ms;
+      // Others get their turn, as they would.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    },
+  };
+}
+
+/** Numbers in [0, 1) that follow from the seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
