@@ -25,6 +25,7 @@ export const endToEndSeconds: Weights = {
   'test/e2e/secrets.test.ts': 60,
   'test/e2e/shop.test.ts': 100,
   'test/e2e/tenancy.test.ts': 110,
+  'test/e2e/testbed.test.ts': 100,
   'test/e2e/transform.test.ts': 60,
   'test/e2e/two-namespaces.test.ts': 90,
   'test/e2e/versions.test.ts': 45,

@@ -34,12 +34,8 @@ export interface Lane {
 }
 
 const gibibyte = 2 ** 30;
-/** A bed takes 3, databases in it and their volumes' cache as much again. */
+/** A bed takes 3, databases in it and their volumes' cache as much again. The third is the one that testbed.test.ts has of its own. */
 const bytesForThreeBeds = 14 * gibibyte;
-
-/** Whose bed must be nobody else's: it is brought up, killed and taken down over and over. It chooses that bed itself. */
-const ownBedFile = 'test/e2e/testbed.test.ts';
-const ownBed = 6;
 
 /**
  * @param chosen the beds that were asked for, if any: as many lanes
@@ -50,11 +46,6 @@ export function decideLanes(
   given: { readonly memoryBytes: number; readonly weights: Weights; readonly chosen?: readonly number[] | undefined },
 ): readonly Lane[] {
   const beds = given.chosen ?? (given.memoryBytes < bytesForThreeBeds ? [1] : [1, 2]);
-  const isAside = (file: string): boolean => file === ownBedFile && beds.length > 1;
-  const shared = files.filter((file) => !isAside(file));
-  const lanes = planLanes(shared, beds.length, given.weights).map((own, index) => ({
-    bed: beds[index] ?? 1,
-    files: own,
-  }));
-  return [...lanes, { bed: ownBed, files: files.filter(isAside) }].filter((lane) => lane.files.length > 0);
+  const lanes = planLanes(files, beds.length, given.weights);
+  return lanes.map((own, index) => ({ bed: beds[index] ?? 1, files: own })).filter((lane) => lane.files.length > 0);
 }

@@ -55,7 +55,9 @@ export async function crashRun(on: CrashBed, plan: CrashPlan): Promise<CrashRepo
     left.there = 'Unknown';
   }
   const hurtBefore = watched.isHurt();
-  await clusters.a.kubectl(['-n', namespace, 'delete', 'migrations.stork.libopenstorage.org', name, '--timeout=120s']);
+  // It may never have come to be: that is among the problems.
+  const remove = ['delete', 'migrations.stork.libopenstorage.org', name, '--ignore-not-found', '--timeout=120s'];
+  await clusters.a.kubectl(['-n', namespace, ...remove]);
   const done = await watched.done();
   if (watched.isHurt() !== hurtBefore) problems.push(...(await judgeLeftovers(on, before)));
   return { effects: [...watched.effects], done, problems, seconds };
