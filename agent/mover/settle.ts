@@ -41,7 +41,7 @@ export type Degraded = Record<string, number>;
 const refusals: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'ENOSYS', 'EINVAL', 'EROFS']);
 
 /** Runs one setting; counts a refusal under `kind`. */
-function attempt(kind: string, degraded: Degraded, path: ByteString, set: () => void): boolean {
+export function attempt(kind: string, degraded: Degraded, path: ByteString, set: () => void): boolean {
   try {
     set();
     return true;
@@ -100,7 +100,8 @@ function setMetadata(path: ByteString, entry: Entry, syscalls: Syscalls, degrade
     attempt('owner', degraded, path, () => lchownSync(name, entry.uid, entry.gid));
   }
   if (entry.type !== 'symlink') attempt('mode', degraded, path, () => chmodSync(name, entry.mode));
-  setXattrs(path, { present: syscalls.listXattrs(path), wanted: entry.xattrs }, syscalls, degraded);
+  const change = { path, present: syscalls.listXattrs(path), wanted: entry.xattrs };
+  setXattrs(change, xattrsOfName(path, syscalls), degraded);
   attempt('mtime', degraded, path, () => syscalls.setMtime(path, entry.mtimeNs));
 }
 
@@ -112,7 +113,12 @@ export function finishFile(file: OpenFile, entry: Entry, syscalls: Syscalls, deg
     attempt('owner', degraded, path, () => fchownSync(fd, entry.uid, entry.gid));
   }
   attempt('mode', degraded, path, () => fchmodSync(fd, entry.mode));
-  setXattrs(path, { present: syscalls.listXattrsOf(fd, path), wanted: entry.xattrs }, syscalls, degraded);
+  const change = { path, present: syscalls.listXattrsOf(fd, path), wanted: entry.xattrs };
+  const setter = {
+    set: (xattr: Xattr) => syscalls.setXattrOf(fd, path, xattr),
+    remove: (name: string) => syscalls.removeXattrOf(fd, path, name),
+  };
+  setXattrs(change, setter, degraded);
   attempt('mtime', degraded, path, () => syscalls.setMtimeOf(fd, path, entry.mtimeNs));
 }
 
@@ -125,24 +131,32 @@ export interface OpenFile {
 }
 
 interface XattrChange {
+  /** For errors. */
+  readonly path: ByteString;
   readonly present: readonly Xattr[];
   readonly wanted: readonly Xattr[];
 }
 
-function setXattrs(
-  path: ByteString,
-  { present, wanted: all }: XattrChange,
-  syscalls: Syscalls,
-  degraded: Degraded,
-): void {
+interface XattrSetter {
+  set(xattr: Xattr): void;
+  remove(name: string): void;
+}
+
+/** By name; never follows a symlink. */
+export const xattrsOfName = (path: ByteString, syscalls: Syscalls): XattrSetter => ({
+  set: (xattr) => syscalls.setXattr(path, xattr),
+  remove: (name) => syscalls.removeXattr(path, name),
+});
+
+export function setXattrs({ path, present, wanted: all }: XattrChange, setter: XattrSetter, degraded: Degraded): void {
   for (const { name } of present) {
     if (all.some((wanted) => wanted.name === name)) continue;
-    attempt('xattr', degraded, path, () => syscalls.removeXattr(path, name));
+    attempt('xattr', degraded, path, () => setter.remove(name));
   }
   for (const wanted of all) {
     const mine = present.find(({ name }) => name === wanted.name);
     if (mine !== undefined && Buffer.compare(mine.value, wanted.value) === 0) continue;
-    attempt('xattr', degraded, path, () => syscalls.setXattr(path, wanted));
+    attempt('xattr', degraded, path, () => setter.set(wanted));
   }
 }
 

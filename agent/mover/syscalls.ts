@@ -33,6 +33,8 @@ export interface Syscalls {
   removeXattr(path: ByteString, name: string): void;
   /** The same of an open file. @param path for errors */
   listXattrsOf(fd: number, path: ByteString): readonly Xattr[];
+  setXattrOf(fd: number, path: ByteString, xattr: Xattr): void;
+  removeXattrOf(fd: number, path: ByteString, name: string): void;
   /** Sets mtime (and atime to the same), never following a symlink. */
   setMtime(path: ByteString, mtimeNs: bigint): void;
   setMtimeOf(fd: number, path: ByteString, mtimeNs: bigint): void;
@@ -89,6 +91,8 @@ function openLibc() {
       fgetxattr: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i64' },
       lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
       lremovexattr: { arguments: ['buffer', 'buffer'], return: 'i32' },
+      fsetxattr: { arguments: ['i32', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
+      fremovexattr: { arguments: ['i32', 'buffer'], return: 'i32' },
       utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
       futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
       mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
@@ -138,6 +142,9 @@ function nativeSyscalls(libc: Libc): Syscalls {
     setXattr: (path, { name, value }) =>
       check('lsetxattr', path, libc.lsetxattr(toPath(path), toPath(name), nonEmpty(value), BigInt(value.length), 0)),
     removeXattr: (path, name) => check('lremovexattr', path, libc.lremovexattr(toPath(path), toPath(name))),
+    setXattrOf: (fd, path, { name, value }) =>
+      check('fsetxattr', path, libc.fsetxattr(fd, toPath(name), nonEmpty(value), BigInt(value.length), 0)),
+    removeXattrOf: (fd, path, name) => check('fremovexattr', path, libc.fremovexattr(fd, toPath(name))),
     setMtime: (path, mtimeNs) =>
       check('utimensat', path, libc.utimensat(atCwd, toPath(path), fillTimes(mtimeNs), atSymlinkNofollow)),
     setMtimeOf(fd, path, mtimeNs) {
@@ -218,6 +225,8 @@ function fallbackSyscalls(): Syscalls {
     listXattrsOf: () => [],
     setXattr: (path) => refuse('lsetxattr', path),
     removeXattr: (path) => refuse('lremovexattr', path),
+    setXattrOf: (_fd, path) => refuse('fsetxattr', path),
+    removeXattrOf: (_fd, path) => refuse('fremovexattr', path),
     setMtime: (path, mtimeNs) => {
       const seconds = Number(mtimeNs) / 1e9;
       lutimesSync(Buffer.from(path, 'latin1'), seconds, seconds);

@@ -5,6 +5,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
+import { pathIn } from '../directory-fd.ts';
 import { encodeNodeHead, type NodeStats, type NodeType, withContent } from '../format/tree.ts';
 import type { BackupAnswer, ContentJob, EntriesJob, Problem, SavedEntry, Stamp } from './backup-job.ts';
 import { type ContentReader, decideChunking, partBytes } from './save-content.ts';
@@ -14,9 +15,6 @@ export interface EntrySaver {
   content(job: ContentJob): Pick<BackupAnswer, 'ids' | 'problems'>;
   readonly counts: { filesRead: number; bytesRead: number };
 }
-
-/** Where the kernel finds a name of an open directory, whatever became of the directory's own name. */
-export const pathIn = (directory: number, name: ByteString): ByteString => `/proc/self/fd/${directory}/${name}`;
 
 export const stampOf = (stats: Pick<NodeStats, 'type' | 'size' | 'mtimeNs' | 'ctimeNs' | 'inode'>): Stamp =>
   `${stats.type} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs} ${stats.inode}`;

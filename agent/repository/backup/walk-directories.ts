@@ -2,10 +2,10 @@
  * Walks directories depth first by open descriptors and says what is there, in pieces: a directory begins, some of its names, it ends.
  * A directory's own names come before the directories in it. Never follows a symlink.
  */
-import { closeSync, constants, openSync, readdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString } from '../../mover/syscalls.ts';
-import { pathIn } from './save-entries.ts';
+import { listIn, openDirectory, pathIn } from '../directory-fd.ts';
 
 export type WalkStep =
   /** The directory stays open until `closeDirectory` of it is called. */
@@ -67,18 +67,9 @@ function* walkInto(path: string, name: ByteString, selection: Selection): Genera
 
 export const closeDirectory = (directory: number): void => closeSync(directory);
 
-const openDirectory = (path: string): number =>
-  openSync(
-    Buffer.from(path, 'latin1'),
-    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-  );
-
 function namesIn(directory: number, selection: Selection) {
-  // As buffers: where the file system doesn't tell types, Node stats by name, which must be the right bytes.
-  const entries = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer', withFileTypes: true });
   return (
-    entries
-      .map((entry) => ({ name: entry.name.toString('latin1'), isDirectory: entry.isDirectory() }))
+    listIn(directory)
       .filter(({ name }) => selection === undefined || selection.has(name))
       // Code units of byte strings are bytes: the order of bytes, as readers want it.
       .sort((left, right) => (left.name < right.name ? -1 : 1))

@@ -1,0 +1,62 @@
+/**
+ * Names below open directories: every path begins at a descriptor and has one name behind it, so that nobody who renames directories or
+ * puts symlinks in their place leads us elsewhere. Node lacks openat; `/proc/self/fd/N/NAME` is the same.
+ */
+import { closeSync, constants, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { errnoOf } from '../mover/mover-error.ts';
+import type { ByteString } from '../mover/syscalls.ts';
+
+/** Where the kernel finds a name of an open directory, whatever became of the directory's own name. */
+export const pathIn = (directory: number, name: ByteString): ByteString => `/proc/self/fd/${directory}/${name}`;
+
+export const bytesOf = (path: ByteString): Buffer => Buffer.from(path, 'latin1');
+
+/** Its descriptor; refuses a symlink in the last place. */
+export const openDirectory = (path: ByteString): number =>
+  openSync(bytesOf(path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+export interface ListedName {
+  readonly name: ByteString;
+  readonly isDirectory: boolean;
+}
+
+export function listIn(directory: number): readonly ListedName[] {
+  // As buffers: where the file system doesn't tell types, Node stats by name, which must be the right bytes.
+  const entries = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer', withFileTypes: true });
+  return entries.map((entry) => ({ name: entry.name.toString('latin1'), isDirectory: entry.isDirectory() }));
+}
+
+/** Removes a name and all below it, never through a symlink; nothing when it isn't there. */
+export function removeIn(directory: number, name: ByteString): void {
+  const path = pathIn(directory, name);
+  const stats = lstatSync(bytesOf(path), { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isDirectory()) {
+    unlinkSync(bytesOf(path));
+    return;
+  }
+  const inner = openDirectory(path);
+  try {
+    for (const one of listIn(inner)) removeIn(inner, one.name);
+  } finally {
+    closeSync(inner);
+  }
+  rmdirSync(bytesOf(path));
+}
+
+/** Makes room for something that is no directory. False when a directory that isn't empty is in the way and must be kept. */
+export function clearName(directory: number, name: ByteString, wholeTrees: 'remove' | 'keep'): boolean {
+  try {
+    if (wholeTrees === 'remove') removeIn(directory, name);
+    else {
+      const path = bytesOf(pathIn(directory, name));
+      const stats = lstatSync(path, { throwIfNoEntry: false });
+      if (stats?.isDirectory() === true) rmdirSync(path);
+      else if (stats !== undefined) unlinkSync(path);
+    }
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}

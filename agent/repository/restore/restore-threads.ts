@@ -1,0 +1,76 @@
+/** The worker threads of a restore: jobs in order of asking, one at a time each. Callers bound how much they ask for. */
+import { StorkError } from '../../../kube/errors.ts';
+import { startWorker } from '../../start-worker.ts';
+import type { RepositoryKey } from '../format/seal.ts';
+import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
+import type { RestoreReply } from './restore-worker.ts';
+
+export interface RestoreThreads {
+  readonly threads: number;
+  run(job: RestoreJob): Promise<RestoreAnswer>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly job: RestoreJob;
+  readonly resolve: (answer: RestoreAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function restoreThreads(key: RepositoryKey, threads: number): RestoreThreads {
+  const waiting: Waiting[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  const failAll = (error: unknown) => {
+    failure ??= { error };
+    for (const { reject } of waiting.splice(0)) reject(error);
+  };
+  const all = Array.from({ length: threads }, () => oneThread(key, waiting, failAll));
+  return {
+    threads,
+    run: (job) =>
+      new Promise<RestoreAnswer>((resolve, reject) => {
+        if (failure !== undefined) return reject(failure.error);
+        waiting.push({ job, resolve, reject });
+        for (const { next } of all) next();
+      }),
+    async close() {
+      failAll(new StorkError({ code: 'Stopped', message: 'The restore was stopped' }));
+      await Promise.all(all.map(({ stop }) => stop()));
+    },
+  };
+}
+
+function oneThread(key: RepositoryKey, waiting: Waiting[], failAll: (error: unknown) => void) {
+  const worker = startWorker('repository/restore/restore-worker', {
+    workerData: { key } satisfies RestoreThreadData,
+    resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 },
+  });
+  let current: Waiting | undefined;
+  const next = () => {
+    if (current !== undefined) return;
+    current = waiting.shift();
+    if (current === undefined) return;
+    const { job } = current;
+    worker.postMessage(job, job.do === 'write' ? [...job.buffers] : []);
+  };
+  worker.on('message', (reply: RestoreReply) => {
+    const done = current;
+    current = undefined;
+    if ('answer' in reply) done?.resolve(reply.answer);
+    else done?.reject(new StorkError(reply.error));
+    next();
+  });
+  worker.on('error', (error) => {
+    failAll(error);
+    current?.reject(error);
+    current = undefined;
+  });
+  return {
+    next,
+    async stop() {
+      current?.reject(new StorkError({ code: 'Stopped', message: 'The restore was stopped' }));
+      current = undefined;
+      await worker.terminate();
+    },
+  };
+}

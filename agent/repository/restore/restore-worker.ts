@@ -1,0 +1,28 @@
+/** A worker thread of a restore: one job at a time. Errors travel as their fields, so that codes survive. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { StorkError } from '../../../kube/errors.ts';
+import { openSyscalls } from '../../mover/syscalls.ts';
+import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
+import { restoreJobRunner } from './run-restore-job.ts';
+
+export type RestoreReply =
+  | { readonly answer: RestoreAnswer }
+  | { readonly error: { readonly code: string; readonly message: string; readonly about: string | undefined } };
+
+const { key } = workerData as RestoreThreadData;
+const run = restoreJobRunner(
+  { encrypt: Buffer.from(key.encrypt), macK: Buffer.from(key.macK), macR: Buffer.from(key.macR) },
+  openSyscalls(),
+);
+
+const port = parentPort;
+port?.on('message', (job: RestoreJob) => port.postMessage(replyTo(job)));
+
+function replyTo(job: RestoreJob): RestoreReply {
+  try {
+    return { answer: run(job) };
+  } catch (error) {
+    if (error instanceof StorkError) return { error: { code: error.code, message: error.message, about: error.about } };
+    return { error: { code: 'TargetUnwritable', message: String(error), about: undefined } };
+  }
+}
