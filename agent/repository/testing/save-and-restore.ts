@@ -1,4 +1,4 @@
-/** For tests: a repository in memory, backups and restores with the usual options. */
+/** For tests: a repository in memory, backups and restores with the usual options. tidy: ambient-calls because files are as old as now. */
 import { randomBytes } from 'node:crypto';
 import { type BackupOptions, type BackupResult, backup } from '../backup/backup.ts';
 import { newMasterKey } from '../format/key-file.ts';
