@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly cluster: string;
   /** Hosts, addresses and CIDRs that kubeconfigs in ClusterPairs may name although they look internal. */
   readonly kubeconfigServers: readonly string[];
+  /** Where what movers know outlasts them; nowhere when undefined. */
+  readonly treeDirectory: string | undefined;
   readonly httpPort: number;
   readonly pairPort: number;
   readonly moverPort: number;
@@ -38,6 +40,7 @@ export function readAgentOptions(env: Readonly<Record<string, string | undefined
     image: need('STORK_IMAGE'),
     cluster: printable(env.STORK_CLUSTER_NAME ?? 'cluster'),
     kubeconfigServers: (env.STORK_KUBECONFIG_SERVERS ?? '').split(',').filter((one) => one !== ''),
+    treeDirectory: env.STORK_TREES === '' ? undefined : env.STORK_TREES,
     httpPort: 8080,
     pairPort: 8443,
     moverPort: 9443,

@@ -23,6 +23,7 @@ import { createRecords } from './migration/records.ts';
 import { collectMigration } from './migration/source/collect.ts';
 import type { SourceServices } from './migration/source/source-services.ts';
 import { planMoverJob } from './mover/mover-job.ts';
+import { createTreeStore, type TreeStore } from './mover/tree-store.ts';
 import type { Metrics } from './observe/metrics.ts';
 import { otherClusters } from './other-clusters.ts';
 import { createPairing } from './pairing/pairing.ts';
@@ -84,7 +85,8 @@ export async function lead(parts: LeaderParts, signal: AbortSignal): Promise<voi
   late.peers = peer.peers;
   parts.metrics.pairs(() => peer.declared());
   const authentication = createMoverAuthentication(client, clock);
-  await using endpoint = await startMoverEndpoint({ tls, runs, authentication, port: options.moverPort, log });
+  const trees = treeStore(options, clock);
+  await using endpoint = await startMoverEndpoint({ tls, runs, authentication, trees, port: options.moverPort, log });
   const environment = machineEnvironment(parts, informers);
   const activation = createMachineController(
     activationMachine({ agentNamespace: options.namespace, stashKey, access: createAccess(client) }),
@@ -180,6 +182,13 @@ function migrationFeature(parts: LeaderParts, shared: Shared): MigrationFeature 
     ...destinationResources({ ...common, stashKey: shared.stashKey }),
   };
   return createMigrationFeature({ source, destination, environment: machineEnvironment(parts, shared.informers) });
+}
+
+/** Well below the volume's own limit, beyond which the kubelet would end this pod. */
+const treesLimitBytes = 768 * 1024 * 1024;
+
+function treeStore({ treeDirectory: directory }: AgentOptions, clock: Ambient['clock']): TreeStore | undefined {
+  return directory === undefined ? undefined : createTreeStore({ directory, limitBytes: treesLimitBytes, clock });
 }
 
 export function moverJob(

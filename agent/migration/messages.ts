@@ -102,6 +102,8 @@ export const receiveRequestSchema = object({
   group: required(string({ minLength: 1, maxLength: 65_536 })),
   mode: required(oneOf(['fresh', 'update'])),
   overwrite: required(boolean()),
+  /** Everything is to be read, whatever is known from the last sync. */
+  readAll: boolean(),
   claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: maxGroupClaims })),
   placement: placementSchema,
   /** Other claims of the namespace that the pod with that placement mounts. */

@@ -67,7 +67,11 @@ function openSource(parts: OpenRunsParts, of: Parameters<SourceRuns['open']>[0],
     mustLetLeave({ pair: peer.pair, grant: peer.grant, namespaces: of.claimNamespaces });
     return await peer.openStream(paths.stream(of.run), signal);
   };
-  return register(parts, of, { role: 'source', connect, gate: async () => refused('a source has no gate') });
+  const gate = async () => refused('a source has no gate');
+  const keys = new Map(
+    of.volumes.map(({ name, uid }) => [name, treeKeyOf('source', peer.pairId, of.claimNamespaces, uid)]),
+  );
+  return register(parts, of, { role: 'source', connect, gate, treeKey: (volume) => keys.get(volume) });
 }
 
 export function createDestinationRuns(
@@ -81,16 +85,24 @@ export function createDestinationRuns(
   const open = new Map<string, OpenState>();
   const gates = new Map<string, () => Promise<GateAnswer>>();
   return {
-    open({ run, pairId, namespace, claimNamespaces }, gate) {
+    open({ run, pairId, namespace, claimNamespaces, volumes }, gate) {
       gates.set(run, gate);
       if (open.has(run)) return;
+      const keys = new Map(
+        volumes.map((one) => [one.name, treeKeyOf('destination', pairId, [one.namespace, one.name], one.uid)]),
+      );
       const ask = async () => (await gates.get(run)?.()) ?? refused(`run ${run} is over`);
       open.set(
         run,
         register(
           parts,
           { run, namespace },
-          { role: 'destination', connect: (signal) => accept({ run, pairId, claimNamespaces }, signal), gate: ask },
+          {
+            role: 'destination',
+            connect: (signal) => accept({ run, pairId, claimNamespaces }, signal),
+            gate: ask,
+            treeKey: (volume) => keys.get(volume),
+          },
         ),
       );
     },
@@ -102,6 +114,13 @@ export function createDestinationRuns(
   };
 }
 
+/**
+ * Under what a mover's knowledge of a volume is kept: nobody else's run has the same key, as it names the pair, where the claim
+ * lies here, and the uid of the claim that the data comes from.
+ */
+const treeKeyOf = (role: MoverRole, pairId: string, place: readonly string[], uid: string): string =>
+  JSON.stringify([role, pairId, ...place, uid]);
+
 interface OpenedRun {
   readonly run: string;
   readonly namespace: string;
@@ -110,7 +129,7 @@ interface OpenedRun {
 function register(
   parts: OpenRunsParts,
   { run, namespace }: OpenedRun,
-  entry: Pick<RunEntry, 'role' | 'connect' | 'gate'>,
+  entry: Pick<RunEntry, 'role' | 'connect' | 'gate' | 'treeKey'>,
 ): OpenState {
   const { client, clock, runs } = parts;
   const onReport = (report: MoverReport) => noteReport(state, report, clock.monotonicMs());

@@ -2,8 +2,10 @@
  * A mover's connection to its agent: HTTP/2 over TLS, the agent's CA pinned, the pod's token on each request (read anew, it rotates).
  * The byte stream has a connection of its own, so that reports and gates never queue behind bulk.
  */
+import { createReadStream, createWriteStream } from 'node:fs';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import {
@@ -16,16 +18,28 @@ import {
   parseGateAnswer,
 } from './contract.ts';
 import { LinkBroken } from './frame-link.ts';
+import { atMost } from './tree-store.ts';
 
 export interface AgentClient {
   /** A stream to the other mover; throws LinkBroken when the agent can't give one now. */
   openStream(role: MoverRole, signal: AbortSignal): Promise<Duplex>;
   /** The newest report wins; sent in the background, at most one every two seconds, lost ones don't matter. */
   report(report: MoverReport): void;
+  /** Writes what the agent keeps of a volume into a file; none when it keeps nothing. @throws LinkBroken, or when it is too large */
+  fetchTree(what: TreeFetch, signal: AbortSignal): Promise<void>;
+  /** Gives the agent a file to keep. @throws LinkBroken */
+  handTree(what: Omit<TreeFetch, 'limitBytes'>, signal: AbortSignal): Promise<void>;
   /** Asks until the agent answers Go or Refused. */
   awaitGate(signal: AbortSignal): Promise<Exclude<GateAnswer, { readonly state: 'Wait' }>>;
   /** Resolves once what was sent is on its way, within a second. */
   close(): Promise<void>;
+}
+
+export interface TreeFetch {
+  readonly role: MoverRole;
+  readonly volume: string;
+  readonly file: string;
+  readonly limitBytes: number;
 }
 
 export interface AgentClientOptions {
@@ -63,19 +77,22 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     session.on('close', () => sessions.delete(session));
     return session;
   };
-  const request = (session: ClientHttp2Session, path: string): ClientHttp2Stream => {
-    const headers = { ':method': 'POST', ':path': path, authorization: `Bearer ${options.readToken()}` };
+  const request = (session: ClientHttp2Session, path: string, method = 'POST'): ClientHttp2Stream => {
+    const headers = { ':method': method, ':path': path, authorization: `Bearer ${options.readToken()}` };
     return session.request(headers, { endStream: false });
   };
   const post = async (path: string, body: unknown): Promise<{ readonly status: number; readonly body: Buffer }> => {
-    if (control === undefined || control.destroyed || control.closed) control = openSession();
-    const session = control;
+    const session = currentSession();
     const stream = request(session, path);
     // The whole connection: one that leads to an agent's former pod would not answer the next request either.
     using _deadline = clock.after(answerTimeoutMs, () => session.destroy());
     stream.end(JSON.stringify(body));
     const status = await statusOf(stream);
     return { status, body: await readBody(stream) };
+  };
+  const currentSession = (): ClientHttp2Session => {
+    if (control === undefined || control.destroyed || control.closed) control = openSession();
+    return control;
   };
   const sendReport = () => {
     const report = waiting;
@@ -105,6 +122,24 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     report(report) {
       waiting = report;
       if (timer === undefined) sendReport();
+    },
+    async fetchTree({ role, volume, file, limitBytes }, signal) {
+      const stream = request(currentSession(), moverPaths.tree(run, role, volume), 'GET');
+      stream.end();
+      using _stop = destroyOn(signal, stream);
+      const status = await statusOf(stream);
+      if (status !== 200) return;
+      await pipeline(stream, atMost(limitBytes), createWriteStream(file, { mode: 0o600 }), { signal });
+    },
+    async handTree({ role, volume, file }, signal) {
+      const stream = request(currentSession(), moverPaths.tree(run, role, volume), 'PUT');
+      using _stop = destroyOn(signal, stream);
+      const answered = statusOf(stream);
+      // It is awaited only after all was sent.
+      answered.catch(() => undefined);
+      await pipeline(createReadStream(file), stream, { signal });
+      const status = await answered;
+      if (status !== 204) throw new LinkBroken(`The agent answered ${status} to what the next sync should know`);
     },
     async awaitGate(signal) {
       for (;;) {
@@ -136,6 +171,13 @@ async function askGate(ask: () => Promise<{ readonly status: number; readonly bo
     if (!(error instanceof LinkBroken) && !(error instanceof StorkError)) throw error;
   }
   return { state: 'Wait', retryAfterMs: gateRetryMs };
+}
+
+function destroyOn(signal: AbortSignal, stream: ClientHttp2Stream): Disposable {
+  const stop = () => stream.destroy();
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', stop) };
 }
 
 function statusOf(stream: ClientHttp2Stream): Promise<number> {

@@ -34,7 +34,13 @@ async function copiedWithCache(
   mkdirSync(to);
   for (let at = 0; at < files; at++) writeFileSync(`${from}/d/f${at}`, `${at}`.padEnd(size, 'x'));
   more(from);
-  const cache: CacheOptions = { directory: space.path('cache'), guardMs: 1000, read: 'Changed', ...options };
+  const cache: CacheOptions = {
+    directory: space.path('cache'),
+    guardMs: 1000,
+    read: 'Changed',
+    limitBytes: 2 ** 30,
+    ...options,
+  };
   const both = { cache, clock: later };
   let last = await copyVolume({ from, to, staging, run: 'first', source: both, destination: both });
   let runs = 0;

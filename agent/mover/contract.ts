@@ -17,6 +17,8 @@ export const moverResultFile = '/dev/termination-log';
 export const moverResultLimitBytes = 4096;
 export const moverReportLimitBytes = 16 * 1024;
 export const moverReportIntervalMs = 2000;
+/** Of what a mover knows of all its volumes together, and so of what an agent keeps of one. */
+export const moverTreeLimitBytes = 192 * 1024 * 1024;
 
 export const moverRoles = ['source', 'destination'] as const;
 export type MoverRole = (typeof moverRoles)[number];
@@ -122,6 +124,12 @@ export interface MoverResult {
 export const moverPaths = {
   stream: (run: string, role: MoverRole) => `/v1/runs/${encodeURIComponent(run)}/stream?role=${role}`,
   report: (run: string) => `/v1/runs/${encodeURIComponent(run)}/report`,
+  /**
+   * What the last sync left known of a volume: GET answers 200 with the file, or 404; PUT replaces it, answered 204. Which file
+   * it is follows from what the agent knows of the run, not from the request.
+   */
+  tree: (run: string, role: MoverRole, volume: string) =>
+    `/v1/runs/${encodeURIComponent(run)}/tree?role=${role}&volume=${encodeURIComponent(volume)}`,
   gate: (run: string, gate: MoverGate) => `/v1/runs/${encodeURIComponent(run)}/gate/${gate}`,
 } as const;
 

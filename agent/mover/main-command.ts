@@ -3,6 +3,7 @@
  * digest as JSON (for tests and for people who want to compare two volumes themselves).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Ambient } from '../../kube/ambient.ts';
 import { renderError, StorkError } from '../../kube/errors.ts';
@@ -23,6 +24,7 @@ import {
   reportedVolumes,
 } from './contract.ts';
 import type { DestinationOptions, DestinationProgress, DestinationSpec } from './destination-run.ts';
+import { fetchTrees, treeLimitOf } from './kept-trees.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
 import { digestVolume } from './scan-volume.ts';
@@ -55,6 +57,8 @@ export interface MoverArguments {
   readonly staging: string;
   readonly stagingLimitBytes: number;
   readonly cache: CacheOptions | undefined;
+  /** What it knows from the last sync lies with its agent. */
+  readonly cacheIsAgents: boolean;
   readonly tokenFile: string;
   readonly resultFile: string;
 }
@@ -73,6 +77,7 @@ const argumentOptions = {
   cache: { type: 'string' },
   'cache-guard': { type: 'string', default: '300' },
   'no-cache': { type: 'boolean', default: false },
+  'agent-cache': { type: 'boolean', default: false },
   'token-file': { type: 'string', default: moverTokenFile },
   'result-file': { type: 'string', default: moverResultFile },
 } as const;
@@ -95,21 +100,27 @@ export function parseMoverArguments(argv: readonly string[]): MoverArguments {
     existing: existingOf(values),
     staging: values.staging,
     stagingLimitBytes: Number(values['staging-limit']),
-    cache: cacheOf(values),
+    cache: cacheOf(values, volumes),
+    cacheIsAgents: values['agent-cache'] && values.cache === undefined,
     tokenFile: values['token-file'],
     resultFile: values['result-file'],
   };
 }
 
-function cacheOf(flags: {
+interface CacheFlags {
   readonly cache?: string | undefined;
   readonly 'cache-guard': string;
   readonly 'no-cache': boolean;
-}): CacheOptions | undefined {
+  readonly 'agent-cache': boolean;
+  readonly staging: string;
+}
+
+function cacheOf(flags: CacheFlags, volumes: readonly DestinationSpec[]): CacheOptions | undefined {
   const guardMs = Number(flags['cache-guard']) * 1000;
   if (!(guardMs >= 0)) fail('InvalidArgument', '--cache-guard takes seconds');
-  if (flags.cache === undefined) return undefined;
-  return { directory: flags.cache, guardMs, read: flags['no-cache'] ? 'All' : 'Changed' };
+  const directory = flags.cache ?? (flags['agent-cache'] ? join(flags.staging, 'trees') : undefined);
+  if (directory === undefined) return undefined;
+  return { directory, guardMs, read: flags['no-cache'] ? 'All' : 'Changed', limitBytes: treeLimitOf(volumes) };
 }
 
 function existingOf(flags: { readonly overwrite: boolean; readonly redo: boolean }): DestinationOptions['existing'] {
@@ -158,7 +169,13 @@ async function copy(args: MoverArguments, ambient: Ambient): Promise<number> {
             randomBytes: ambient.randomBytes,
             awaitGate: client.awaitGate,
           } as const);
+    const { directory } = cache ?? {};
+    const kept =
+      args.cacheIsAgents && directory !== undefined
+        ? await fetchTrees({ client, role, volumes, directory, clock, signal })
+        : undefined;
     const result = await runEngines(options, ambient.randomUuid);
+    if (result.outcome === 'Complete') await kept?.handBack();
     writeResult(result, args.resultFile, ambient);
     return moverExitCode(result);
   } finally {

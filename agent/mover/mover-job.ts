@@ -3,7 +3,13 @@
  * API token, only one for its agent. The agent removes it; nothing expires by itself, as the result is read from the pod.
  */
 import type { Job } from '../../kube/client/core.ts';
-import { type MoverMode, type MoverRole, moverCaVariable, moverTokenAudience } from './contract.ts';
+import {
+  type MoverMode,
+  type MoverRole,
+  moverCaVariable,
+  moverTokenAudience,
+  moverTreeLimitBytes,
+} from './contract.ts';
 import type { MoverIdentity } from './mover-identity.ts';
 
 /** Tells a mover that an update has begun: what its own run left there is its to finish. */
@@ -39,6 +45,8 @@ export interface MoverJobRequest {
     | undefined;
   /** A claim for staging; a bounded emptyDir when absent. */
   readonly scratchClaim?: string | undefined;
+  /** Believe nothing of what is known from the last sync. */
+  readonly readAll?: boolean | undefined;
   readonly image: string;
   /** `https://stork-agent.stork-system.svc:9443` */
   readonly agentUrl: string;
@@ -49,7 +57,7 @@ export interface MoverJobRequest {
   readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never' | undefined;
 }
 
-/** What an emptyDir for staging may hold; more needs a scratch claim. */
+/** What an emptyDir for staging may hold, besides what is known from the last sync and the next one's; more needs a scratch claim. */
 export const emptyScratchBytes = 1024 * 1024 * 1024;
 const memoryLimit = '256Mi';
 const backoffLimit = 20;
@@ -176,6 +184,8 @@ function argumentsOf(request: MoverJobRequest): string[] {
     ...digests,
     ...(existing === 'Overwrite' ? ['--overwrite'] : []),
     ...(existing === 'Redo' ? [redoFlag] : []),
+    '--agent-cache',
+    ...(request.readAll === true ? ['--no-cache'] : []),
     '--staging',
     '/scratch',
     ...limit,
@@ -189,7 +199,7 @@ function volumesOf({ volumes, scratchClaim }: MoverJobRequest): NonNullable<PodS
   }));
   const scratch =
     scratchClaim === undefined
-      ? { name: 'scratch', emptyDir: { sizeLimit: String(emptyScratchBytes) } }
+      ? { name: 'scratch', emptyDir: { sizeLimit: String(emptyScratchBytes + 2 * moverTreeLimitBytes) } }
       : { name: 'scratch', persistentVolumeClaim: { claimName: scratchClaim } };
   const token = {
     name: 'token',

@@ -4,7 +4,7 @@
  * file systems that stamp each change, and not for ever: now and then everything is read.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { copyFileSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../kube/clock.ts';
 import type { RunKey } from './content-hash.ts';
@@ -23,6 +23,8 @@ export interface CacheOptions {
   readonly guardMs: number;
   /** `All`: nothing kept is believed this time. */
   readonly read: 'Changed' | 'All';
+  /** What one file may take; a larger one is not kept. */
+  readonly limitBytes: number;
 }
 
 export interface TreeCache {
@@ -81,9 +83,10 @@ export function openTreeCache(
         basis === 'Known' && kept !== undefined ? { fullMs: kept.fullMs, sinceFull: kept.sinceFull + 1 } : fresh;
       // The destination writes what it keeps itself, and then nothing else may write.
       const settledNs = role === 'source' ? settledBefore(clock.now(), cache.guardMs) : undefined;
-      return recorder(file, { identity, key: hexOf(key), ...history }, settledNs);
+      return recorder({ file, limitBytes: cache.limitBytes }, { identity, key: hexOf(key), ...history }, settledNs);
     },
     adopt(scanned, tree, key) {
+      if (statSync(scanned).size > cache.limitBytes) return;
       const unfinished = `${file}.new`;
       copyFileSync(scanned, unfinished);
       sealTreeFile(unfinished, { format: treeFormat, identity, key: hexOf(key), tree, root: null, ...fresh });
@@ -98,15 +101,25 @@ export const cacheFileName = (volume: string, role: MoverRole): string =>
   `${role}-${createHash('sha256').update(volume).digest('hex').slice(0, 24)}`;
 
 function recorder(
-  file: string,
+  { file, limitBytes }: { readonly file: string; readonly limitBytes: number },
   about: Omit<TreeSummary, 'format' | 'tree' | 'root'>,
   settledNs: bigint | undefined,
 ): TreeRecorder {
   const unfinished = `${file}.new`;
   const writer = createTreeFile(unfinished);
   let state: 'Open' | 'Over' = 'Open';
+  const drop = () => {
+    if (state === 'Over') return;
+    state = 'Over';
+    writer.close('Cached');
+    rmSync(unfinished, { force: true });
+  };
   return {
-    add: (batch) => writeBatch(writer, batch, settledNs),
+    add(batch) {
+      if (state === 'Over') return;
+      writeBatch(writer, batch, settledNs);
+      if (writer.bytes > limitBytes) drop();
+    },
     keep(tree, root) {
       if (state === 'Over') return;
       state = 'Over';
@@ -114,12 +127,7 @@ function recorder(
       writer.seal({ format: treeFormat, ...about, tree, root: seen });
       renameSync(unfinished, file);
     },
-    drop() {
-      if (state === 'Over') return;
-      state = 'Over';
-      writer.close('Cached');
-      rmSync(unfinished, { force: true });
-    },
+    drop,
   };
 }
 

@@ -31,6 +31,7 @@ export interface TreeFileWriter {
   addEntry(record: TreeRecord): void;
   /** Of the entry added last. Returns the offset to find it by. */
   addSegment(hash: Uint8Array, tags: Uint8Array | undefined): number;
+  readonly bytes: number;
   /** Completes and closes the file. */
   seal(summary: TreeSummary): void;
   /** Leaves it without a summary: for the process that wrote it, or, when durable, for the next one too. */
@@ -72,6 +73,9 @@ export function createTreeFile(path: string): TreeFileWriter {
       writer.number(segment++);
       writer.bytes(ofBlocks ?? noBytes);
       return records.append(writer.take());
+    },
+    get bytes() {
+      return records.bytes;
     },
     seal(summary) {
       const offset = records.append(encodeSummary(summary));

@@ -9,9 +9,11 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { pipeline } from 'node:stream/promises';
 import { renderError, StorkError } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
 import { type MoverRole, moverReportLimitBytes, moverRoles, parseMoverReport } from '../mover/contract.ts';
+import type { TreeStore } from '../mover/tree-store.ts';
 import { readCapped } from './message.ts';
 import type { MoverAuthentication } from './mover-authentication.ts';
 import { type PodIdentity, peerLimits } from './peer.ts';
@@ -30,6 +32,8 @@ export interface MoverEndpointOptions {
   readonly tls: ServingTls;
   readonly runs: RunRegistry;
   readonly authentication: MoverAuthentication;
+  /** Where movers' knowledge outlasts them; nowhere when undefined. */
+  readonly trees?: TreeStore | undefined;
   readonly port: number;
   readonly host?: string | undefined;
   readonly log: Log;
@@ -92,7 +96,8 @@ interface Answering extends MoverEndpointOptions {
 async function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: Answering): Promise<void> {
   const { authentication, signal } = options;
   const [path = '', query = ''] = String(headers[':path']).split('?', 2);
-  const { run, action, gate } = readPath(String(headers[':method']), path);
+  const method = String(headers[':method']);
+  const { run, action, gate } = readPath(method, path);
   const pod = await authentication.podOf(headers.authorization, signal);
   switch (action) {
     case 'stream':
@@ -113,9 +118,34 @@ async function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, o
       respond(stream, statuses[verdict.state], verdict);
       return;
     }
+    case 'tree': {
+      const asked = new URLSearchParams(query);
+      const { entry } = await options.runs.admit(run, roleOf(asked.get('role')), pod, signal);
+      const key = entry.treeKey?.(asked.get('volume') ?? '');
+      return method === 'GET' ? await sendTree(stream, options.trees, key) : await keepTree(stream, options.trees, key);
+    }
     default:
       action satisfies never;
   }
+}
+
+async function sendTree(stream: ServerHttp2Stream, trees: TreeStore | undefined, key: string | undefined) {
+  const kept = key === undefined ? undefined : await trees?.read(key);
+  if (kept === undefined) {
+    stream.respond({ ':status': 404 }, { endStream: true });
+    return;
+  }
+  stream.respond({ ':status': 200, 'content-length': kept.sizeBytes });
+  await pipeline(kept.stream, stream);
+}
+
+async function keepTree(stream: ServerHttp2Stream, trees: TreeStore | undefined, key: string | undefined) {
+  if (trees === undefined || key === undefined) {
+    stream.respond({ ':status': 404 }, { endStream: true });
+    return;
+  }
+  await trees.write(key, stream);
+  stream.respond({ ':status': 204 }, { endStream: true });
 }
 
 async function relayStream(
@@ -136,9 +166,9 @@ async function relayStream(
 
 function readPath(method: string, path: string): MoverPath {
   const segments = path.split('/');
-  const params = method === 'POST' ? (matchPath(actionPath, segments) ?? matchPath(gatePath, segments)) : undefined;
+  const params = matchPath(actionPath, segments) ?? matchPath(gatePath, segments);
   const action = params?.gate === undefined ? actions.find((known) => known === params?.action) : 'gate';
-  if (params?.run === undefined || action === undefined) {
+  if (params?.run === undefined || action === undefined || !methodsOf(action).includes(method)) {
     throw new StorkError({ code: 'UnknownRoute', message: `Movers can't ask for ${method} ${path.slice(0, 200)}` });
   }
   return { run: params.run, action, gate: params.gate ?? '' };
@@ -146,11 +176,13 @@ function readPath(method: string, path: string): MoverPath {
 
 interface MoverPath {
   readonly run: string;
-  readonly action: 'stream' | 'report' | 'gate';
+  readonly action: 'stream' | 'report' | 'tree' | 'gate';
   readonly gate: string;
 }
 
-const actions = ['stream', 'report'] as const;
+const methodsOf = (action: MoverPath['action']): readonly string[] => (action === 'tree' ? ['GET', 'PUT'] : ['POST']);
+
+const actions = ['stream', 'report', 'tree'] as const;
 const actionPath = '/v1/runs/:run/:action'.split('/');
 const gatePath = '/v1/runs/:run/gate/:gate'.split('/');
 

@@ -145,6 +145,8 @@ export interface RunEntry {
   connect(signal: AbortSignal): Promise<Duplex>;
   onReport(report: MoverReport): void;
   gate(name: string, signal: AbortSignal): Promise<GateAnswer>;
+  /** Under what its mover's knowledge of a volume is kept for the next run of the same volume; undefined: none is. */
+  treeKey?(volume: string): string | undefined;
 }
 
 export interface OpenRun extends Disposable {

@@ -59,6 +59,11 @@ const specFields = object({
     description:
       'Where pods use a destination volume: snapshot it, scale them down, then overwrite. Recorded in status.',
   }),
+  readAll: boolean({
+    default: false,
+    description:
+      'Read every byte of the volumes on both sides, also where nothing has changed since the last sync as far as file times tell.',
+  }),
   quiesce: boolean({
     default: false,
     description:

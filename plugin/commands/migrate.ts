@@ -30,6 +30,7 @@ export const requestFlags = {
   'overwrite-destination': toggle({
     describes: 'Where pods use a destination volume: snapshot it, scale them down, overwrite.',
   }),
+  'read-all': toggle({ describes: 'Read the volumes whole, also what did not change since the last sync.' }),
   ...quiesceFlags,
   'storage-class-mapping': pairs({ describes: 'StorageClasses here and there.', value: 'HERE=THERE' }),
   name: text({ describes: "The migration's name (default: made from the namespace and the time).", value: 'NAME' }),
@@ -109,6 +110,7 @@ export function describeRequest(
       selectors: Object.keys(flags.selector).length === 0 ? undefined : flags.selector,
       excludeResourceTypes: flags['exclude-resource-types'].length === 0 ? undefined : flags['exclude-resource-types'],
       overwriteDestination: flags['overwrite-destination'],
+      readAll: flags['read-all'],
       ...quiesceOf(flags),
       storageClassMapping:
         Object.keys(flags['storage-class-mapping']).length === 0 ? undefined : flags['storage-class-mapping'],

@@ -85,7 +85,11 @@ function deployment(choices: InstallChoices): AnyObject {
             seccompProfile: { type: 'RuntimeDefault' },
           },
           containers: [container(choices)],
-          volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '256Mi' } }],
+          volumes: [
+            { name: 'tmp', emptyDir: { sizeLimit: '256Mi' } },
+            // What movers know of volumes: may be lost, then a sync reads everything.
+            { name: 'trees', emptyDir: { sizeLimit: '1Gi' } },
+          ],
         },
       },
     },
@@ -100,6 +104,8 @@ const apartFromEachOther = {
   labelSelector: { matchLabels: nameLabel },
   matchLabelKeys: ['pod-template-hash'],
 };
+
+const treesPath = '/var/lib/stork/trees';
 
 function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: InstallChoices) {
   const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
@@ -117,6 +123,7 @@ function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: I
       { name: 'STORK_IMAGE', value: image },
       { name: 'STORK_IMAGE_PULL_POLICY', value: imagePullPolicy },
       { name: 'STORK_CLUSTER_NAME', value: clusterName },
+      { name: 'STORK_TREES', value: treesPath },
       ...(kubeconfigServers.length === 0
         ? []
         : [{ name: 'STORK_KUBECONFIG_SERVERS', value: kubeconfigServers.join(',') }]),
@@ -131,6 +138,9 @@ function container({ image, imagePullPolicy, clusterName, kubeconfigServers }: I
     readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 2, failureThreshold: 3 },
     resources: { requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '1Gi' } },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      { name: 'trees', mountPath: treesPath },
+    ],
   };
 }

@@ -151,6 +151,7 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   Superseded: retried,
   Switching: onItsWay,
   TransferMismatch: `The copy is not used. ${migrateAgain}`,
+  TreeNotKept: 'Nothing: the next sync reads more.',
   TransformationNotReady: 'See what is wrong with it: `kubectl stork get resourcetransformation`.',
   UnexpectedAnswer:
     'Something else than an API server of Kubernetes answers there: check the server of the kubeconfig.',

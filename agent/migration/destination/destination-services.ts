@@ -35,6 +35,8 @@ export interface DestinationRuns {
       readonly namespace: string;
       /** Where what it writes will belong: the pair's grant must cover them each time a stream begins. */
       readonly claimNamespaces: readonly string[];
+      /** The claims of the source, by the names that the mover has for them. */
+      readonly volumes: readonly { readonly namespace: string; readonly name: string; readonly uid: string }[];
     },
     gate: (signal?: AbortSignal) => Promise<GateAnswer>,
   ): void;

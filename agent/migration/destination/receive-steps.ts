@@ -144,6 +144,7 @@ export async function startMover(
       namespace: moverNamespace(services, record),
       volumes: await Promise.all(volumes),
       existing: existingFor(record),
+      readAll: request.readAll,
       placement: await placementFor(services, record, signal),
       scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
     },

@@ -113,6 +113,7 @@ async function work(
       pairId: record.pairId,
       namespace: moverNamespace(services, record),
       claimNamespaces: record.request.claims.map((claim) => claim.namespace),
+      volumes: record.request.claims,
     },
     () => answerGate(services, record.request.run),
   );

@@ -20,6 +20,8 @@ export interface SourceRuns {
       readonly namespace: string;
       /** Whose data it reads: our grant must let them leave each time a stream begins. */
       readonly claimNamespaces: readonly string[];
+      /** The claims, by the names that the mover has for them. */
+      readonly volumes: readonly { readonly name: string; readonly uid: string }[];
     },
     peer: Peer,
   ): RunWatch;

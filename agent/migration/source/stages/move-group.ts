@@ -65,7 +65,7 @@ export async function moveGroup(
   const destination = await context.effect(`receive ${group.id}`, () =>
     receive(services, migration, { peer, group }, signal),
   );
-  const watch = services.runs.open({ ...place, claimNamespaces: [group.namespace] }, peer);
+  const watch = services.runs.open({ ...place, claimNamespaces: [group.namespace], volumes: volumesOf(group) }, peer);
   const mover = await services.moverJobs.look(place, signal);
   const begins = destination.phase === 'Working' && mover.job === 'Missing';
   const sources = begins ? await readSources(services, context, group) : [];
@@ -184,6 +184,9 @@ function readability(sources: readonly Source[]): GroupFacts['readable'] {
 
 const claimsOfGroup = ({ volumes }: Group) => volumes.map((volume) => volume.persistentVolumeClaim ?? '');
 
+const volumesOf = ({ volumes }: Group) =>
+  volumes.map(({ persistentVolumeClaim: name = '', uid = '' }) => ({ name, uid }));
+
 const isLive = (volume: MigrationVolume): boolean => (volume.snapshot ?? '') === '';
 
 /** A live claim can only be mounted in its own namespace; snapshots are read in the agent's, unless with a live claim. */
@@ -218,6 +221,7 @@ async function startMover(
     run: group.run,
     role: 'source',
     mode: group.mode,
+    readAll: migration.spec.readAll === true,
     namespace,
     identity,
     node,
@@ -268,6 +272,7 @@ async function describeGroup(
     group: group.id,
     mode: group.mode,
     overwrite: migration.spec.overwriteDestination === true,
+    readAll: migration.spec.readAll === true,
     claims,
     placement: placementOf(consumer),
     beside: besideOf(group, consumer),
