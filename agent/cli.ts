@@ -10,6 +10,7 @@ const usage = `Usage: stork-agent COMMAND
 
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
+  prune    frees the space of what no restore point needs
 
   --version  --help
 `;
@@ -31,6 +32,10 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
     case 'forget': {
       const { runForgetCommand } = await import('./repository/commands/forget-command.ts');
       return await runForgetCommand(rest, ambient);
+    }
+    case 'prune': {
+      const { runPruneCommand } = await import('./repository/commands/prune-command.ts');
+      return await runPruneCommand(rest, ambient);
     }
     case undefined:
     case 'help':

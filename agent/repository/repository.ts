@@ -5,15 +5,17 @@
 
 import { type BlobLocation, type BlobLocations, blobLocations } from './blob-locations.ts';
 import { encodeConfig, newConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
-import { encodeIndex, type IndexedPack, parseIndex } from './format/index-file.ts';
+import { encodeIndex, type IndexedPack } from './format/index-file.ts';
 import { encodeKeyFile, type KeySlotOwner, newMasterKey, openKeyFile } from './format/key-file.ts';
-import { idOf, isId } from './format/object-id.ts';
+import { idOf } from './format/object-id.ts';
 import { unsealBlob } from './format/pack.ts';
 import { ivBytes, type RepositoryKey, seal, unseal } from './format/seal.ts';
-import { encodeSnapshot, parseSnapshot, type Snapshot } from './format/snapshot.ts';
-import { sealDocument, unsealDocument } from './format/unpacked.ts';
+import { encodeSnapshot, type Snapshot } from './format/snapshot.ts';
+import { sealDocument } from './format/unpacked.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
 import type { ObjectStore } from './store/object-store.ts';
+import { againWhenReplaced, readIndexObjects } from './verify/read-index.ts';
+import { readSnapshots } from './verify/read-roots.ts';
 
 export type RandomBytes = (sizeBytes: number) => Uint8Array;
 
@@ -40,9 +42,6 @@ export interface Repository {
 }
 
 export const packName = (id: string): string => `data/${id.slice(0, 2)}/${id}`;
-
-/** How many index objects are read at once. */
-const indexReadsAtOnce = 8;
 
 /** @throws `RepositoryExists`; nothing is changed then */
 export async function initRepository(
@@ -129,13 +128,13 @@ function repositoryOf(
     store,
     key,
     config,
-    async loadIndex(signal, except) {
-      const locations = blobLocations();
-      for await (const documents of readDocuments(store, key, 'index/', signal))
-        for (const { json, name } of documents)
-          for (const { id, blobs } of parseIndex(json, name)) if (except?.has(id) !== true) locations.add(id, blobs);
-      return locations;
-    },
+    loadIndex: (signal, except) =>
+      againWhenReplaced(async () => {
+        const locations = blobLocations();
+        for await (const { packs } of readIndexObjects({ store, key }, { signal }))
+          for (const { id, blobs } of packs) if (except?.has(id) !== true) locations.add(id, blobs);
+        return locations;
+      }),
     async readBlob(blob, signal) {
       const { pack, offset, length } = blob;
       return unsealBlob(key, await store.get(packName(pack), { offset, length }, signal), blob, pack);
@@ -147,29 +146,6 @@ function repositoryOf(
     },
     putIndex: (packs, signal) => putDocument('index', encodeIndex(packs), signal),
     putSnapshot: (snapshot, signal) => putDocument('snapshots', encodeSnapshot(snapshot), signal),
-    async snapshots(signal) {
-      const found: StoredSnapshot[] = [];
-      for await (const documents of readDocuments(store, key, 'snapshots/', signal))
-        for (const { json, name, id } of documents) found.push({ id, ...parseSnapshot(json, name) });
-      return found.sort((left, right) => left.time.getTime() - right.time.getTime());
-    },
+    snapshots: (signal) => readSnapshots({ store, key }, { signal }),
   };
-}
-
-async function* readDocuments(store: ObjectStore, key: RepositoryKey, prefix: string, signal: AbortSignal | undefined) {
-  const read = async (name: string) => {
-    const sealed = await store.get(name, undefined, signal);
-    const id = name.slice(prefix.length);
-    if (idOf(sealed) !== id) failDamaged('An object is not what its name says', name);
-    return { id, name, json: unsealDocument(key, sealed, name) };
-  };
-  let reading: Promise<Awaited<ReturnType<typeof read>>>[] = [];
-  for await (const { name } of store.list(prefix, signal)) {
-    if (!isId(name.slice(prefix.length))) continue;
-    reading.push(read(name));
-    if (reading.length < indexReadsAtOnce) continue;
-    yield await Promise.all(reading);
-    reading = [];
-  }
-  yield await Promise.all(reading);
 }

@@ -6,7 +6,8 @@ import { renderError, StorkError } from '../../../kube/errors.ts';
 import { processOwner } from '../locks/process-owner.ts';
 import type { LockContext } from '../locks/repository-lock.ts';
 import { openRepository } from '../repository.ts';
-import { directoryStore } from '../store/directory-store.ts';
+import { openStore } from '../store/open-store.ts';
+import { parseStoreSettings } from '../store/store-settings.ts';
 
 export interface CareRun {
   readonly ambient: Ambient;
@@ -28,12 +29,14 @@ export interface CareCommand {
 const common = {
   repo: { type: 'string', short: 'r' },
   'password-file': { type: 'string', short: 'p' },
+  option: { type: 'string', short: 'o', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-export const commonUsage = `  -r, --repo PLACE            the repository: a directory
+export const commonUsage = `  -r, --repo PLACE            the repository: a directory, s3:URL/BUCKET/PREFIX
   -p, --password-file FILE    its password, in the file's first line
+  -o, --option KIND.NAME=V    a setting of the store, by restic's names
       --json                  answer with one JSON document
 `;
 
@@ -80,11 +83,10 @@ async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient)
   const { repo, 'password-file': passwordFile } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
   if (typeof passwordFile !== 'string') throw wrongArgument('Say where its password is', '--password-file');
-  return await openRepository(
-    directoryStore(repo, ambient.randomUuid),
-    readPassword(passwordFile),
-    ambient.randomBytes,
-  );
+  const { env, clock, random, randomUuid: uniqueName, randomBytes } = ambient;
+  const settings = parseStoreSettings(textsOf(values.option));
+  const store = await openStore(repo, { env, clock, random, uniqueName, settings });
+  return await openRepository(store, readPassword(passwordFile), randomBytes);
 }
 
 /** The file's first line. */

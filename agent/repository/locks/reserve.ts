@@ -16,16 +16,19 @@ export const decideReserveBytes = (indexBytes: number): number =>
 
 export const isStoreFull = (error: unknown): boolean => error instanceof StorkError && error.code === 'StoreFull';
 
-/** `put` that gives the reserve away rather than fail. Throws `StoreFull` when there is none. */
-export async function putWithReserve(store: ObjectStore, name: string, bytes: Uint8Array): Promise<void> {
+/** Runs a small write again with the reserve given away rather than fail. Throws `StoreFull` when there is none. */
+export async function withReserve<Result>(store: ObjectStore, write: () => Promise<Result>): Promise<Result> {
   try {
-    await store.put(name, bytes);
+    return await write();
   } catch (error) {
     if (!isStoreFull(error) || (await store.sizeOf(reserveName)) === undefined) throw error;
     await store.remove(reserveName);
-    await store.put(name, bytes);
+    return await write();
   }
 }
+
+export const putWithReserve = (store: ObjectStore, name: string, bytes: Uint8Array): Promise<void> =>
+  withReserve(store, () => store.put(name, bytes));
 
 /** Puts the reserve back, or makes it larger; a store without room for it is no failure. */
 export async function ensureReserve(store: ObjectStore, indexBytes: number): Promise<void> {

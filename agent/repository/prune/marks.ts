@@ -75,6 +75,7 @@ export async function putHolders(
 
 /** Its packs are deleted, or free to be used again. */
 export async function removeMark(repository: Repository, mark: string): Promise<void> {
-  await repository.store.remove(`${marks}${mark}`);
+  // In this order: a mark without its waits only waits again, waits without their mark would stay for ever.
   await repository.store.remove(waitsName(mark));
+  await repository.store.remove(`${marks}${mark}`);
 }

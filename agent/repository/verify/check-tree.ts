@@ -2,7 +2,7 @@
 import { blobLocations } from '../blob-locations.ts';
 import type { Repository } from '../repository.ts';
 import { blobSet } from './blob-set.ts';
-import { packBytesOf, readIndexObjects } from './read-index.ts';
+import { againWhenReplaced, packBytesOf, readIndexObjects } from './read-index.ts';
 import { listPacks } from './read-inventory.ts';
 import { walkTrees } from './walk-trees.ts';
 
@@ -15,7 +15,10 @@ export interface CheckTreeOptions {
 }
 
 /** How many blobs are not in any pack that is there, whole by its size, and may be referred to. */
-export async function countMissing({ repository, tree, except, signal }: CheckTreeOptions): Promise<number> {
+export const countMissing = (options: CheckTreeOptions): Promise<number> =>
+  againWhenReplaced(() => countMissingOnce(options));
+
+async function countMissingOnce({ repository, tree, except, signal }: CheckTreeOptions): Promise<number> {
   const stored = await listPacks(repository, signal);
   const locations = blobLocations();
   for await (const { packs } of readIndexObjects(repository, { signal }))

@@ -19,10 +19,10 @@ const readsAtOnce = 8;
 
 /**
  * @param onDamage is told of objects that can't be used; without it the first of them is thrown. An object that vanished since it was
- * listed was replaced by the collector: throws `IndexChanged`, and reading all of it again helps
+ * listed was replaced by the collector: throws `ObjectMissing`, and reading all of it again helps (`againWhenReplaced`)
  */
 export async function* readIndexObjects(
-  repository: Repository,
+  repository: Pick<Repository, 'store' | 'key'>,
   {
     signal,
     onDamage,
@@ -53,3 +53,15 @@ const packLengthBytes = 4;
 /** How large a pack of exactly these blobs is. */
 export const packBytesOf = (blobs: readonly PackedBlob[]): number =>
   blobs.reduce((sum, blob) => sum + blob.length + entryBytes(blob), sealOverheadBytes + packLengthBytes);
+
+const attempts = 4;
+
+/** Runs it again when an object went away meanwhile, as an index that the collector replaced. */
+export async function againWhenReplaced<Result>(run: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await run();
+    } catch (error) {
+      if (!isMissing(error) || attempt === attempts) throw error;
+    }
+}

@@ -45,7 +45,10 @@ export async function readInventory(repository: Repository, signal?: AbortSignal
   for (const { id, blobs } of later) locations.add(id, blobs);
   const badPacks = new Set<string>();
   for (const [id, bytes] of indexed) {
-    const finding = comparePack(id, stored.get(id), bytes);
+    // Packs that were stored and indexed since the listing are not missing.
+    const size = stored.get(id) ?? (await repository.store.sizeOf(packName(id), signal));
+    if (size !== undefined) stored.set(id, size);
+    const finding = comparePack(id, size, bytes);
     if (finding === undefined) continue;
     badPacks.add(id);
     damage.push(finding);

@@ -18,39 +18,54 @@ export interface Roots {
 const manifestPrefix = 'stork/manifests/';
 const readsAtOnce = 8;
 
-/** @param onDamage is told of roots that can't be read; without it the first of them is thrown: its blobs are unknown, not unused */
-export async function readRoots(
-  repository: Repository,
-  {
-    signal,
-    onDamage,
-  }: { readonly signal?: AbortSignal | undefined; readonly onDamage?: (name: string, error: StorkError) => void },
-): Promise<Roots> {
-  const readAll = async <Root>(prefix: string, parse: (json: Buffer, name: string, id: string) => Root) => {
-    const names: string[] = [];
-    for await (const { name } of repository.store.list(prefix, signal))
-      if (isId(name.slice(prefix.length))) names.push(name);
-    const read = async (name: string): Promise<Root | undefined> => {
-      try {
-        return parse(await readDocument(repository, name, signal), name, name.slice(prefix.length));
-      } catch (error) {
-        // Forgotten since it was listed.
-        if (isMissing(error)) return undefined;
-        if (onDamage === undefined || !isDamage(error)) throw error;
-        onDamage(name, error);
-        return undefined;
-      }
-    };
-    return (await mapLimit(names, readsAtOnce, read, signal)).filter((root) => root !== undefined);
-  };
-  const snapshots = await readAll('snapshots/', (json, name, id) => ({ id, ...parseSnapshot(json, name) }));
-  const manifests = await readAll(manifestPrefix, (json, name) => ({
+interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told of roots that can't be read; without it the first of them is thrown: its blobs are unknown, not unused. */
+  readonly onDamage?: (name: string, error: StorkError) => void;
+}
+
+export async function readRoots(repository: Pick<Repository, 'store' | 'key'>, options: ReadOptions): Promise<Roots> {
+  const snapshots = await readSnapshots(repository, options);
+  const manifests = await readAll(repository, manifestPrefix, options, (json, name) => ({
     name,
     trees: readJson(json, name)
       .texts('trees')
       .map((tree) => assertId(tree, name)),
   }));
-  return { snapshots: snapshots.sort((left, right) => left.time.getTime() - right.time.getTime()), manifests };
+  return { snapshots, manifests };
+}
+
+/** Oldest first. */
+export async function readSnapshots(
+  repository: Pick<Repository, 'store' | 'key'>,
+  options: ReadOptions,
+): Promise<readonly StoredSnapshot[]> {
+  const parse = (json: Buffer, name: string, id: string) => ({ id, ...parseSnapshot(json, name) });
+  const snapshots = await readAll(repository, 'snapshots/', options, parse);
+  return snapshots.sort((left, right) => left.time.getTime() - right.time.getTime());
+}
+
+async function readAll<Root>(
+  repository: Pick<Repository, 'store' | 'key'>,
+  prefix: string,
+  { signal, onDamage }: ReadOptions,
+  parse: (json: Buffer, name: string, id: string) => Root,
+): Promise<Root[]> {
+  const names: string[] = [];
+  for await (const { name } of repository.store.list(prefix, signal))
+    if (isId(name.slice(prefix.length))) names.push(name);
+  const read = async (name: string): Promise<Root | undefined> => {
+    try {
+      return parse(await readDocument(repository, name, signal), name, name.slice(prefix.length));
+    } catch (error) {
+      // Forgotten since it was listed.
+      if (isMissing(error)) return undefined;
+      if (onDamage === undefined || !isDamage(error)) throw error;
+      onDamage(name, error);
+      return undefined;
+    }
+  };
+  return (await mapLimit(names, readsAtOnce, read, signal)).filter((root) => root !== undefined);
 }
 
 export const treesOf = ({ snapshots, manifests }: Roots): readonly string[] => [

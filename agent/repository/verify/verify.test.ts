@@ -13,7 +13,11 @@ async function aRepository() {
   const repository = await memoryRepository();
   const shared = randomBytes(5000);
   const first = await writeRestorePoint(repository, { one: randomBytes(3000), shared });
-  const second = await writeRestorePoint(repository, { shared, two: randomBytes(4000) });
+  const second = await writeRestorePoint(
+    repository,
+    { shared, two: randomBytes(4000) },
+    { time: new Date('2026-01-02T00:00:00Z') },
+  );
   return { repository, objects: repository.store.objects, first, second };
 }
 

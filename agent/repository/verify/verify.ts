@@ -66,16 +66,18 @@ async function listNames({ repository, signal }: VerifyOptions): Promise<string>
 
 async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
   const { repository, signal } = options;
-  const inventory = await readInventory(repository, signal);
-  const damage: Finding[] = [...inventory.damage];
-  const bytes = await readBytes(options, inventory);
-  damage.push(...bytes.findings.filter(({ object }) => !damage.some((known) => known.object === object)));
-  const locations =
-    bytes.lost.size === 0 ? inventory.locations : await locationsWithout(repository, bytes.lost, signal);
+  const damage: Finding[] = [];
+  // Roots first: whatever they need was stored and indexed before they appeared.
   const roots = await readRoots(repository, {
     signal,
     onDamage: (object, { message }) => void damage.push({ object, kind: 'altered', message }),
   });
+  const inventory = await readInventory(repository, signal);
+  damage.push(...inventory.damage);
+  const bytes = await readBytes(options, inventory);
+  damage.push(...bytes.findings.filter(({ object }) => !damage.some((known) => known.object === object)));
+  const locations =
+    bytes.lost.size === 0 ? inventory.locations : await locationsWithout(repository, bytes.lost, signal);
   const seen = blobSet();
   const lostTrees: Finding[] = [];
   let needsPaths = false;
