@@ -29,6 +29,7 @@ const commands = {
   setup: 'scripts/setup.ts',
   test: 'scripts/test.ts',
   'test:crash': 'test/crash/main.ts',
+  'test:stores': 'test/stores/main.ts',
   testbed: 'test/testbed/main.ts',
 };
 

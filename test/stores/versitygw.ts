@@ -2,11 +2,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureBinaries } from '../testbed/binaries.ts';
+import { freePort, untilAnswers } from './loopback.ts';
 
 export interface S3Server extends AsyncDisposable {
   /** For example `http://127.0.0.1:7070`. */
@@ -45,7 +44,7 @@ export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S
   };
   const endpoint = `${tls === undefined ? 'http' : 'https'}://${address}`;
   try {
-    await Promise.race([answers(address), ended.then(() => Promise.reject(new Error('versitygw ended at once')))]);
+    await untilAnswers(address, ended);
   } catch (error) {
     await stop();
     throw error;
@@ -55,33 +54,6 @@ export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S
     folderOf: (bucket) => join(root, 'data', bucket),
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** Until something answers there. */
-async function answers(address: string): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await fetch(`http://${address}/`);
-      return;
-    } catch (error) {
-      // A TLS server answers plain HTTP with a refusal that fetch can't read: connected is enough.
-      const cause = error instanceof Error ? error.cause : undefined;
-      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-      if (code !== 'ECONNREFUSED') return;
-      if (tries > 1200) throw error;
-      await sleep(50);
-    }
-  }
 }
 
 async function makeCertificate(root: string): Promise<{ readonly certFile: string; readonly keyFile: string }> {

@@ -70,6 +70,14 @@ describe('opening a store', () => {
     assert.equal(store.description, 's3:http://127.0.0.1:9/bucket/p');
   });
 
+  it('names what is missing to reach an account of Azure', async () => {
+    const open = (env: Readonly<Record<string, string>>) => openStore('azure:con:/p', { ...options, env });
+    await assert.rejects(open({}), says('StoreRefused', /no account.*\n.*AZURE_ACCOUNT_NAME/));
+    await assert.rejects(open({ AZURE_ACCOUNT_NAME: 'x' }), says('StoreRefused', /no credentials/));
+    const store = await open({ AZURE_ACCOUNT_NAME: 'x', AZURE_ACCOUNT_SAS: '?sv=1&sig=verysecret' });
+    assert.equal(store.description, 'azure:con:/p');
+  });
+
   it('refuses options it does not know, wrong values, and options of another kind, by name', async () => {
     assert.throws(
       () => parseStoreSettings(['s3.colour=red']),

@@ -12,6 +12,7 @@ import { metricsStore, type StoreRequest } from './metrics-store.ts';
 import type { ObjectStore } from './object-store.ts';
 import { type RetryOptions, retryStore } from './retry-store.ts';
 import { parseStoreAddress, renderStoreAddress, type StoreAddress } from './store-address.ts';
+import { storeRefused } from './store-error.ts';
 import type { StoreSettings } from './store-settings.ts';
 
 export interface OpenStoreOptions {
@@ -66,6 +67,7 @@ async function openBare(address: StoreAddress, options: OpenStoreOptions): Promi
     case 'S3':
       return openS3(address, options);
     case 'Azure':
+      return openAzure(address, options);
     case 'GoogleCloud':
       throw new StorkError({
         code: 'StoreKindMissing',
@@ -102,6 +104,21 @@ async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: 
     kmsKeyId: settings['s3.kms-key-id'],
     storageClass: settings['s3.storage-class'],
     objectLock: mode === 'GOVERNANCE' || mode === 'COMPLIANCE' ? { mode, days: Number(days) } : undefined,
+  });
+}
+
+async function openAzure(address: StoreAddress & { readonly kind: 'Azure' }, { env, settings }: OpenStoreOptions) {
+  const { azureStore } = await import('./azure-store.ts');
+  const { AZURE_ACCOUNT_NAME: account, AZURE_ACCOUNT_KEY: key, AZURE_ACCOUNT_SAS: signature } = env;
+  const description = renderStoreAddress(address);
+  const suffix = env.AZURE_ENDPOINT_SUFFIX ?? 'core.windows.net';
+  const hint = 'Set AZURE_ACCOUNT_NAME, and AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS.';
+  if (!account) throw storeRefused('no account was named', description, hint);
+  if (!key && !signature) throw storeRefused('no credentials were found', description, hint);
+  return azureStore({
+    endpoint: settings?.['azure.endpoint'] ?? `https://${account}.blob.${suffix}`,
+    credentials: key ? { account, key } : { signature: signature ?? '' },
+    ...{ container: address.container, prefix: address.prefix, description },
   });
 }
 
