@@ -1,49 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { core } from '../../kube/client/core.ts';
-import { setField } from '../resources/fields.ts';
 import { aDatabase, synced, turnUntil } from './testing/an-application.ts';
-import { plain } from './testing/an-application-on-plain-storage.ts';
-import { aWriter } from './testing/fake-workloads.ts';
 
 const claim = { namespace: 'db', name: 'data' };
-
-describe('a namespace that admits only restricted pods', () => {
-  it('gets new volumes, and is refused by name when a mover would have to run in it', async () => {
-    const world = await synced();
-    const { a, b } = world;
-    const metadata = { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } };
-    await b.client.patch(core.namespaces, { name: 'db' }, { type: 'merge', body: { metadata } });
-    await world.migrate(a, 'second', {});
-    const status = await world.finish(a, 'second');
-    assert.equal(status.status, 'Failed');
-    assert.match(status.reason ?? '', /label namespace db pod-security.kubernetes.io\/enforce=baseline/);
-    await b.client.delete(core.persistentVolumeClaims, claim);
-    await b.world.settle();
-    await world.migrate(a, 'third', {});
-    assert.equal((await world.finish(a, 'third')).status, 'Successful');
-  });
-});
-
-describe('a volume that is read in its own namespace', () => {
-  for (const [level, identity] of [
-    ['baseline', undefined],
-    ['restricted', { runAsUser: 1001, runAsGroup: 7 }],
-  ] as const)
-    it(`is read as who the namespace admits (${level})`, async () => {
-      const web = aWriter('web', ['files']);
-      const securityContext = { runAsUser: 1001, runAsGroup: 7 };
-      const world = await plain(setField(web, ['spec', 'template', 'spec', 'securityContext'], securityContext));
-      const { a } = world;
-      const metadata = { labels: { 'pod-security.kubernetes.io/enforce': level } };
-      await a.client.patch(core.namespaces, { name: 'db' }, { type: 'merge', body: { metadata } });
-      await world.migrate(a, 'm', {});
-      const reading = () => [...a.world.jobs.running.values()].find(({ request }) => request.namespace === 'db');
-      await turnUntil(world, 'm', () => reading() !== undefined);
-      assert.deepEqual(reading()?.request.identity, identity);
-      assert.equal((await world.finish(a, 'm')).status, 'Successful');
-    });
-});
 
 describe('a claim that has grown at the source', () => {
   it('M11: grows on the destination before it is updated', async () => {

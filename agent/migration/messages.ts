@@ -93,6 +93,14 @@ export const placementSchema = object({
 });
 export type Placement = Infer<typeof placementSchema>;
 
+/** As whom the pods run that use the volumes, for where root is not admitted and none of them is there yet. */
+export const identitySchema = object({
+  runAsUser: required(integer({ minimum: 1, maximum: 2_147_483_647 })),
+  runAsGroup: integer({ minimum: 0, maximum: 2_147_483_647 }),
+  fsGroup: integer({ minimum: 0, maximum: 2_147_483_647 }),
+  supplementalGroups: list(integer({ minimum: 0, maximum: 2_147_483_647 }), { maxItems: 64 }),
+});
+
 /** One group of claims to receive; the body of `PUT groups/RUN`, and what a receive record keeps. */
 export const receiveRequestSchema = object({
   operation: uid(),
@@ -106,6 +114,7 @@ export const receiveRequestSchema = object({
   readAll: boolean(),
   claims: required(list(incomingVolumeSchema, { minItems: 1, maxItems: maxGroupClaims })),
   placement: placementSchema,
+  identity: identitySchema,
   /** Other claims of the namespace that the pod with that placement mounts. */
   beside: list(string({ maxLength: 253 }), { maxItems: maxBeside }),
 });

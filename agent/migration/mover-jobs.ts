@@ -47,6 +47,8 @@ export interface MoverRequest extends MoverPlace {
   readonly identity?: MoverIdentity | undefined;
   /** A claim for staging; a bounded emptyDir when absent. */
   readonly scratchClaim?: string | undefined;
+  /** How much that may hold, when it is more than usual. */
+  readonly scratchBytes?: number | undefined;
   /** Believe nothing of what is known from the last sync. */
   readonly readAll?: boolean | undefined;
 }

@@ -61,9 +61,9 @@ async function assertStillOurs(
 }
 
 async function applyAll(options: KeyedDestination, volumes: readonly StagedVolume[]): Promise<readonly StagedVolume[]> {
-  const { run, staging, pool, key, signal, clock } = options;
+  const { run, staging, pool, key, signal, clock, syscalls } = options;
   const everyMs = (options.writeLeaseMs ?? writeLeaseMs) / renewalsPerLease;
-  using _marks = keepMarked(options.volumes, { run, clock, everyMs });
+  using _marks = keepMarked(options.volumes, { run, clock, everyMs, syscalls });
   const total = sumSizes(volumes.map(({ tree }) => tree));
   const onProgress = beginPhase(options, 'Applying', { total, bytesSent: bytesSentOf(volumes) });
   const planned = sumSizes(volumes.map((volume) => volume.planned));

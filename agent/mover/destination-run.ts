@@ -10,7 +10,7 @@ import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './con
 import type { VolumeEnd, VolumeReady, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
-import { beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
+import { assertMarkable, beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { type ScanMemory, settledBefore } from './known-tree.ts';
 import { fail } from './mover-error.ts';
@@ -18,6 +18,7 @@ import { assertComplete, assertExpected } from './other-writers.ts';
 import type { OwnIndex } from './own-index.ts';
 import { beginPhase } from './phase-progress.ts';
 import { createPulse, type Pulse } from './pulse.ts';
+import { assertPermitted } from './rehearse.ts';
 import {
   keepRunKey,
   type RunState,
@@ -159,6 +160,7 @@ function createRun(options: KeyedDestination) {
     const directory = volumeDirectory(staging.directory, options.run, start.volume);
     const sizeBytes = spec.kind === 'block' ? start.sizeBytes : undefined;
     const file = stagingFiles(directory).index;
+    if (options.mode === 'update') assertMarkable(spec, syscalls);
     if (options.mode === 'update' && spec.kind === 'files') {
       // What the scan then reads is what storage has.
       await pool.run({ do: 'sync', root: spec.path, kind: spec.kind }, signal);
@@ -327,7 +329,10 @@ function concludeStaged(
     for (const { spec, own } of ended) keepScanned(spec, own, options);
     return state;
   }
-  for (const { staging } of ended) staging?.sync();
+  for (const [index, { spec, staging }] of ended.entries()) {
+    staging?.sync();
+    assertPermitted(spec, volumeDirectory(options.staging.directory, options.run, index), options.syscalls);
+  }
   return writeRunState(options.staging.directory, { stage: 'Staged', run: options.run, volumes });
 }
 

@@ -3,12 +3,12 @@
  * So a restarted mover knows its own unfinished work from somebody's data, even when all else it had is lost. The mark of an
  * update is renewed as long as the mover writes: what changed much later than the last renewal was changed by somebody else.
  */
-import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../kube/clock.ts';
 import type { DestinationOptions, DestinationSpec } from './destination-run.ts';
-import { errnoOf, fail } from './mover-error.ts';
+import { errnoOf, fail, failForbidden, failUnreadable } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import { type ByteString, markAttribute, type Syscalls } from './syscalls.ts';
 import { incomingMarker } from './walk.ts';
 
 export interface VolumeMark {
@@ -28,7 +28,7 @@ export function beginIncoming(
 ): 'Expected' | 'Unproven' {
   if (spec.kind === 'block') return 'Expected';
   const isEmpty = own.tree.files <= 1;
-  const mark = findMark(spec.path);
+  const mark = findMark(spec.path, options.syscalls);
   if (!isEmpty && options.existing === 'Refuse' && mark?.run !== options.run) {
     if (mark === undefined) return 'Unproven';
     failNotEmpty(spec, own);
@@ -43,53 +43,112 @@ export const failNotEmpty = (spec: DestinationSpec, own: OwnIndex): never =>
     `Volume ${spec.name} should be new but holds ${own.tree.files - 1} files that we did not write`,
   );
 
+/**
+ * Who isn't root can't set back the times of a root that isn't theirs, so a file in it would leave a trace: an attribute of the
+ * root leaves none. It says the run and the file system's time of then.
+ */
+function isMarkedByFile(root: ByteString): boolean {
+  const user = process.geteuid?.() ?? 0;
+  return user === 0 || lstatSync(Buffer.from(root, 'latin1')).uid === user;
+}
+
+/** Throws `UpdateForbidden` where no update could be marked. Nothing of the volume but a change time is another then. */
+export function assertMarkable({ path, kind }: DestinationSpec, syscalls: Syscalls): void {
+  if (kind === 'block' || isMarkedByFile(path) || findMark(path, syscalls) !== undefined) return;
+  try {
+    setAttribute(path, '', syscalls);
+    syscalls.removeXattr(path, markAttribute);
+  } catch (error) {
+    failForbidden(`mark (${errnoOf(error) ?? String(error)} for attribute ${markAttribute})`, path);
+  }
+}
+
 /** Marks volumes whose update begins, and leaves their roots' times as they were. A raw device has no room for a mark. */
 export function beginUpdate(volumes: readonly DestinationSpec[], run: string, syscalls: Syscalls): void {
   for (const { path, kind } of volumes) {
     if (kind === 'block') continue;
-    const { mtimeNs } = lstatSync(Buffer.from(path, 'latin1'), { bigint: true });
-    writeFileSync(markerOf(path), run, { mode: 0o600, flush: true });
-    syscalls.setMtime(path, mtimeNs);
+    if (isMarkedByFile(path)) {
+      const mtimeNs = mtimeOf(path);
+      writeFileSync(markerOf(path), run, { mode: 0o600, flush: true });
+      syscalls.setMtime(path, mtimeNs);
+    } else {
+      setAttribute(path, run, syscalls);
+      flushDirectory(path);
+    }
   }
 }
 
 /** Renews the marks again and again until it is disposed. */
 export function keepMarked(
   volumes: readonly DestinationSpec[],
-  { run, clock, everyMs }: { readonly run: string; readonly clock: Clock; readonly everyMs: number },
+  {
+    run,
+    clock,
+    everyMs,
+    syscalls,
+  }: { readonly run: string; readonly clock: Clock; readonly everyMs: number; readonly syscalls: Syscalls },
 ): Disposable {
   const renew = () => {
-    for (const { path, kind } of volumes) if (kind === 'files') renewMark(path, run);
+    for (const { path, kind } of volumes) if (kind === 'files') renewMark(path, run, syscalls);
     timer = clock.after(everyMs, renew);
   };
   let timer = clock.after(everyMs, renew);
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
-function renewMark(root: ByteString, run: string): void {
+function renewMark(root: ByteString, run: string, syscalls: Syscalls): void {
   try {
-    writeFileSync(markerOf(root), run, { flag: 'r+' });
+    if (isMarkedByFile(root)) writeFileSync(markerOf(root), run, { flag: 'r+' });
+    else setAttribute(root, run, syscalls);
   } catch {
     // A volume that can't be written fails what is written to it, and says so there.
   }
 }
 
 /** Takes the marker away and leaves the root's times as they were. */
-export function endIncoming(spec: DestinationSpec, syscalls: Syscalls): void {
-  if (spec.kind === 'block' || findMark(spec.path) === undefined) return;
-  const { mtimeNs } = lstatSync(Buffer.from(spec.path, 'latin1'), { bigint: true });
-  rmSync(markerOf(spec.path), { force: true });
-  syscalls.setMtime(spec.path, mtimeNs);
+export function endIncoming({ path, kind }: DestinationSpec, syscalls: Syscalls): void {
+  if (kind === 'block' || findMark(path, syscalls) === undefined) return;
+  if (syscalls.getXattr(path, markAttribute) !== undefined) syscalls.removeXattr(path, markAttribute);
+  if (!existsSync(markerOf(path))) return;
+  const mtimeNs = mtimeOf(path);
+  rmSync(markerOf(path), { force: true });
+  syscalls.setMtime(path, mtimeNs);
 }
 
-export function findMark(root: ByteString): VolumeMark | undefined {
+export function findMark(root: ByteString, syscalls: Syscalls): VolumeMark | undefined {
   const path = markerOf(root);
   try {
     return { run: readFileSync(path, 'utf8'), renewedNs: lstatSync(path, { bigint: true }).mtimeNs };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    if (errnoOf(error) === 'EACCES') failUnreadable(`${root}/${incomingMarker}`);
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return readAttribute(root, syscalls);
   }
 }
+
+/** What it stamps on the root is the file system's time: written again, with that. */
+function setAttribute(root: ByteString, run: string, syscalls: Syscalls): void {
+  for (let times = 0; times < 2; times++) {
+    const { ctimeNs } = lstatSync(Buffer.from(root, 'latin1'), { bigint: true });
+    syscalls.setXattr(root, { name: markAttribute, value: Buffer.from(`${ctimeNs} ${run}`) });
+  }
+}
+
+function readAttribute(root: ByteString, syscalls: Syscalls): VolumeMark | undefined {
+  const value = syscalls.getXattr(root, markAttribute);
+  const found = value === undefined ? null : /^(\d+) (.*)$/.exec(Buffer.from(value).toString());
+  return found === null ? undefined : { run: found[2] ?? '', renewedNs: BigInt(found[1] ?? 0) };
+}
+
+function flushDirectory(path: ByteString): void {
+  const fd = openSync(Buffer.from(path, 'latin1'), 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const mtimeOf = (path: ByteString): bigint => lstatSync(Buffer.from(path, 'latin1'), { bigint: true }).mtimeNs;
 
 const markerOf = (root: ByteString): Buffer => Buffer.from(`${root}/${incomingMarker}`, 'latin1');

@@ -1,5 +1,6 @@
 /** How the mover's modules fail: a StorkError with a stable code, and whether another attempt can help. */
 import { StorkError } from '../../kube/errors.ts';
+import { enforceLabel } from '../resources/pod-security.ts';
 
 /** Throws; `code` becomes the result's code. Not retryable. */
 export function fail(code: string, message: string, about?: string): never {
@@ -7,11 +8,16 @@ export function fail(code: string, message: string, about?: string): never {
 }
 
 /** Throws: as whom the mover runs it may not read that. Root may read everything. */
-export function failUnreadable(path: string): never {
+export const failUnreadable = (path: string): never => failAsUser('VolumeUnreadable', 'read', path);
+
+/** Throws before anything was changed: as whom the mover runs it may not carry out the update. */
+export const failForbidden = (what: string, path: string): never => failAsUser('UpdateForbidden', what, path);
+
+function failAsUser(code: string, what: string, path: string): never {
   const who = process.geteuid?.() ?? 0;
   fail(
-    'VolumeUnreadable',
-    `User ${who}, as whom the mover runs because the namespace admits no root, may not read ${path}. Let it admit root while the volumes move (label pod-security.kubernetes.io/enforce=baseline)`,
+    code,
+    `User ${who}, as whom the mover runs because the namespace admits no root, may not ${what} ${path}. Let it admit root while the volumes move (label ${enforceLabel}=baseline)`,
     path,
   );
 }

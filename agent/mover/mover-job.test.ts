@@ -97,4 +97,12 @@ describe('the Job of a mover', () => {
     assert.equal(scratch?.persistentVolumeClaim?.claimName, 'scratch-1');
     assert.equal(container?.args?.includes('--staging-limit'), false);
   });
+
+  it('stages on a node that has the room, where no claim can be its own', () => {
+    const { pod, container } = podOf({ identity: { runAsUser: 7 }, scratchBytes: 5_000_000_000 });
+    const scratch = pod?.volumes?.find(({ name }) => name === 'scratch');
+    assert.equal(scratch?.emptyDir?.sizeLimit, '5000000000');
+    assert.equal(container?.resources?.requests?.['ephemeral-storage'], '5000000000');
+    assert.equal(parseMoverArguments((container?.args ?? []).slice(1)).stagingLimitBytes, 4_500_000_000);
+  });
 });

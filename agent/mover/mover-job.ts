@@ -45,6 +45,8 @@ export interface MoverJobRequest {
     | undefined;
   /** A claim for staging; a bounded emptyDir when absent. */
   readonly scratchClaim?: string | undefined;
+  /** How much the emptyDir may hold, when that is more than usual: the node must have it. */
+  readonly scratchBytes?: number | undefined;
   /** Believe nothing of what is known from the last sync. */
   readonly readAll?: boolean | undefined;
   readonly image: string;
@@ -114,6 +116,7 @@ function containerOf(request: MoverJobRequest): Container {
   const devices = volumes.flatMap((volume, at) =>
     volume.volumeMode === 'Block' ? [{ name: `volume-${at}`, devicePath: pathOf(volume, at) }] : [],
   );
+  const onNode = request.scratchBytes === undefined ? {} : { 'ephemeral-storage': String(request.scratchBytes) };
   return {
     name: 'mover',
     image,
@@ -124,7 +127,7 @@ function containerOf(request: MoverJobRequest): Container {
       // Threads of glibc otherwise keep what they freed to themselves.
       { name: 'MALLOC_ARENA_MAX', value: '2' },
     ],
-    resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: memoryLimit } },
+    resources: { requests: { cpu: '50m', memory: '128Mi', ...onNode }, limits: { memory: memoryLimit } },
     securityContext: {
       ...(request.identity === undefined ? { runAsUser: 0, runAsGroup: 0, runAsNonRoot: false } : {}),
       privileged: false,
@@ -160,7 +163,7 @@ const capabilities: Readonly<Record<MoverRole, readonly string[]>> = {
 };
 
 function argumentsOf(request: MoverJobRequest): string[] {
-  const { run, role, mode, agentUrl, volumes, existing, scratchClaim } = request;
+  const { run, role, mode, agentUrl, volumes, existing, scratchClaim, scratchBytes = emptyScratchBytes } = request;
   const volumeArguments = volumes.flatMap((volume, at) => [
     '--volume',
     `${volume.name}=${pathOf(volume, at)}${volume.volumeMode === 'Block' ? ':block' : ''}`,
@@ -169,7 +172,7 @@ function argumentsOf(request: MoverJobRequest): string[] {
     expectDigest === undefined ? [] : ['--expect-digest', `${name}=${expectDigest}`],
   );
   // Below the emptyDir's limit, beyond which the kubelet evicts the pod.
-  const limit = scratchClaim === undefined ? ['--staging-limit', String(Math.floor(emptyScratchBytes * 0.9))] : [];
+  const limit = scratchClaim === undefined ? ['--staging-limit', String(Math.floor(scratchBytes * 0.9))] : [];
   return [
     'mover',
     '--run',
@@ -192,14 +195,18 @@ function argumentsOf(request: MoverJobRequest): string[] {
   ];
 }
 
-function volumesOf({ volumes, scratchClaim }: MoverJobRequest): NonNullable<PodSpec['volumes']> {
+function volumesOf({
+  volumes,
+  scratchClaim,
+  scratchBytes = emptyScratchBytes,
+}: MoverJobRequest): NonNullable<PodSpec['volumes']> {
   const claims = volumes.map(({ claim }, at) => ({
     name: `volume-${at}`,
     persistentVolumeClaim: { claimName: claim },
   }));
   const scratch =
     scratchClaim === undefined
-      ? { name: 'scratch', emptyDir: { sizeLimit: String(emptyScratchBytes + 2 * moverTreeLimitBytes) } }
+      ? { name: 'scratch', emptyDir: { sizeLimit: String(scratchBytes + 2 * moverTreeLimitBytes) } }
       : { name: 'scratch', persistentVolumeClaim: { claimName: scratchClaim } };
   const token = {
     name: 'token',

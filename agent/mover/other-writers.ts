@@ -28,7 +28,7 @@ export function assertExpected(
   if (options.existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return 'Expected';
   if (options.existing === 'Redo') {
     if (spec.kind === 'block') return 'Expected';
-    const mark = findMark(spec.path);
+    const mark = findMark(spec.path, options.syscalls);
     if (mark === undefined) return 'Unproven';
     if (mark.run === options.run && isOursAlone(own.survey, mark, options)) return 'Expected';
   }
@@ -59,7 +59,7 @@ export async function assertUnwritten(
 
 async function isSameTree(spec: DestinationSpec, volume: StagedVolume, options: DestinationOptions): Promise<boolean> {
   const survey = await options.pool.run({ do: 'survey', root: spec.path }, options.signal);
-  const mark = findMark(spec.path);
+  const mark = findMark(spec.path, options.syscalls);
   if (mark?.run === options.run) return isOursAlone(survey, mark, options);
   return survey.fingerprint === volume.before.fingerprint;
 }

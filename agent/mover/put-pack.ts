@@ -2,14 +2,14 @@
  * Verifies a pack against its segments' hashes, then writes it. Nothing is written of a part that doesn't match.
  * Writing is idempotent: absolute offsets, holes where zeros belong.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, writeSync } from 'node:fs';
 import { blockTag, hashSegment, type RunKey, segmentSum } from './content-hash.ts';
 import { blockStates, type PutAnswer, type PutJob, type PutPart } from './job.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
-import { type Degraded, finishFile } from './settle.ts';
+import { type Degraded, finishFile, openToWrite } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
@@ -79,7 +79,7 @@ interface WriteTools {
 function writePart(root: ByteString, part: PutPart, bytes: Buffer, { syscalls, degraded }: WriteTools): void {
   const path = part.path === '' ? root : `${root}/${part.path}`;
   const flags = part.path === '' ? 0 : constants.O_CREAT | constants.O_NOFOLLOW;
-  const fd = openSync(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags, 0o600);
+  const fd = openToWrite(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags);
   try {
     const stats = part.path === '' ? undefined : fstatSync(fd);
     if (stats?.isFile() === false) fail('VolumeChanged', 'A file turned into something else', path);

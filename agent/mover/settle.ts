@@ -1,6 +1,6 @@
 /**
  * Makes small things and sets metadata on the destination. Order within one entry matters: chown clears setuid bits and
- * capabilities, chmod changes an ACL's mask, everything changes times: so owner, mode, attributes, mtime.
+ * capabilities, chmod changes an ACL's mask, everything changes times: so owner, mode, attributes, mtime (`user.*` before the mode, which may forbid them to their owner).
  * What the kernel refuses us is counted by kind instead of failing; what is a real I/O error fails.
  */
 import {
@@ -9,6 +9,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   ftruncateSync,
   lchownSync,
   lstatSync,
@@ -17,7 +18,6 @@ import {
   rmSync,
   type Stats,
   symlinkSync,
-  truncateSync,
 } from 'node:fs';
 import type { Counts } from './contract.ts';
 import type { Entry, EntryType } from './entry.ts';
@@ -40,13 +40,20 @@ export type Degraded = Record<string, number>;
 
 const refusals: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'ENOSYS', 'EINVAL', 'EROFS']);
 
-/** Runs one setting; counts a refusal under `kind`. */
-export function attempt(kind: string, degraded: Degraded, path: ByteString, set: () => void): boolean {
+/** Runs one setting; counts a refusal under `kind`, unless it is set already. */
+export function attempt(
+  kind: string,
+  degraded: Degraded,
+  path: ByteString,
+  set: () => void,
+  isSet: () => boolean = () => false,
+): boolean {
   try {
     set();
     return true;
   } catch (error) {
     const code = errnoOf(error);
+    if (code !== undefined && refusals.has(code) && isSet()) return true;
     if (code === undefined || !refusals.has(code)) {
       fail(
         code === 'ENOSPC' ? 'VolumeFull' : 'VolumeUnwritable',
@@ -69,7 +76,7 @@ const fileTypeBits: Readonly<Partial<Record<EntryType, number>>> = {
 function create(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): boolean {
   const name = Buffer.from(path, 'latin1');
   if (entry.type === 'file') {
-    closeSync(openSync(name, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+    closeSync(openToWrite(name, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW));
     return true;
   }
   if (entry.type === 'symlink' && linkTextAt(name) === entry.target) return true;
@@ -92,34 +99,118 @@ function linkTextAt(name: Buffer): ByteString | undefined {
   }
 }
 
+/** Who owns a file may write it whatever its mode, once it has changed that; root may anyway. The mode is set in the end. */
+export function openToWrite(name: Buffer, flags: number): number {
+  try {
+    return openSync(name, flags, 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES' || !isOwnFile(name)) throw error;
+    chmodSync(name, 0o600);
+    return openSync(name, flags, 0o600);
+  }
+}
+
+function isOwnFile(name: Buffer): boolean {
+  const stats = lstatSync(name, { throwIfNoEntry: false });
+  return stats?.isFile() === true && stats.uid === process.geteuid?.();
+}
+
 function setMetadata(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
   const name = Buffer.from(path, 'latin1');
   const stats = lstatSync(name);
-  if (entry.type === 'file' && stats.size !== entry.size) truncateSync(name, entry.size);
-  if (stats.uid !== entry.uid || stats.gid !== entry.gid) {
-    attempt('owner', degraded, path, () => lchownSync(name, entry.uid, entry.gid));
+  if (entry.type === 'file' && stats.size !== entry.size) truncate(name, entry.size);
+  setAll({ path, stats, entry }, degraded, {
+    owner: (uid, gid) => lchownSync(name, uid, gid),
+    mode: (mode) => chmodSync(name, mode),
+    mtime: () => syscalls.setMtime(path, entry.mtimeNs),
+    stats: () => lstatSync(name, { bigint: true }),
+    present: () => syscalls.listXattrs(path),
+    xattrs: xattrsOfName(path, syscalls),
+  });
+}
+
+function truncate(name: Buffer, size: number): void {
+  const fd = openToWrite(name, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    ftruncateSync(fd, size);
+  } finally {
+    closeSync(fd);
   }
-  if (entry.type !== 'symlink') attempt('mode', degraded, path, () => chmodSync(name, entry.mode));
-  const change = { path, present: syscalls.listXattrs(path), wanted: entry.xattrs };
-  setXattrs(change, xattrsOfName(path, syscalls), degraded);
-  attempt('mtime', degraded, path, () => syscalls.setMtime(path, entry.mtimeNs));
 }
 
 /** The same for a file that is open for writing, in fewer calls; `size` is what it has now. */
 export function finishFile(file: OpenFile, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
   const { fd, path, stats, size } = file;
   if (size !== entry.size) ftruncateSync(fd, entry.size);
-  if (stats.uid !== entry.uid || stats.gid !== entry.gid) {
-    attempt('owner', degraded, path, () => fchownSync(fd, entry.uid, entry.gid));
-  }
-  attempt('mode', degraded, path, () => fchmodSync(fd, entry.mode));
-  const change = { path, present: syscalls.listXattrsOf(fd, path), wanted: entry.xattrs };
-  const setter = {
-    set: (xattr: Xattr) => syscalls.setXattrOf(fd, path, xattr),
-    remove: (name: string) => syscalls.removeXattrOf(fd, path, name),
-  };
-  setXattrs(change, setter, degraded);
-  attempt('mtime', degraded, path, () => syscalls.setMtimeOf(fd, path, entry.mtimeNs));
+  setAll({ path, stats, entry }, degraded, {
+    owner: (uid, gid) => fchownSync(fd, uid, gid),
+    mode: (mode) => fchmodSync(fd, mode),
+    mtime: () => syscalls.setMtimeOf(fd, path, entry.mtimeNs),
+    stats: () => fstatSync(fd, { bigint: true }),
+    present: () => syscalls.listXattrsOf(fd, path),
+    xattrs: {
+      set: (xattr) => syscalls.setXattrOf(fd, path, xattr),
+      remove: (name) => syscalls.removeXattrOf(fd, path, name),
+    },
+  });
+}
+
+interface Setters {
+  owner(uid: number, gid: number): void;
+  mode(mode: number): void;
+  mtime(): void;
+  /** As they are now. */
+  stats(): { readonly mode: bigint; readonly mtimeNs: bigint };
+  present(): readonly Xattr[];
+  readonly xattrs: XattrSetter;
+}
+
+function setAll(
+  { path, stats, entry }: { readonly path: ByteString; readonly stats: OpenFile['stats']; readonly entry: Entry },
+  degraded: Degraded,
+  set: Setters,
+): void {
+  const isOwnerRight =
+    (stats.uid === entry.uid && stats.gid === entry.gid) || setOwner({ path, stats, entry }, degraded, set);
+  const present = set.present();
+  // Those need a file that may be written, and the rest the right mode.
+  setXattrs({ path, present, wanted: entry.xattrs, which: 'User' }, set.xattrs, degraded);
+  if (entry.type !== 'symlink') setMode({ path, entry, isOwnerRight }, degraded, set);
+  setXattrs({ path, present, wanted: entry.xattrs, which: 'Others' }, set.xattrs, degraded);
+  attempt('mtime', degraded, path, set.mtime, () => set.stats().mtimeNs === entry.mtimeNs);
+}
+
+function setOwner(
+  { path, stats, entry }: { readonly path: ByteString; readonly stats: OpenFile['stats']; readonly entry: Entry },
+  degraded: Degraded,
+  set: Setters,
+): boolean {
+  if (attempt('owner', degraded, path, () => set.owner(entry.uid, entry.gid))) return true;
+  // The group of a file of one's own may be one of one's groups.
+  if (stats.gid !== entry.gid && stats.uid !== entry.uid) attempt('owner', {}, path, () => set.owner(-1, entry.gid));
+  return false;
+}
+
+/** Bits that lend rights of owner or group. */
+const lendingBits = 0o6000;
+
+function setMode(
+  { path, entry, isOwnerRight }: { readonly path: ByteString; readonly entry: Entry; readonly isOwnerRight: boolean },
+  degraded: Degraded,
+  set: Setters,
+): void {
+  // They would lend somebody else's.
+  const mode = isOwnerRight || entry.type === 'directory' ? entry.mode : entry.mode & ~lendingBits;
+  const now = () => Number(set.stats().mode & 0o7777n);
+  const isDone = attempt(
+    'mode',
+    degraded,
+    path,
+    () => set.mode(mode),
+    () => now() === entry.mode,
+  );
+  // To who isn't in the group the kernel says yes and leaves the bit out.
+  if (isDone && (entry.mode & lendingBits) !== 0 && now() !== entry.mode) degraded.mode = (degraded.mode ?? 0) + 1;
 }
 
 export interface OpenFile {
@@ -135,6 +226,8 @@ interface XattrChange {
   readonly path: ByteString;
   readonly present: readonly Xattr[];
   readonly wanted: readonly Xattr[];
+  /** All when absent. */
+  readonly which?: 'User' | 'Others' | undefined;
 }
 
 interface XattrSetter {
@@ -148,12 +241,17 @@ export const xattrsOfName = (path: ByteString, syscalls: Syscalls): XattrSetter 
   remove: (name) => syscalls.removeXattr(path, name),
 });
 
-export function setXattrs({ path, present, wanted: all }: XattrChange, setter: XattrSetter, degraded: Degraded): void {
-  for (const { name } of present) {
+export function setXattrs(
+  { path, present, wanted: all, which }: XattrChange,
+  setter: XattrSetter,
+  degraded: Degraded,
+): void {
+  const isMeant = ({ name }: Xattr) => which === undefined || name.startsWith('user.') === (which === 'User');
+  for (const { name } of present.filter(isMeant)) {
     if (all.some((wanted) => wanted.name === name)) continue;
     attempt('xattr', degraded, path, () => setter.remove(name));
   }
-  for (const wanted of all) {
+  for (const wanted of all.filter(isMeant)) {
     const mine = present.find(({ name }) => name === wanted.name);
     if (mine !== undefined && Buffer.compare(mine.value, wanted.value) === 0) continue;
     attempt('xattr', degraded, path, () => setter.set(wanted));

@@ -5,7 +5,7 @@
  * A call that the kernel refuses throws Errno with the errno's name; without node:ffi (`available` false) the calls that have
  * a fallback in node:fs use it, the others throw Errno `ENOSYS`.
  */
-import { futimesSync, lutimesSync, readFileSync } from 'node:fs';
+import { accessSync, futimesSync, lutimesSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';
 import { basename } from 'node:path';
@@ -31,6 +31,8 @@ export interface Syscalls {
   listXattrs(path: ByteString): readonly Xattr[];
   setXattr(path: ByteString, xattr: Xattr): void;
   removeXattr(path: ByteString, name: string): void;
+  /** Undefined when it isn't there, or can't be. */
+  getXattr(path: ByteString, name: string): Uint8Array | undefined;
   /** The same of an open file. @param path for errors */
   listXattrsOf(fd: number, path: ByteString): readonly Xattr[];
   setXattrOf(fd: number, path: ByteString, xattr: Xattr): void;
@@ -46,16 +48,26 @@ export interface Syscalls {
   /** Begins to write dirty pages of this range to storage, waiting for none; best effort. */
   beginWriteback(fd: number, offset: number, length: number): void;
   blockDeviceSize(fd: number, path: ByteString): number;
+  /** Whether the one we run as may do all of it, following no symlink at the end. */
+  mayAccess(path: ByteString, to: Access): boolean;
   /** Writes everything dirty of the file system that holds `fd` to its storage; false when that can't be asked for. */
   syncFileSystem(fd: number): boolean;
 }
+
+/** Of files, and of directories: list them, change names in them. */
+export type Access = 'readWrite' | 'change';
 
 export interface Xattr {
   readonly name: string;
   readonly value: Uint8Array;
 }
 
+/** An update's mark where no file can be one (incoming-marker.ts): no part of a volume. */
+export const markAttribute = 'user.stork.incoming';
+
 const atCwd = -100;
+const atEffectiveAccess = 0x200;
+const accessBits: Readonly<Record<Access, number>> = { readWrite: 6, change: 7 };
 const atSymlinkNofollow = 0x100;
 const seekData = 3;
 const punchHoleKeepSize = 0x03;
@@ -75,7 +87,9 @@ export function openSyscalls(): Syscalls {
 const toPath = (path: ByteString): Buffer => Buffer.from(`${path}\0`, 'latin1');
 
 const isCarried = (name: string): boolean =>
-  name.startsWith('user.') || name.startsWith('system.posix_acl_') || name === 'security.capability';
+  (name.startsWith('user.') && name !== markAttribute) ||
+  name.startsWith('system.posix_acl_') ||
+  name === 'security.capability';
 
 type Libc = NonNullable<ReturnType<typeof openLibc>>;
 
@@ -95,6 +109,7 @@ function openLibc() {
       fremovexattr: { arguments: ['i32', 'buffer'], return: 'i32' },
       utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
       futimens: { arguments: ['i32', 'pointer'], return: 'i32' },
+      faccessat: { arguments: ['i32', 'buffer', 'i32', 'i32'], return: 'i32' },
       mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
       fallocate: { arguments: ['i32', 'i32', 'i64', 'i64'], return: 'i32' },
       posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
@@ -145,6 +160,7 @@ function nativeSyscalls(libc: Libc): Syscalls {
     setXattrOf: (fd, path, { name, value }) =>
       check('fsetxattr', path, libc.fsetxattr(fd, toPath(name), nonEmpty(value), BigInt(value.length), 0)),
     removeXattrOf: (fd, path, name) => check('fremovexattr', path, libc.fremovexattr(fd, toPath(name))),
+    getXattr: xattrs.oneOf,
     setMtime: (path, mtimeNs) =>
       check('utimensat', path, libc.utimensat(atCwd, toPath(path), fillTimes(mtimeNs), atSymlinkNofollow)),
     setMtimeOf(fd, path, mtimeNs) {
@@ -164,6 +180,8 @@ function nativeSyscalls(libc: Libc): Syscalls {
       check('ioctl BLKGETSIZE64', path, libc.ioctl(fd, blkGetSize64, size));
       return Number(size.readBigUInt64LE());
     },
+    mayAccess: (path, to) =>
+      libc.faccessat(atCwd, toPath(path), accessBits[to], atEffectiveAccess | atSymlinkNofollow) === 0,
     syncFileSystem: (fd) => libc.syncfs(fd) === 0,
   };
 }
@@ -204,6 +222,10 @@ function xattrReader(libc: Libc) {
     });
   };
   return {
+    oneOf(path: ByteString, name: string): Uint8Array | undefined {
+      const size = libc.lgetxattr(toPath(path), toPath(name), value.bytes, limit);
+      return size < 0n ? undefined : Buffer.from(value.bytes.subarray(0, Number(size)));
+    },
     ofPath: (path: ByteString) =>
       read(path, libc.llistxattr(addressOfPath(path), names.address, limit), (name) =>
         libc.lgetxattr(toPath(path), name, value.bytes, limit),
@@ -227,6 +249,15 @@ function fallbackSyscalls(): Syscalls {
     removeXattr: (path) => refuse('lremovexattr', path),
     setXattrOf: (_fd, path) => refuse('fsetxattr', path),
     removeXattrOf: (_fd, path) => refuse('fremovexattr', path),
+    getXattr: () => undefined,
+    mayAccess(path, to) {
+      try {
+        accessSync(Buffer.from(path, 'latin1'), accessBits[to]);
+        return true;
+      } catch {
+        return false;
+      }
+    },
     setMtime: (path, mtimeNs) => {
       const seconds = Number(mtimeNs) / 1e9;
       lutimesSync(Buffer.from(path, 'latin1'), seconds, seconds);

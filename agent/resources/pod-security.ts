@@ -6,13 +6,20 @@
 import type { Namespace } from '../../kube/client/core.ts';
 import { at, type Fields, fieldsOf, has, itemsOf, numberOf, textOf } from './fields.ts';
 
-const enforceLabel = 'pod-security.kubernetes.io/enforce';
+export const enforceLabel = 'pod-security.kubernetes.io/enforce';
 
 /** `undefined`: it enforces nothing, as far as its labels say. */
 export function enforcedLevel({ metadata }: Pick<Namespace, 'metadata'>): 'baseline' | 'restricted' | undefined {
   const level = metadata.labels?.[enforceLabel];
   return level === 'baseline' || level === 'restricted' ? level : undefined;
 }
+
+/**
+ * Whether movers may run there as they are by default: as root with the few capabilities that `baseline` allows, as they set
+ * owners, modes and attributes of files that belong to anybody. `restricted` allows no root (agent/migration/find-identity.ts).
+ */
+export const admitsRoot = (namespace: Pick<Namespace, 'metadata'>): boolean =>
+  enforcedLevel(namespace) !== 'restricted';
 
 /** The first thing that `baseline` does not admit, as a clause; `undefined`: nothing is privileged. */
 export function whyPrivileged(pod: Fields): string | undefined {

@@ -21,7 +21,6 @@ function facts(over: Partial<ClaimFacts> = {}): ClaimFacts {
     busyWith: undefined,
     storageClasses: [{ name: 'fast', isDefault: false, canGrow: 'Yes' }],
     overwrite: 'Refuse',
-    admitsMovers: 'Yes',
     ...over,
   };
 }
@@ -36,11 +35,6 @@ const memory = { claimUid: 'u1', pairId: 'p1', digest: 'd1', point: 3 };
 
 const accepted: readonly (readonly [string, Partial<ClaimFacts>, ReturnType<typeof decideClaim>])[] = [
   ['fills a claim that is not there', {}, { do: 'fill', storageClass: 'fast' }],
-  [
-    'fills a claim of a restricted namespace, as that is done in ours',
-    { admitsMovers: 'No' },
-    { do: 'fill', storageClass: 'fast' },
-  ],
   [
     'updates a claim that came through this pair',
     { existing, memory },
@@ -116,12 +110,6 @@ const refused: readonly (readonly [string, Partial<ClaimFacts>, string, RegExp])
     { existing: device, memory, incoming: { ...facts().incoming, volumeMode: 'Block' } },
     'DestinationTooSmall',
     /5 bytes/,
-  ],
-  [
-    'a claim whose namespace admits no mover',
-    { existing, memory, admitsMovers: 'No' },
-    'PodSecurityRestricted',
-    /restricted/,
   ],
   ['a claim another operation writes', { existing, memory, busyWith: 'm7' }, 'DestinationBusy', /m7/],
   ['another volume mode', { existing: { ...existing, volumeMode: 'Block' }, memory }, 'VolumeModeDiffers', /Block/],

@@ -4,7 +4,6 @@
  * name, because the only good copy may be the one we would write over. Who really wants that says so
  * (`spec.overwriteDestination`); a snapshot is then taken first and kept.
  */
-import { admitHint } from '../../mover/admits-root.ts';
 
 export interface IncomingClaim {
   readonly namespace: string;
@@ -47,8 +46,6 @@ export interface ClaimFacts {
     readonly canGrow: 'Yes' | 'No';
   }[];
   readonly overwrite: 'Refuse' | 'Overwrite';
-  /** Whether a mover may run in the claim's namespace. */
-  readonly admitsMovers: 'Yes' | 'No';
 }
 
 export type ClaimDecision =
@@ -96,12 +93,6 @@ export function decideClaim(facts: ClaimFacts): ClaimDecision {
       'DestinationTooSmall',
       `${claim} has ${existing.sizeBytes} bytes on the destination and ${incoming.sizeBytes} on the source`,
       hindrance,
-    );
-  if (facts.admitsMovers === 'No')
-    return refuse(
-      'PodSecurityRestricted',
-      `${claim} is updated by a pod in its namespace as root, which admits only pods that are restricted`,
-      admitHint(incoming.namespace),
     );
   return decideExisting(facts, existing, claim);
 }

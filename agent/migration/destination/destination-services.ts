@@ -121,3 +121,7 @@ export const destinationLimits = {
   scratchFactor: 1.25,
   minScratchBytes: 256 * 1024 * 1024,
 } as const;
+
+/** For a mover that asked for that much. */
+export const scratchSize = (bytes: number): number =>
+  Math.max(destinationLimits.minScratchBytes, Math.ceil(bytes * destinationLimits.scratchFactor));

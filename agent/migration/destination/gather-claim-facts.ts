@@ -3,7 +3,7 @@ import { isManagedByAgent } from '../../../crds/agent-names.ts';
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { core, type PersistentVolumeClaim, type Pod, type StorageClass } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
-import { admitsRoot } from '../../mover/admits-root.ts';
+import { isRootAdmitted } from '../find-identity.ts';
 import type { IncomingVolume } from '../messages.ts';
 import type { Records } from '../records.ts';
 import type { ClaimFacts, ExistingClaim } from './decide-claim.ts';
@@ -15,7 +15,7 @@ export interface ClusterFacts {
   readonly podsByClaim: ReadonlyMap<string, readonly string[]>;
   /** The unfinished operation that writes a claim, by `namespace/claim`. */
   readonly busy: ReadonlyMap<string, Busy>;
-  /** Namespaces that admit no mover. */
+  /** Namespaces in which movers run as the pods' users. */
   readonly restricted: ReadonlySet<string>;
 }
 
@@ -46,8 +46,7 @@ export async function gatherClusterFacts(
   }
   const restricted = new Set<string>();
   for (const name of new Set(namespaces)) {
-    const namespace = await client.find(core.namespaces, { name }, { signal });
-    if (namespace !== undefined && admitsRoot(namespace) === 'No') restricted.add(name);
+    if (!(await isRootAdmitted(client, name, signal))) restricted.add(name);
   }
   const busy = new Map<string, Busy>();
   for (const { value } of await records.listReceives(signal)) {
@@ -88,7 +87,6 @@ export async function gatherClaimFacts(
         : nameBusy(busyWith, context.pairId),
     storageClasses: cluster.storageClasses,
     overwrite: context.overwrite,
-    admitsMovers: cluster.restricted.has(incoming.namespace) ? 'No' : 'Yes',
   };
 }
 

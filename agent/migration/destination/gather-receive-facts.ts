@@ -2,11 +2,12 @@
 import { core, type PersistentVolumeClaim } from '../../../kube/client/core.ts';
 import { parseBytes } from '../../../kube/quantity.ts';
 import { type MoverResult, parseMoverResult } from '../../mover/contract.ts';
+import { isRootAdmitted } from '../find-identity.ts';
 import type { IncomingVolume } from '../messages.ts';
 import { incomingClaimName, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord } from '../records.ts';
 import type { ReceiveClaimFacts, ReceiveFacts } from './decide-receive.ts';
-import type { DestinationServices } from './destination-services.ts';
+import { type DestinationServices, scratchSize } from './destination-services.ts';
 import { type ClaimUse, findUse } from './find-use.ts';
 import { roomOf } from './grow-claims.ts';
 import { handOverLabel } from './hand-over.ts';
@@ -41,6 +42,7 @@ export async function gatherReceiveFacts(
   const mayWrite = mode === 'update' && result === undefined;
   const use = mayWrite ? await findUse(services.client, request.claims, signal) : nobody;
   const scratch = mode === 'update' ? await findScratch(services, record, signal) : undefined;
+  const onNode = mode === 'update' ? await scratchOnNode(services, record, signal) : undefined;
   return {
     result,
     facts: {
@@ -53,7 +55,7 @@ export async function gatherReceiveFacts(
       jobResult: mover.result,
       jobFailure: mover.failure,
       jobRedoes: mover.redoes,
-      scratchBytes: scratch === undefined ? undefined : sizeOf(scratch),
+      scratchBytes: scratch === undefined ? onNode : sizeOf(scratch),
       wantedScratchBytes: record.wantedScratchBytes,
       activePods: use.active,
       mountingPods: use.mounting,
@@ -62,6 +64,20 @@ export async function gatherReceiveFacts(
 }
 
 const nobody: ClaimUse = { active: [], mounting: [] };
+
+/**
+ * A mover that isn't root stages on its node, however much that is: of a claim it would need a group from the kubelet, which
+ * would give that group to the volumes, too.
+ */
+async function scratchOnNode(
+  services: DestinationServices,
+  record: ReceiveRecord,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  if (record.wantedScratchBytes === undefined) return undefined;
+  const isRoot = await isRootAdmitted(services.client, moverNamespace(services, record), signal);
+  return isRoot ? undefined : scratchSize(record.wantedScratchBytes);
+}
 
 async function findScratch(services: DestinationServices, record: ReceiveRecord, signal: AbortSignal | undefined) {
   const key = { namespace: moverNamespace(services, record), name: scratchClaimName(record.request.run) };

@@ -5,12 +5,13 @@ import { isAlreadyExists, StorkError } from '../../../kube/errors.ts';
 import { rfc3339 } from '../../../kube/runtime/conditions.ts';
 import { type MoverResult, renderMoverResult } from '../../mover/contract.ts';
 import { storkNames } from '../../resources/names.ts';
+import { findIdentity } from '../find-identity.ts';
 import type { IncomingVolume, Placement } from '../messages.ts';
 import type { MoverRequest } from '../mover-jobs.ts';
 import { agentLabels, incomingClaimName, operationLabels, scratchClaimName } from '../names.ts';
 import type { ReceiveRecord, Stored } from '../records.ts';
 import { decideClaim } from './decide-claim.ts';
-import { type DestinationServices, destinationLimits } from './destination-services.ts';
+import { type DestinationServices, scratchSize } from './destination-services.ts';
 import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { moverNamespace } from './gather-receive-facts.ts';
 import { handOver } from './hand-over.ts';
@@ -79,7 +80,6 @@ export async function makeScratch(
   const claim = record.request.claims[0];
   if (claim === undefined) return;
   const target = await services.client.get(core.persistentVolumeClaims, claim, { signal });
-  const size = Math.max(destinationLimits.minScratchBytes, Math.ceil(bytes * destinationLimits.scratchFactor));
   await createClaim(
     services,
     {
@@ -93,7 +93,7 @@ export async function makeScratch(
       spec: {
         accessModes: ['ReadWriteOnce'],
         ...(target.spec?.storageClassName === undefined ? {} : { storageClassName: target.spec.storageClassName }),
-        resources: { requests: { storage: String(size) } },
+        resources: { requests: { storage: String(scratchSize(bytes)) } },
       },
     },
     signal,
@@ -125,28 +125,36 @@ async function createClaim(services: DestinationServices, claim: PersistentVolum
 export async function startMover(
   services: DestinationServices,
   record: ReceiveRecord,
-  hasScratch: boolean,
+  scratchBytes: number | undefined,
   signal: Signal,
 ): Promise<void> {
   const { request } = record;
-  const volumes = request.claims.map(async (claim) => ({
-    name: claim.name,
-    claim: request.mode === 'fresh' ? incomingClaimName(record.request.run, claim.namespace, claim.name) : claim.name,
-    volumeMode: claim.volumeMode,
-    expectDigest: await expectedDigest(services, record, claim, signal),
-  }));
+  const volumes = await Promise.all(
+    request.claims.map(async (claim) => ({
+      name: claim.name,
+      claim: request.mode === 'fresh' ? incomingClaimName(record.request.run, claim.namespace, claim.name) : claim.name,
+      volumeMode: claim.volumeMode,
+      expectDigest: await expectedDigest(services, record, claim, signal),
+    })),
+  );
+  const namespace = moverNamespace(services, record);
+  const task = { role: 'destination', namespace, volumes, otherwise: request.identity } as const;
+  const isOurs = namespace === services.agentNamespace;
+  const identity = isOurs ? undefined : await findIdentity(services.client, task, signal);
   await services.moverJobs.start(
     {
       operation: request.operation,
       run: request.run,
       role: 'destination',
       mode: request.mode,
-      namespace: moverNamespace(services, record),
-      volumes: await Promise.all(volumes),
+      namespace,
+      volumes,
+      identity,
       existing: existingFor(record),
       readAll: request.readAll,
       placement: await placementFor(services, record, signal),
-      scratchClaim: hasScratch ? scratchClaimName(request.run) : undefined,
+      scratchClaim: identity === undefined && scratchBytes !== undefined ? scratchClaimName(request.run) : undefined,
+      scratchBytes: identity === undefined ? undefined : scratchBytes,
     },
     signal,
   );

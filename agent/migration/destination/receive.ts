@@ -190,7 +190,7 @@ async function carryOut(
       await makeScratch(services, record, step.bytes, signal);
       return requeueAfter(0);
     case 'startMover':
-      await startMover(services, record, sight.facts.scratchBytes !== undefined, signal);
+      await startMover(services, record, sight.facts.scratchBytes, signal);
       return requeueAfter(destinationLimits.pollSeconds);
     case 'removeScratch':
       await removeScratch(services, record, signal);

@@ -29,7 +29,7 @@ import {
 } from '../plan-messages.ts';
 import { type ClaimDecision, decideClaim } from './decide-claim.ts';
 import { type DestinationServices, destinationLimits, type Sender } from './destination-services.ts';
-import { gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
+import { type ClusterFacts, gatherClaimFacts, gatherClusterFacts } from './gather-claim-facts.ts';
 import { findClaimProblems } from './gather-limits.ts';
 import { listKindNames } from './list-kind-names.ts';
 import { describeApplied, namedInLog } from './log-incoming.ts';
@@ -195,7 +195,7 @@ async function plan(
     body.claims,
     destinationLimits.claimReads,
     async (claim, stop) =>
-      answerFor(claim, decideClaim(await gatherClaimFacts(services, cluster, claim, context, stop))),
+      answerFor(claim, decideClaim(await gatherClaimFacts(services, cluster, claim, context, stop)), cluster),
     signal,
   );
   const answered = body.claims.flatMap((incoming, index) => {
@@ -205,13 +205,17 @@ async function plan(
   return { claims, problems: await findClaimProblems(services.client, answered, signal), features: [purgeFeature] };
 }
 
-function answerFor(claim: { readonly namespace: string; readonly name: string }, decision: ClaimDecision): ClaimAnswer {
+function answerFor(
+  claim: { readonly namespace: string; readonly name: string },
+  decision: ClaimDecision,
+  { restricted }: ClusterFacts,
+): ClaimAnswer {
   const { namespace, name } = claim;
   switch (decision.do) {
     case 'fill':
       return { namespace, name, decision: 'fill', storageClass: decision.storageClass };
     case 'update':
-      return { namespace, name, decision: 'update', message: describeOverwrite(decision) };
+      return { namespace, name, decision: 'update', message: describeUpdate(decision, restricted.has(namespace)) };
     case 'refuse':
       return {
         namespace,
@@ -226,7 +230,15 @@ function answerFor(claim: { readonly namespace: string; readonly name: string },
   }
 }
 
-/** For people; `undefined` when only what we brought is updated. */
+/** For people; `undefined` when only what we brought is updated, by root. */
+function describeUpdate(decision: Extract<ClaimDecision, { do: 'update' }>, isRestricted: boolean): string | undefined {
+  const how = [
+    describeOverwrite(decision),
+    isRestricted ? 'it is updated as the user of its pods: what that may not set is counted and named' : undefined,
+  ].filter((sentence) => sentence !== undefined);
+  return how.length === 0 ? undefined : how.join('; ');
+}
+
 function describeOverwrite({ expectDigest, scaleDown }: Extract<ClaimDecision, { do: 'update' }>): string | undefined {
   if (expectDigest !== undefined) return undefined;
   const pods =

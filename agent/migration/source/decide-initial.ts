@@ -3,7 +3,6 @@
  * is refused here, before any effect, and each refusal names the object and what to do.
  */
 import type { Migration } from '../../../crds/v1alpha1/index.ts';
-import { admitHint } from '../../mover/admits-root.ts';
 import type { ClaimAnswer, PlanAnswer } from '../messages.ts';
 import { decideLeaving } from './decide-leaving.ts';
 
@@ -31,8 +30,6 @@ export interface RequestFacts {
   readonly liveClaims: readonly string[];
   /** Whether what writes them is to be stopped. */
   readonly quiesce: 'Yes' | 'No';
-  /** Namespaces in which such a claim is a raw device, and no root may run. */
-  readonly restricted: readonly string[];
 }
 
 export type RequestDecision =
@@ -40,7 +37,7 @@ export type RequestDecision =
   | { readonly do: 'refuse'; readonly refusals: readonly Refusal[] };
 
 export function decideRequest(facts: RequestFacts): RequestDecision {
-  const refusals = [...decideNamespaces(facts), ...decideRules(facts), ...decideLive(facts)];
+  const refusals = [...decideNamespaces(facts), ...decideRules(facts)];
   if (refusals.length > 0) return { do: 'refuse', refusals };
   return { do: 'go', namespaces: facts.namespaces.filter(({ exists }) => exists === 'Yes').map(({ name }) => name) };
 }
@@ -117,14 +114,6 @@ function decideRules(facts: RequestFacts): readonly Refusal[] {
       hint: 'Leave the rule out: what it would undo was undone by the stop.',
     });
   return refusals;
-}
-
-function decideLive({ restricted }: RequestFacts): readonly Refusal[] {
-  return restricted.map((namespace) => ({
-    code: 'PodSecurityRestricted',
-    message: `Raw block claims of namespace ${namespace} can't be snapshotted, and are read by a pod there as root, and it admits only pods that are restricted`,
-    hint: admitHint(namespace),
-  }));
 }
 
 /** Jobs are never stopped: what they did would be done again. */

@@ -23,6 +23,8 @@ export interface FakeMoverJobs extends MoverJobs {
   readonly running: Map<string, FakeJob>;
   /** Volumes that movers never finish with. */
   readonly stuck: Set<string>;
+  /** What destination movers may not set, by volume and kind. */
+  readonly degraded: Map<string, Readonly<Record<string, number>>>;
 }
 
 export interface FakeJob {
@@ -37,6 +39,7 @@ function fakeMoverJobs(): FakeMoverJobs {
   return {
     running,
     stuck: new Set(),
+    degraded: new Map(),
     async start(request) {
       const sight: MoverSight = {
         job: 'Running',

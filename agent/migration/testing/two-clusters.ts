@@ -281,11 +281,11 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       const answer = await to.gates.get(sink.request.run)?.().catch(onlyStorkError);
       if (answer?.state !== 'Go') continue;
     }
-    const volumes: { name: string; content: string }[] = [];
+    const volumes: { name: string; content: string; degraded?: Readonly<Record<string, number>> | undefined }[] = [];
     for (const [index, volume] of sink.request.volumes.entries()) {
       const content = from.world.contentOf(source.request.namespace, source.request.volumes[index]?.claim ?? '') ?? '?';
       await to.world.write(sink.request.namespace, volume.claim, content);
-      volumes.push({ name: volume.name, content });
+      volumes.push({ name: volume.name, content, degraded: to.world.jobs.degraded.get(volume.name) });
     }
     for (const job of [source, sink])
       job.sight = { ...job.sight, job: 'Ended', result: aResult(job.request.run, 'Complete', volumes) };
@@ -300,7 +300,11 @@ export const digestOf = (content: string | undefined): string => `sha256:${conte
 export function aResult(
   run: string,
   outcome: MoverResult['outcome'],
-  volumes: readonly { readonly name: string; readonly content: string }[],
+  volumes: readonly {
+    readonly name: string;
+    readonly content: string;
+    readonly degraded?: Readonly<Record<string, number>> | undefined;
+  }[],
 ): MoverResult {
   return {
     version: 1,
@@ -310,7 +314,7 @@ export function aResult(
     code: outcome,
     message: outcome === 'Complete' ? 'all equal' : 'the volume was written since our last sync',
     retryable: false,
-    volumes: volumes.map(({ name, content }) => ({
+    volumes: volumes.map(({ name, content, degraded = {} }) => ({
       name,
       digest: digestOf(content),
       files: 1,
@@ -319,7 +323,7 @@ export function aResult(
       bytesSent: content.length,
       blocksSent: 1,
       warnings: {},
-      degraded: {},
+      degraded,
     })),
   };
 }

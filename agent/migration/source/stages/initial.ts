@@ -1,9 +1,7 @@
 /** Stage Initial: gather, ask the destination for its plan, refuse or begin. Changes nothing on either cluster. */
 import { type Migration, type MigrationStatus, type MigrationVolume, rules } from '../../../../crds/v1alpha1/index.ts';
-import { core } from '../../../../kube/client/core.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
 import { advance, fail, type Outcome, wait } from '../../../../kube/runtime/outcome.ts';
-import { admitsRoot } from '../../../mover/admits-root.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { findTransformations } from '../../../resources/transformation/find-transformations.ts';
 import { type IncomingVolume, type PlanAnswer, paths, planAnswerSchema, purgeFeature } from '../../messages.ts';
@@ -168,11 +166,6 @@ async function requestFacts(
     rules: found,
     quiesce: spec.quiesce ? 'Yes' : 'No',
     liveClaims: live.map(({ incoming }) => `${incoming.namespace}/${incoming.name}`),
-    restricted: await findRestricted(
-      services,
-      live.filter(({ incoming }) => incoming.volumeMode === 'Block').map(({ incoming }) => incoming.namespace),
-      signal,
-    ),
   };
 }
 
@@ -192,17 +185,4 @@ async function planStops(
   }
   const { stop, jobs, refusals } = await planQuiesce(services, migration, live, signal);
   return { stops: stop.map(describeOwner), refusals: [...refusals, ...decideJobs(jobs)] };
-}
-
-async function findRestricted(
-  { client }: SourceServices,
-  namespaces: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const restricted: string[] = [];
-  for (const name of new Set(namespaces)) {
-    const namespace = await client.find(core.namespaces, { name }, { signal });
-    if (namespace !== undefined && admitsRoot(namespace) === 'No') restricted.push(name);
-  }
-  return restricted;
 }

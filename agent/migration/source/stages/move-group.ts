@@ -8,6 +8,7 @@ import { core } from '../../../../kube/client/core.ts';
 import { StorkError } from '../../../../kube/errors.ts';
 import { rfc3339 } from '../../../../kube/runtime/conditions.ts';
 import type { StageContext } from '../../../../kube/runtime/machine.ts';
+import { identityOf } from '../../../mover/mover-identity.ts';
 import type { Peer } from '../../../peer/peer.ts';
 import { findIdentity } from '../../find-identity.ts';
 import {
@@ -209,13 +210,15 @@ async function startMover(
       ? []
       : await gatherConsumers(services.client, group.namespace, claimsOfGroup(group), signal);
   const namespace = moverNamespace(services, group);
-  const inUse = { namespace, claims: sources.map(({ claim }) => claim.name) };
-  const identity = live === undefined ? undefined : await findIdentity(services.client, inUse, signal);
-  const volumes = sources.map(async ({ volume, claim }) => ({
-    name: volume.persistentVolumeClaim ?? '',
-    claim: claim.name,
-    volumeMode: await volumeModeOf(services, volume, signal),
-  }));
+  const volumes = await Promise.all(
+    sources.map(async ({ volume, claim }) => ({
+      name: volume.persistentVolumeClaim ?? '',
+      claim: claim.name,
+      volumeMode: await volumeModeOf(services, volume, signal),
+    })),
+  );
+  const task = { role: 'source', namespace, volumes } as const;
+  const identity = live === undefined ? undefined : await findIdentity(services.client, task, signal);
   const request = {
     operation: migration.metadata.uid ?? '',
     run: group.run,
@@ -226,7 +229,7 @@ async function startMover(
     identity,
     node,
     ...(consumers.length === 0 ? {} : { placement: placementOf(findConsumer(group, consumers)) }),
-    volumes: await Promise.all(volumes),
+    volumes,
   } as const;
   await services.moverJobs.start(request, signal);
 }
@@ -275,6 +278,7 @@ async function describeGroup(
     readAll: migration.spec.readAll === true,
     claims,
     placement: placementOf(consumer),
+    identity: consumer === undefined ? undefined : identityOf(consumer.spec),
     beside: besideOf(group, consumer),
   };
 }
