@@ -13,11 +13,20 @@ export const failUnreadable = (path: string): never => failAsUser('VolumeUnreada
 /** Throws before anything was changed: as whom the mover runs it may not carry out the update. */
 export const failForbidden = (what: string, path: string): never => failAsUser('UpdateForbidden', what, path);
 
-function failAsUser(code: string, what: string, path: string): never {
+/** The same of a raw device, which is its node's unless the node gives it to the pod. */
+export const failDevice = (to: 'read' | 'write', path: string): never =>
+  failAsUser(
+    to === 'read' ? 'VolumeUnreadable' : 'UpdateForbidden',
+    `${to} the raw device`,
+    path,
+    ', or set device_ownership_from_security_context in the node’s containerd',
+  );
+
+function failAsUser(code: string, what: string, path: string, or = ''): never {
   const who = process.geteuid?.() ?? 0;
   fail(
     code,
-    `User ${who}, as whom the mover runs because the namespace admits no root, may not ${what} ${path}. Let it admit root while the volumes move (label ${enforceLabel}=baseline)`,
+    `User ${who}, as whom the mover runs because the namespace admits no root, may not ${what} ${path}. Let it admit root while the volumes move (label ${enforceLabel}=baseline)${or}`,
     path,
   );
 }

@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Entry } from './entry.ts';
-import { failForbidden } from './mover-error.ts';
+import { failDevice, failForbidden } from './mover-error.ts';
 import { parentOf } from './own-join.ts';
 import { decodeOperation, type Operation } from './plan.ts';
 import { openRecordCursor } from './record-file.ts';
@@ -31,7 +31,7 @@ export function assertPermitted(
   if (user === 0) return;
   const root = volume.path;
   if (volume.kind === 'block') {
-    if (!syscalls.mayAccess(root, 'readWrite')) failForbidden('write device', root);
+    if (!syscalls.mayAccess(root, 'readWrite')) failDevice('write', root);
     return;
   }
   const stage: Stage = { root, user, syscalls, devices: new Set() };

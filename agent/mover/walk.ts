@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import type { Entry, EntryType } from './entry.ts';
-import { errnoOf, fail, failUnreadable } from './mover-error.ts';
+import { errnoOf, fail, failDevice, failUnreadable } from './mover-error.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export type VolumeKind = 'files' | 'block';
@@ -81,13 +81,22 @@ export function walkDevice(root: ByteString, syscalls: Syscalls, sizeBytes: numb
 }
 
 function deviceSize(root: ByteString, syscalls: Syscalls): number {
-  const fd = openSync(Buffer.from(root, 'latin1'), constants.O_RDONLY);
+  const fd = openDevice(root);
   try {
     const stats = lstatSync(Buffer.from(root, 'latin1'));
     // A plain file stands in for a device in tests and in loop-backed set-ups.
     return stats.isFile() ? stats.size : syscalls.blockDeviceSize(fd, root);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openDevice(root: ByteString): number {
+  try {
+    return openSync(Buffer.from(root, 'latin1'), constants.O_RDONLY);
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') failDevice('read', root);
+    throw error;
   }
 }
 

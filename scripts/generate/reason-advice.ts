@@ -103,8 +103,6 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   PeerTimeout: `${retried} ${doctor}`,
   PinnedByCode: good,
   PodGone: mendRule,
-  PodSecurityRestricted:
-    'Let the namespace on the destination admit the mover (its pod-security.kubernetes.io/enforce label), as the message says.',
   PostExecRule: onItsWay,
   PostExecRuleFailed: mendRule,
   PreExecRule: onItsWay,

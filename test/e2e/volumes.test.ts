@@ -44,6 +44,11 @@ kind: PersistentVolumeClaim
 metadata: { name: files, namespace: ${restricted} }
 spec: { accessModes: [ReadWriteOnce], storageClassName: stork-local, resources: { requests: { storage: 1Gi } } }
 ---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: device, namespace: ${restricted} }
+spec: { accessModes: [ReadWriteOnce], volumeMode: Block, storageClassName: stork-csi-wffc, resources: { requests: { storage: 32Mi } } }
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: user, namespace: ${restricted} }
@@ -62,7 +67,10 @@ spec:
           command: [sh, -c, 'trap "exit 0" TERM; sleep 1000000 & wait']
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
           volumeMounts: [{ name: data, mountPath: /data }]
-      volumes: [{ name: data, persistentVolumeClaim: { claimName: files } }]
+          volumeDevices: [{ name: device, devicePath: /dev/raw-device }]
+      volumes:
+        - { name: data, persistentVolumeClaim: { claimName: files } }
+        - { name: device, persistentVolumeClaim: { claimName: device } }
 `;
 
 interface Told {
@@ -141,8 +149,10 @@ describe('volumes of a namespace that admits no root', () => {
   before(async () => {
     clusters = await bed(['toolbox']);
     await removeNamespaces(clusters, restricted);
-    await clusters.a.kubectl(['create', 'namespace', restricted]);
-    await clusters.a.kubectl(['label', 'namespace', restricted, 'pod-security.kubernetes.io/enforce=restricted']);
+    for (const side of [clusters.a, clusters.b]) {
+      await side.kubectl(['create', 'namespace', restricted]);
+      await side.kubectl(['label', 'namespace', restricted, 'pod-security.kubernetes.io/enforce=restricted']);
+    }
     await clusters.a.apply(restrictedApplication);
     await clusters.a.kubectl(['-n', restricted, 'rollout', 'status', 'deployment/user', '--timeout=90s']);
     await inPod('umask 077; mkdir -p /data/dir; echo mine > /data/dir/file; chmod 000 /data/dir/file');
