@@ -8,28 +8,34 @@ export function fail(code: string, message: string, about?: string): never {
 }
 
 /** Throws: as whom the mover runs it may not read that. Root may read everything. */
-export const failUnreadable = (path: string): never => failAsUser('VolumeUnreadable', 'read', path);
-
-/** Throws before anything was changed: as whom the mover runs it may not carry out the update. */
-export const failForbidden = (what: string, path: string): never => failAsUser('UpdateForbidden', what, path);
-
-/** The same of a raw device, which is its node's unless the node gives it to the pod. */
-export const failDevice = (to: 'read' | 'write', path: string): never =>
-  failAsUser(
-    to === 'read' ? 'VolumeUnreadable' : 'UpdateForbidden',
-    `${to} the raw device`,
-    path,
-    ', or set device_ownership_from_security_context in the node’s containerd',
-  );
-
-function failAsUser(code: string, what: string, path: string, or = ''): never {
-  const who = process.geteuid?.() ?? 0;
+export function failUnreadable(path: string): never {
   fail(
-    code,
-    `User ${who}, as whom the mover runs because the namespace admits no root, may not ${what} ${path}. Let it admit root while the volumes move (label ${enforceLabel}=baseline)${or}`,
+    'VolumeUnreadable',
+    `User ${user()}, as whom the mover runs because the namespace admits no root, may not read ${path}. ${admitRoot}`,
     path,
   );
 }
+
+/** Throws: the same before anything was changed, of what an update would have to do. */
+export function failForbidden(what: string, path: string): never {
+  fail(
+    'UpdateForbidden',
+    `User ${user()}, as whom the mover runs because the namespace admits no root, may not ${what} ${path}. ${admitRoot}`,
+    path,
+  );
+}
+
+/** Throws: a raw device is its node's, unless the node gives it to the pod. */
+export function failDevice(to: 'read' | 'write', path: string): never {
+  fail(
+    to === 'read' ? 'VolumeUnreadable' : 'UpdateForbidden',
+    `User ${user()}, as whom the mover runs because the namespace admits no root, may not ${to} the raw device ${path}. ${admitRoot}, or set device_ownership_from_security_context in containerd on the nodes`,
+    path,
+  );
+}
+
+const user = (): number => process.geteuid?.() ?? 0;
+const admitRoot = `Let it admit root while the volumes move (label ${enforceLabel}=baseline)`;
 
 /** Throws; another attempt may succeed without anybody changing anything. */
 export function failForNow(code: string, message: string, cause?: unknown): never {

@@ -164,6 +164,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   VolumeKindDiffers: 'A claim of that name has another volumeMode on the destination: rename or delete it there.',
   VolumeMissing: fault,
   VolumeTooSmall: 'Make the claim on the destination as large as the one here, then migrate again.',
+  UpdateForbidden:
+    'Nothing was changed. Do as the message says, or give the file to the user of the pods at the source.',
   VolumeUnknown: 'Check that the claim is bound.',
   VolumeUnwritable: 'Look at the volume on the destination: full, read only, or failing.',
   VolumesDiffer: `The copy is not used. ${migrateAgain}`,

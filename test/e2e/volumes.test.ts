@@ -1,5 +1,6 @@
 /** Volumes on storage without snapshots: read live with the fact recorded, or at rest by --quiesce; another class on B. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -75,7 +76,12 @@ spec:
 
 interface Told {
   readonly status: {
-    readonly volumes: readonly { readonly reason: string; readonly status: string; readonly digest: string }[];
+    readonly volumes: readonly {
+      readonly persistentVolumeClaim: string;
+      readonly reason: string;
+      readonly status: string;
+      readonly digest: string;
+    }[];
     readonly quiesce?: {
       readonly workloads: readonly { readonly name: string; readonly state: string; readonly before: string }[];
       readonly stoppedTimestamp: string;
@@ -158,7 +164,7 @@ describe('volumes of a namespace that admits no root', () => {
     await inPod('umask 077; mkdir -p /data/dir; echo mine > /data/dir/file; chmod 000 /data/dir/file');
   });
   after(async () => {
-    await inPod('rm -rf /data/dir');
+    await inPod('rm -rf /data/dir /data/top');
     await removeNamespaces(clusters, restricted);
     await freeLocalVolume(clusters, restricted);
   });
@@ -180,17 +186,62 @@ describe('volumes of a namespace that admits no root', () => {
     assert.equal((await clusters.b.kubectl(['get', 'pvc', '-n', restricted, '-o', 'name'])).trim(), '');
   });
 
-  it('and arrive whole when that may read everything', async () => {
-    await inPod('chmod 600 /data/dir/file');
+  it('and arrive whole when that may read everything, raw devices too', async () => {
+    await inPod(
+      'chmod 600 /data/dir/file; echo one | dd of=/dev/raw-device bs=1M seek=3 conv=fsync,notrunc 2>/dev/null',
+    );
     expectSuccess(await migrate('readable'));
     const path = await claimPath(clusters.b, restricted, 'files');
     assert.equal(await readFile(join(path, 'dir/file'), 'utf8'), 'mine\n');
     const { uid, mode } = await stat(join(path, 'dir/file'));
     assert.deepEqual([uid, mode & 0o7777], [1000, 0o600]);
-    const done = await clusters.a.get<Told>(['migrations.stork.libopenstorage.org', 'readable', '-n', restricted]);
-    assert.equal(await digestOf(path), done.status.volumes[0]?.digest);
+    assert.equal(await digestOf(path), (await volumeOf('readable', 'files')).digest);
+    await mustHaveTheDevice();
   });
+
+  it('are updated there as that pod, where all of it is its own: equal, and nothing is left', async () => {
+    await inPod(
+      'cd /data/dir; echo another > file; mkdir below; echo new > below/new; ln -s new below/link; chmod 440 below/new',
+    );
+    await inPod('echo two | dd of=/dev/raw-device bs=1M seek=5 conv=fsync,notrunc 2>/dev/null');
+    expectSuccess(await migrate('updated'));
+    const path = await claimPath(clusters.b, restricted, 'files');
+    assert.equal(await readFile(join(path, 'dir/below/new'), 'utf8'), 'new\n');
+    assert.equal(await digestOf(path), (await volumeOf('updated', 'files')).digest);
+    await mustHaveTheDevice();
+    const done = await migration(clusters.a, restricted, 'updated');
+    assert.deepEqual(await leftovers(clusters, done.metadata.uid), []);
+  });
+
+  it('count by kind what that pod may not set', async () => {
+    const there = await claimPath(clusters.b, restricted, 'files');
+    assert.deepEqual([(await stat(there)).uid, (await stat(there)).gid], [0, 1000]);
+    await inPod('echo top > /data/top');
+    const { exitCode, stderr } = await migrate('counted');
+    assert.equal(exitCode, 2, stderr);
+    const { status, reason, digest } = await volumeOf('counted', 'files');
+    assert.equal(status, 'PartialSuccess', reason);
+    // Its top folder is root's, as the kubelet left it.
+    assert.match(reason, /could not be set on the destination: 1 × mtime/);
+    assert.equal(await readFile(join(there, 'top'), 'utf8'), 'top\n');
+    assert.equal(await digestOf(there), digest);
+    assert.equal((await volumeOf('counted', 'device')).status, 'Successful');
+  });
+
+  const volumeOf = async (name: string, of: string) => {
+    const { status } = await clusters.a.get<Told>(['migrations.stork.libopenstorage.org', name, '-n', restricted]);
+    const found = status.volumes.find(({ persistentVolumeClaim }) => persistentVolumeClaim === of);
+    return found ?? assert.fail(`no volume ${of}`);
+  };
+  const mustHaveTheDevice = async () => {
+    const [here, there] = await Promise.all(
+      [clusters.a, clusters.b].map(async (side) => sha256(await readFile(await claimPath(side, restricted, 'device')))),
+    );
+    assert.equal(there, here);
+  };
 });
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A static volume with policy Retain stays Released: the next test needs it Available and empty again. */
 async function freeLocalVolume({ a }: Bed, of = namespace): Promise<void> {
