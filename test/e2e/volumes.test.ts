@@ -173,7 +173,7 @@ describe('volumes of a namespace that admits no root', () => {
   const migrate = (name: string) =>
     clusters.a.stork(
       ['migrate', restricted, '--to', 'b', '--storage-class-mapping', 'stork-local=stork-csi', '--name', name],
-      { timeoutMs: 120_000 },
+      { timeoutMs: 180_000 },
     );
 
   it('are read live as the pod that uses them: what that may not read is named, and nothing is made of the rest', async () => {
@@ -235,7 +235,9 @@ describe('volumes of a namespace that admits no root', () => {
   };
   const mustHaveTheDevice = async () => {
     const [here, there] = await Promise.all(
-      [clusters.a, clusters.b].map(async (side) => sha256(await readFile(await claimPath(side, restricted, 'device')))),
+      [clusters.a, clusters.b].map(async (side) =>
+        sha256(await readFile(join(await claimPath(side, restricted, 'device'), 'disk.img'))),
+      ),
     );
     assert.equal(there, here);
   };
