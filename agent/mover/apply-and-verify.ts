@@ -13,7 +13,7 @@ import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
 import { beginPhase, bytesSentOf, sumSizes } from './phase-progress.ts';
 import { forgetRunState, type RunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
 import { Verdict } from './verdict.ts';
-import { verifyVolumes } from './verify-volume.ts';
+import { type AppliedVolume, verifyVolumes } from './verify-volume.ts';
 import { volumeKeeper } from './volume-keeper.ts';
 
 /** Renewals of a mark that may be late before its lease is over. */
@@ -60,7 +60,10 @@ async function assertStillOurs(
   }
 }
 
-async function applyAll(options: KeyedDestination, volumes: readonly StagedVolume[]): Promise<readonly StagedVolume[]> {
+async function applyAll(
+  options: KeyedDestination,
+  volumes: readonly StagedVolume[],
+): Promise<readonly AppliedVolume[]> {
   const { run, staging, pool, key, signal, clock, syscalls } = options;
   const everyMs = (options.writeLeaseMs ?? writeLeaseMs) / renewalsPerLease;
   using _marks = keepMarked(options.volumes, { run, clock, everyMs, syscalls });
@@ -69,12 +72,14 @@ async function applyAll(options: KeyedDestination, volumes: readonly StagedVolum
   const planned = sumSizes(volumes.map((volume) => volume.planned));
   // What stays as it is counts as done.
   onProgress({ files: Math.max(0, total.files - planned.files), bytes: Math.max(0, total.bytes - planned.bytes) });
-  const applied: StagedVolume[] = [];
+  const applied: AppliedVolume[] = [];
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
     const directory = volumeDirectory(staging.directory, run, index);
-    const degraded = await applyStaged({ root: spec.path, directory, pool, key, signal, onProgress });
-    applied.push({ ...volume, degraded });
+    applied.push({
+      ...volume,
+      ...(await applyStaged({ root: spec.path, directory, pool, key, signal, onProgress })),
+    });
   }
   return applied;
 }

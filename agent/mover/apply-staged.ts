@@ -3,7 +3,6 @@
  * nothing but the staging directory is needed.
  */
 import type { RunKey } from './content-hash.ts';
-import type { Counts } from './contract.ts';
 import type { WorkerPool } from './job.ts';
 import { segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
@@ -24,8 +23,15 @@ export interface ApplyOptions {
   readonly onProgress: CountProgress;
 }
 
-/** Resolves with what could not be set, by kind. */
-export async function applyStaged({ root, directory, pool, key, signal, onProgress }: ApplyOptions): Promise<Counts> {
+/** Resolves with what could not be set. */
+export async function applyStaged({
+  root,
+  directory,
+  pool,
+  key,
+  signal,
+  onProgress,
+}: ApplyOptions): Promise<Pick<VolumeWriter, 'degraded' | 'refused'>> {
   const files = stagingFiles(directory);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
@@ -50,7 +56,7 @@ export async function applyStaged({ root, directory, pool, key, signal, onProgre
     }
     await flushWrites();
     await writer.flush();
-    return writer.degraded;
+    return { degraded: writer.degraded, refused: writer.refused };
   } finally {
     plan.close();
     blobs.close();

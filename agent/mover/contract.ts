@@ -92,6 +92,8 @@ export interface MoverVolumeResult {
   readonly name: string;
   /** `tree2:<hex>` over the whole tree (docs/design/0002-mover-protocol.md); the source's and the destination's are equal when Complete. */
   readonly digest: string;
+  /** Of what the source sent, where some of it could not be set (`degraded`) and all else was proven to be equal. */
+  readonly sent?: string | undefined;
   readonly files: number;
   /** Sum of file sizes, holes included. */
   readonly bytes: number;
@@ -224,6 +226,7 @@ function parseVolume(value: unknown): MoverVolumeResult {
   return {
     name: read.text('name', 253),
     digest: read.text('digest', 80),
+    sent: read.optionalText('sent', 80),
     files: read.count('files'),
     bytes: read.count('bytes'),
     bytesRead: read.count('bytesRead'),

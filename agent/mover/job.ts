@@ -165,13 +165,23 @@ export interface BlocksAnswer {
   readonly tags: Uint8Array;
 }
 
+/** What of an entry the kernel would not set. */
+export interface Refused {
+  /** As it should be. */
+  readonly entry: Entry;
+  /** Kinds of metadata, as counted. */
+  readonly kinds: readonly string[];
+}
+
 export interface PutAnswer {
   readonly bytesWritten: number;
   readonly degraded: Counts;
+  readonly refused: readonly Refused[];
 }
 
 export interface SettleAnswer {
   readonly degraded: Counts;
+  readonly refused: readonly Refused[];
 }
 
 export interface SyncAnswer {

@@ -93,10 +93,28 @@ describe('an update by who is not root', () => {
     const { source, destination } = await update();
     assert.deepEqual(destination.degraded, { owner: 2, mode: 1, xattr: 1, special: 1, ...rootTimes });
     assert.notEqual(destination.digest, source.digest);
+    assert.equal(destination.sent, source.digest);
     assert.equal(destination.digest, (await digestOf(to)).digest);
     const rooted = lstatSync(`${to}/dir/rooted`);
     assert.deepEqual([rooted.uid, rooted.mode & 0o7777], [user, 0o755]);
     assert.equal(findMark(to, syscalls), undefined);
+  });
+
+  it('is proven equal in all but what was counted: a file that differs besides is found', async () => {
+    using space = scratch();
+    const { from, to, update } = await appliedOnce(space);
+    writeFileSync(`${from}/another`, 'another');
+    chownSync(`${from}/another`, user, group);
+    let synced = 0;
+    const syncFileSystem = (fd: number) => {
+      // Before the last look: a time, where one could not be set of something else.
+      if (synced++ > 0) syscalls.setMtime(`${to}/dir/a`, 1n);
+      return syscalls.syncFileSystem(fd);
+    };
+    await assert.rejects(update({ pool: inlinePool({ ...syscalls, syncFileSystem }) }), {
+      code: 'VerifyMismatch',
+      message: /different from the source in mtime/,
+    });
   });
 
   it('marks the volume while it writes, and goes on after it lost everything else', async () => {

@@ -9,23 +9,25 @@ import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from '
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
-import { type Degraded, finishFile, openToWrite } from './settle.ts';
+import { createRefusals, type Degraded, finishFile, openToWrite } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   const raw = unpack(job.payload, job.compressed, job.rawLength);
   const { root } = job;
   let bytesWritten = 0;
-  const degraded: Degraded = {};
+  const refusals = createRefusals();
   for (const part of job.parts) {
     const bytes = raw.subarray(part.rawOffset, part.rawOffset + sentBytes(part));
     verifyPart(job.key, part, bytes);
     if (root === undefined) continue;
     bytesWritten += bytes.length;
+    const degraded: Degraded = {};
     writePart(root, part, bytes, { syscalls, degraded });
+    if (part.finish !== undefined) refusals.add(part.finish, degraded);
   }
   if (raw.buffer !== job.payload.buffer) releaseMemory(raw);
-  return { bytesWritten, degraded };
+  return { bytesWritten, ...refusals.answer() };
 }
 
 /** From here on storage gets something to do while the rest is still on its way; small files are left to the kernel, which joins them. */

@@ -113,22 +113,34 @@ const nothingRead: ScanAnswer = {
   bytesRead: 0,
 };
 
-/** The digest of a volume as it is now. @param onProgress is told after each batch */
+/**
+ * The digest of a volume as it is now. @param onProgress is told after each batch
+ * @param besides makes of entries what they should be: then `other` is the digest of that
+ */
 export async function digestVolume(
   options: ScanOptions,
   onProgress?: (batch: ScannedBatch) => void,
-): Promise<TreeDigest & { readonly warnings: Counts; readonly bytesRead: number }> {
+  besides?: (entry: Entry) => Entry,
+): Promise<TreeDigest & { readonly warnings: Counts; readonly bytesRead: number; readonly other?: TreeDigest }> {
   const digester = treeDigester();
+  const other = besides === undefined ? undefined : treeDigester();
   let warnings: Counts = {};
   let bytesRead = 0;
   for await (const batch of scanVolume(options)) {
     digestBatch(digester, batch);
+    if (other !== undefined && besides !== undefined) digestBatch(other, { items: batch.items.map(likeSent(besides)) });
     warnings = sumCounts(warnings, batch.warnings);
     bytesRead += batch.bytesRead;
     onProgress?.(batch);
   }
-  return { ...digester.finish(), warnings, bytesRead };
+  const told = other === undefined ? {} : { other: other.finish() };
+  return { ...digester.finish(), ...told, warnings, bytesRead };
 }
+
+const likeSent =
+  (besides: (entry: Entry) => Entry) =>
+  (item: ScannedItem): ScannedItem =>
+    item.is === 'entry' ? { ...item, entry: besides(item.entry) } : item;
 
 export function digestBatch(digester: TreeDigester, { items }: Pick<ScannedBatch, 'items'>): void {
   for (const item of items) {

@@ -21,19 +21,36 @@ import {
 } from 'node:fs';
 import type { Counts } from './contract.ts';
 import type { Entry, EntryType } from './entry.ts';
-import type { SettleAnswer, SettleJob } from './job.ts';
+import type { Refused, SettleAnswer, SettleJob } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 
 export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
-  const degraded: Record<string, number> = {};
+  const found = createRefusals();
   for (const action of job.actions) {
+    const degraded: Degraded = {};
     const { entry } = action;
     const path = entry.path === '' ? job.root : `${job.root}/${entry.path}`;
     const exists = action.do === 'finish' || create(path, entry, syscalls, degraded);
     if (exists) setMetadata(path, entry, syscalls, degraded);
+    found.add(entry, degraded);
   }
-  return { degraded };
+  return found.answer();
+}
+
+/** Gathers what was refused, entry by entry. */
+export function createRefusals() {
+  let degraded: Counts = {};
+  const refused: Refused[] = [];
+  return {
+    add(entry: Entry, own: Degraded): void {
+      const kinds = Object.keys(own);
+      if (kinds.length === 0) return;
+      degraded = sumCounts(degraded, own);
+      refused.push({ entry, kinds });
+    },
+    answer: (): SettleAnswer => ({ degraded, refused }),
+  };
 }
 
 export type Degraded = Record<string, number>;

@@ -3,17 +3,19 @@ import type { Clock } from '../../kube/clock.ts';
 import type { RunKey } from './content-hash.ts';
 import type { Counts, MoverVolumeResult } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
+import type { Entry } from './entry.ts';
 import type { WorkerPool } from './job.ts';
 import { openKnownTree, type ScanMemory } from './known-tree.ts';
 import { fail, failForNow } from './mover-error.ts';
 import { beginPhase, bytesSentOf, type CountProgress, sumSizes } from './phase-progress.ts';
 import type { StagedVolume } from './run-state.ts';
-import { digestVolume } from './scan-volume.ts';
+import { digestVolume, type ScannedBatch } from './scan-volume.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
 import type { TreeRecorder } from './tree-cache.ts';
 import { type DigestPart, differingParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKeeper } from './volume-keeper.ts';
+import type { RefusedEntries } from './volume-writer.ts';
 
 interface VerifyOptions {
   readonly key: RunKey;
@@ -35,9 +37,12 @@ export interface VerifyWith {
   readonly keeper: VolumeKeeper;
 }
 
+/** What was written, with what the kernel refused of it, where that is known entry by entry. */
+export type AppliedVolume = StagedVolume & { readonly refused?: RefusedEntries | undefined };
+
 /** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
 export async function verifyVolumes(
-  volumes: readonly StagedVolume[],
+  volumes: readonly AppliedVolume[],
   options: KeyedDestination,
   { scans = [], keeper }: VerifyWith,
 ): Promise<readonly MoverVolumeResult[]> {
@@ -55,7 +60,7 @@ export async function verifyVolumes(
 
 async function verifyVolume(
   spec: VolumeSpec,
-  volume: StagedVolume,
+  volume: AppliedVolume,
   options: VerifyOptions,
 ): Promise<MoverVolumeResult> {
   const { key, pool, syscalls, signal, onProgress, scanned, recorder } = options;
@@ -65,11 +70,12 @@ async function verifyVolume(
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
   const known = scanned === undefined ? undefined : openKnownTree(scanned);
   const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, known, pool, syscalls, signal };
-  const found = await digestVolume(scan, (batch) => {
+  const onBatch = (batch: ScannedBatch) => {
     recorder?.add(batch);
     onProgress(batch.size);
-  }).finally(() => known?.close());
-  const unexplained = differingParts(found, volume.tree).filter((part) => !isExplained(part, volume.degraded));
+  };
+  const found = await digestVolume(scan, onBatch, besidesOf(volume)).finally(() => known?.close());
+  const unexplained = findUnexplained(found, volume);
   if (unexplained.length > 0) {
     failForNow(
       'VerifyMismatch',
@@ -81,8 +87,35 @@ async function verifyVolume(
 }
 
 export function resultOf(volume: StagedVolume, { digest, files, bytes }: TreeDigest): MoverVolumeResult {
-  const { name, bytesRead, bytesSent, blocksSent, warnings, degraded } = volume;
-  return { name, digest, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
+  const { name, bytesRead, bytesSent, blocksSent, warnings, degraded, tree } = volume;
+  const sent = digest === tree.digest ? undefined : tree.digest;
+  return { name, digest, sent, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
+}
+
+/** Puts in what was refused, and nothing else: then all must be equal. Of what could not be made there is no entry. */
+function besidesOf({ refused, degraded }: AppliedVolume): ((entry: Entry) => Entry) | undefined {
+  if (refused === undefined || refused.size === 0 || (degraded.special ?? 0) > 0) return undefined;
+  return (entry) => {
+    const found = refused.get(entry.path);
+    if (found === undefined) return entry;
+    const fields = found.kinds.map((kind) => wanted[kind]?.(found.entry) ?? {});
+    return Object.assign({}, entry, ...fields);
+  };
+}
+
+const wanted: Readonly<Record<string, (entry: Entry) => Partial<Entry>>> = {
+  owner: ({ uid, gid }) => ({ uid, gid }),
+  mode: ({ mode }) => ({ mode }),
+  mtime: ({ mtimeNs }) => ({ mtimeNs }),
+  xattr: ({ xattrs }) => ({ xattrs }),
+};
+
+function findUnexplained(
+  found: TreeDigest & { readonly other?: TreeDigest },
+  { tree, degraded }: AppliedVolume,
+): readonly DigestPart[] {
+  if (found.other !== undefined) return differingParts(found.other, tree);
+  return differingParts(found, tree).filter((part) => !isExplained(part, degraded));
 }
 
 /** A special file that could not be made lacks all its metadata too. */

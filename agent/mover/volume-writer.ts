@@ -7,7 +7,7 @@ import { linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
-import type { PutJob, SettleAction, WorkerPool } from './job.ts';
+import type { PutJob, Refused, SettleAction, SettleAnswer, WorkerPool } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { createPulse, createSlots } from './pulse.ts';
 import { sumCounts } from './settle.ts';
@@ -34,10 +34,17 @@ export interface VolumeWriter {
   flush(): Promise<void>;
   /** What the kernel refused, by kind. */
   readonly degraded: Counts;
+  /** Of which entries; undefined when they are too many to tell. */
+  readonly refused: RefusedEntries | undefined;
   readonly bytesWritten: number;
 }
 
+/** By path: as it should be, and what of it is not. */
+export type RefusedEntries = ReadonlyMap<ByteString, Refused>;
+
 const actionsPerJob = 256;
+/** Some megabytes. */
+const toldRefusals = 20_000;
 
 /** @param key the run's: nothing is written that isn't right under it */
 export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): VolumeWriter {
@@ -45,6 +52,7 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
   const failed = createPulse();
   let failure: { readonly error: unknown } | undefined;
   let degraded: Counts = {};
+  const refused = new Map<ByteString, Refused>();
   let bytesWritten = 0;
   let creations: SettleAction[] = [];
   let finishes: SettleAction[] = [];
@@ -62,13 +70,17 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
       })
       .finally(release);
   };
-  const settle = async (actions: readonly SettleAction[]) => {
-    const answer = await pool.run({ do: 'settle', root, actions });
+  const count = (answer: SettleAnswer) => {
     degraded = sumCounts(degraded, answer.degraded);
+    for (const { entry, kinds } of answer.refused) {
+      const before = refused.get(entry.path)?.kinds ?? [];
+      if (refused.size <= toldRefusals) refused.set(entry.path, { entry, kinds: [...before, ...kinds] });
+    }
   };
+  const settle = async (actions: readonly SettleAction[]) => count(await pool.run({ do: 'settle', root, actions }));
   const put = async (job: PutContent) => {
     const answer = await pool.run({ ...job, do: 'put', key, root });
-    degraded = sumCounts(degraded, answer.degraded);
+    count(answer);
     bytesWritten += answer.bytesWritten;
   };
   const startCreations = async () => {
@@ -113,6 +125,9 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
     },
     get degraded() {
       return degraded;
+    },
+    get refused() {
+      return refused.size > toldRefusals ? undefined : refused;
     },
     get bytesWritten() {
       return bytesWritten;

@@ -203,9 +203,10 @@ function answerOf(record: ReceiveRecord): ReceiveAnswer {
   if (phase !== 'Complete' && phase !== 'Kept')
     return { phase: phase === 'Working' ? 'Working' : 'Failed', reason: record.reason, message };
   const result = parseMoverResult(record.result ?? '');
-  const volumes = result.volumes.map(({ name, digest, files, bytes, bytesSent, degraded }) => ({
+  const volumes = result.volumes.map(({ name, digest, sent, files, bytes, bytesSent, degraded }) => ({
     name,
     digest,
+    sent,
     files,
     bytes,
     bytesSent,

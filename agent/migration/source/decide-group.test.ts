@@ -57,6 +57,27 @@ const cases: readonly (readonly [string, Partial<GroupFacts>, GroupStep['do']])[
     'fail',
   ],
   [
+    'is complete when all is the same but what is counted as not set',
+    {
+      mover: done,
+      destination: { ...complete, volumes: [{ ...volume, digest: 'd2', sent: 'd1', degraded: { owner: 1 } }] },
+    },
+    'complete',
+  ],
+  [
+    'fails when they differ and nothing is counted',
+    { mover: done, destination: { ...complete, volumes: [{ ...volume, digest: 'd2', sent: 'd1', degraded: {} }] } },
+    'fail',
+  ],
+  [
+    'fails when something is counted, and something else was sent',
+    {
+      mover: done,
+      destination: { ...complete, volumes: [{ ...volume, digest: 'd2', sent: 'd3', degraded: { owner: 1 } }] },
+    },
+    'fail',
+  ],
+  [
     'fails when the destination does not speak of a claim',
     { claims: ['data', 'logs'], mover: done, destination: complete },
     'fail',

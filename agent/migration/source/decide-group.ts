@@ -54,7 +54,7 @@ function decideComplete(facts: GroupFacts): GroupStep {
       message: `The destination says it is complete, but not what it read back of ${missing.join(', ')}`,
     };
   const sent = new Map(facts.mover.result?.volumes.map((volume) => [volume.name, volume.digest]));
-  const differing = volumes.find((volume) => sent.has(volume.name) && sent.get(volume.name) !== volume.digest);
+  const differing = volumes.find((volume) => sent.has(volume.name) && sent.get(volume.name) !== arrivedOf(volume));
   if (differing !== undefined)
     return {
       do: 'fail',
@@ -62,6 +62,11 @@ function decideComplete(facts: GroupFacts): GroupStep {
       message: `What the destination read back of ${differing.name} is not what was sent (${differing.digest}, ${sent.get(differing.name)})`,
     };
   return { do: 'complete', point: facts.destination.point ?? 1, volumes };
+}
+
+/** What the destination proved to have got: all of what it has, or all but what it could not set, which it counts. */
+function arrivedOf({ digest, sent, degraded }: NonNullable<ReceiveAnswer['volumes']>[number]): string {
+  return sent !== undefined && Object.keys(degraded ?? {}).length > 0 ? sent : digest;
 }
 
 const withHint = (answer: ReceiveAnswer): string => [answer.message, answer.hint].filter(Boolean).join('. ');

@@ -281,14 +281,18 @@ async function runMovers(from: Side, to: Side): Promise<void> {
       const answer = await to.gates.get(sink.request.run)?.().catch(onlyStorkError);
       if (answer?.state !== 'Go') continue;
     }
-    const volumes: { name: string; content: string; degraded?: Readonly<Record<string, number>> | undefined }[] = [];
+    const sent: CopiedVolume[] = [];
+    const received: CopiedVolume[] = [];
     for (const [index, volume] of sink.request.volumes.entries()) {
       const content = from.world.contentOf(source.request.namespace, source.request.volumes[index]?.claim ?? '') ?? '?';
-      await to.world.write(sink.request.namespace, volume.claim, content);
-      volumes.push({ name: volume.name, content, degraded: to.world.jobs.degraded.get(volume.name) });
+      const degraded = to.world.jobs.degraded.get(volume.name);
+      const kept = degraded === undefined ? content : `${content}, not all set`;
+      await to.world.write(sink.request.namespace, volume.claim, kept);
+      sent.push({ name: volume.name, content });
+      received.push({ name: volume.name, content: kept, degraded, sent: content });
     }
-    for (const job of [source, sink])
-      job.sight = { ...job.sight, job: 'Ended', result: aResult(job.request.run, 'Complete', volumes) };
+    source.sight = { ...source.sight, job: 'Ended', result: aResult(source.request.run, 'Complete', sent) };
+    sink.sight = { ...sink.sight, job: 'Ended', result: aResult(sink.request.run, 'Complete', received) };
   }
 }
 
@@ -297,15 +301,14 @@ export const unfinishedContent = 'half of tw';
 
 export const digestOf = (content: string | undefined): string => `sha256:${content}`;
 
-export function aResult(
-  run: string,
-  outcome: MoverResult['outcome'],
-  volumes: readonly {
-    readonly name: string;
-    readonly content: string;
-    readonly degraded?: Readonly<Record<string, number>> | undefined;
-  }[],
-): MoverResult {
+interface CopiedVolume {
+  readonly name: string;
+  readonly content: string;
+  readonly degraded?: Readonly<Record<string, number>> | undefined;
+  readonly sent?: string | undefined;
+}
+
+export function aResult(run: string, outcome: MoverResult['outcome'], volumes: readonly CopiedVolume[]): MoverResult {
   return {
     version: 1,
     run,
@@ -314,9 +317,10 @@ export function aResult(
     code: outcome,
     message: outcome === 'Complete' ? 'all equal' : 'the volume was written since our last sync',
     retryable: false,
-    volumes: volumes.map(({ name, content, degraded = {} }) => ({
+    volumes: volumes.map(({ name, content, degraded = {}, sent = content }) => ({
       name,
       digest: digestOf(content),
+      sent: sent === content ? undefined : digestOf(sent),
       files: 1,
       bytes: content.length,
       bytesRead: content.length,

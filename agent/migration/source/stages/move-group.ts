@@ -338,7 +338,8 @@ async function remember(
         claimUid: volume.uid ?? '',
         pairId: done.peer.pairId,
         role: 'Source',
-        digest: outcome.digest,
+        // What the volume here held.
+        digest: outcome.sent ?? outcome.digest,
         point: done.step.point,
         bytes: outcome.bytes,
         operation: migration.metadata.uid ?? '',
