@@ -14,7 +14,8 @@ export async function scanOwn(spec: DestinationSpec, scan: Scan, options: KeyedD
 async function recallOwn(spec: DestinationSpec, scan: Scan, options: KeyedDestination): Promise<OwnIndex | undefined> {
   const { signal, onProgress } = scan;
   // What is to be written over, or was left half-written, is looked at itself.
-  if (!mayRecall(options) || spec.kind === 'block' || findMark(spec.path) !== undefined) return undefined;
+  if (!mayRecall(options) || spec.kind === 'block' || findMark(spec.path, options.syscalls) !== undefined)
+    return undefined;
   const cache = openTreeCache(spec, 'destination', options);
   const known = cache?.known(options.key);
   if (cache?.summary === undefined || known === undefined || signal === undefined) return undefined;
