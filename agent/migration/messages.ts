@@ -123,8 +123,8 @@ export type ReceiveRequest = Infer<typeof receiveRequestSchema>;
 export const volumeOutcomeSchema = object({
   name: name(),
   digest: name(),
-  /** Of what the source sent, where some of its metadata could not be set. */
-  sent: string({ maxLength: 253 }),
+  /** The short digest of what the source sent, where some of its metadata could not be set. */
+  sent: string({ maxLength: 64 }),
   files: required(number()),
   bytes: required(number()),
   bytesSent: required(number()),

@@ -21,6 +21,7 @@ const aVolume = (name: string) => ({
   blocksSent: 2 ** 25,
   warnings: { changed: 10, grew: 20 },
   degraded: { xattr: 3 },
+  sent: 'ab'.repeat(8),
 });
 
 const aResult = (fields: Partial<MoverResult> = {}): MoverResult => ({

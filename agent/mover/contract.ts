@@ -92,7 +92,10 @@ export interface MoverVolumeResult {
   readonly name: string;
   /** `tree2:<hex>` over the whole tree (docs/design/0002-mover-protocol.md); the source's and the destination's are equal when Complete. */
   readonly digest: string;
-  /** Of what the source sent, where some of it could not be set (`degraded`) and all else was proven to be equal. */
+  /**
+   * Where some of what the source sent could not be set (`degraded`) and all else was proven to be equal: {@link shortDigest} of
+   * what it sent. Short, because all of a result must fit into a termination message.
+   */
   readonly sent?: string | undefined;
   readonly files: number;
   /** Sum of file sizes, holes included. */
@@ -214,6 +217,9 @@ export function renderMoverResult(result: MoverResult): string {
   return JSON.stringify(summed);
 }
 
+/** The first 64 bits, to compare with what somebody honest says. */
+export const shortDigest = (digest: string): string => digest.slice(digest.indexOf(':') + 1).slice(0, 16);
+
 const cut = (text: string, limit: number) => (text.length <= limit ? text : `${text.slice(0, limit - 1)}…`);
 
 function sumCounts(counts: Counts): Counts {
@@ -226,7 +232,7 @@ function parseVolume(value: unknown): MoverVolumeResult {
   return {
     name: read.text('name', 253),
     digest: read.text('digest', 80),
-    sent: read.optionalText('sent', 80),
+    sent: read.optionalText('sent', 16),
     files: read.count('files'),
     bytes: read.count('bytes'),
     bytesRead: read.count('bytesRead'),

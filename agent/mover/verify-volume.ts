@@ -1,7 +1,7 @@
 /** The last word on a destination: it is read back from storage and its digest compared with the source's. */
 import type { Clock } from '../../kube/clock.ts';
 import type { RunKey } from './content-hash.ts';
-import type { Counts, MoverVolumeResult } from './contract.ts';
+import { type Counts, type MoverVolumeResult, shortDigest } from './contract.ts';
 import type { KeyedDestination } from './destination-run.ts';
 import type { Entry } from './entry.ts';
 import type { WorkerPool } from './job.ts';
@@ -88,7 +88,7 @@ async function verifyVolume(
 
 export function resultOf(volume: StagedVolume, { digest, files, bytes }: TreeDigest): MoverVolumeResult {
   const { name, bytesRead, bytesSent, blocksSent, warnings, degraded, tree } = volume;
-  const sent = digest === tree.digest ? undefined : tree.digest;
+  const sent = digest === tree.digest ? undefined : shortDigest(tree.digest);
   return { name, digest, sent, files, bytes, bytesRead, bytesSent, blocksSent, warnings, degraded };
 }
 

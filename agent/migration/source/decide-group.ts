@@ -1,4 +1,5 @@
 /** What a group of volumes needs next on the source, from what both sides say about it. Pure. */
+import { shortDigest } from '../../mover/contract.ts';
 import { applyingReason, type ReceiveAnswer } from '../messages.ts';
 import type { MoverSight } from '../mover-jobs.ts';
 
@@ -54,7 +55,7 @@ function decideComplete(facts: GroupFacts): GroupStep {
       message: `The destination says it is complete, but not what it read back of ${missing.join(', ')}`,
     };
   const sent = new Map(facts.mover.result?.volumes.map((volume) => [volume.name, volume.digest]));
-  const differing = volumes.find((volume) => sent.has(volume.name) && sent.get(volume.name) !== arrivedOf(volume));
+  const differing = volumes.find((volume) => !hasArrived(volume, sent.get(volume.name)));
   if (differing !== undefined)
     return {
       do: 'fail',
@@ -64,9 +65,13 @@ function decideComplete(facts: GroupFacts): GroupStep {
   return { do: 'complete', point: facts.destination.point ?? 1, volumes };
 }
 
-/** What the destination proved to have got: all of what it has, or all but what it could not set, which it counts. */
-function arrivedOf({ digest, sent, degraded }: NonNullable<ReceiveAnswer['volumes']>[number]): string {
-  return sent !== undefined && Object.keys(degraded ?? {}).length > 0 ? sent : digest;
+/** What the destination proved to have got: all that was sent, or all but what it could not set, which it counts. */
+function hasArrived(
+  { digest, sent, degraded }: NonNullable<ReceiveAnswer['volumes']>[number],
+  source: string | undefined,
+): boolean {
+  if (source === undefined || source === digest) return true;
+  return sent === shortDigest(source) && Object.keys(degraded ?? {}).length > 0;
 }
 
 const withHint = (answer: ReceiveAnswer): string => [answer.message, answer.hint].filter(Boolean).join('. ');

@@ -22,7 +22,7 @@ import { type Log, silentLog } from '../../../kube/log.ts';
 import type { EffectRecorder } from '../../../kube/runtime/effects.ts';
 import { parseKey } from '../../../kube/runtime/key.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
-import type { GateAnswer, MoverResult } from '../../mover/contract.ts';
+import { type GateAnswer, type MoverResult, shortDigest } from '../../mover/contract.ts';
 import type { Peer, PeerGrant, PeerRoute, Peers } from '../../peer/peer.ts';
 import { createAccess } from '../../requester/access.ts';
 import { guardedServer } from '../../requester/testing/guarded-server.ts';
@@ -320,7 +320,7 @@ export function aResult(run: string, outcome: MoverResult['outcome'], volumes: r
     volumes: volumes.map(({ name, content, degraded = {}, sent = content }) => ({
       name,
       digest: digestOf(content),
-      sent: sent === content ? undefined : digestOf(sent),
+      sent: sent === content ? undefined : shortDigest(digestOf(sent)),
       files: 1,
       bytes: content.length,
       bytesRead: content.length,

@@ -93,7 +93,9 @@ export async function moveGroup(
       await context.effect(`end mover of ${group.id}`, () => services.moverJobs.remove(place, signal));
       return { state: 'Working', message: `${group.id} is sent again` };
     case 'complete':
-      await context.effect(`remember ${group.id}`, () => remember(services, migration, { peer, group, step }, signal));
+      await context.effect(`remember ${group.id}`, () =>
+        remember(services, migration, { peer, group, mover, step }, signal),
+      );
       return {
         state: 'Complete',
         volumes: group.volumes.map((volume) =>
@@ -324,12 +326,15 @@ async function remember(
   done: {
     readonly peer: Peer;
     readonly group: Group;
+    readonly mover: GroupFacts['mover'];
     readonly step: { readonly point: number; readonly volumes: NonNullable<ReceiveAnswer['volumes']> };
   },
   signal: AbortSignal,
 ): Promise<void> {
   for (const volume of done.group.volumes) {
-    const outcome = done.step.volumes.find(({ name }) => name === volume.persistentVolumeClaim);
+    const isOf = ({ name }: { readonly name: string }) => name === volume.persistentVolumeClaim;
+    const outcome = done.step.volumes.find(isOf);
+    const sent = done.mover.result?.volumes.find(isOf);
     if (outcome === undefined) continue;
     await services.records.saveClaim(
       {
@@ -339,7 +344,7 @@ async function remember(
         pairId: done.peer.pairId,
         role: 'Source',
         // What the volume here held.
-        digest: outcome.sent ?? outcome.digest,
+        digest: (outcome.sent === undefined ? undefined : sent?.digest) ?? outcome.digest,
         point: done.step.point,
         bytes: outcome.bytes,
         operation: migration.metadata.uid ?? '',
