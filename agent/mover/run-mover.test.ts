@@ -70,6 +70,9 @@ describe('a mover', () => {
       setXattr: (path) => {
         throw new Errno('lsetxattr', 'EPERM', path);
       },
+      setXattrOf: (_fd, path) => {
+        throw new Errno('fsetxattr', 'EPERM', path);
+      },
     };
     const { source, destination } = await copyVolume({
       from,
