@@ -52,14 +52,17 @@ function isMarkedByFile(root: ByteString): boolean {
   return user === 0 || lstatSync(Buffer.from(root, 'latin1')).uid === user;
 }
 
-/** Throws `UpdateForbidden` where no update could be marked. Nothing of the volume but a change time is another then. */
+/**
+ * Throws `UpdateForbidden` where no update could be marked. Changes nothing: of an attribute that isn't there the kernel says so
+ * only to who may remove it, on file systems that have any.
+ */
 export function assertMarkable({ path, kind }: DestinationSpec, syscalls: Syscalls): void {
   if (kind === 'block' || isMarkedByFile(path) || findMark(path, syscalls) !== undefined) return;
   try {
-    setAttribute(path, '', syscalls);
     syscalls.removeXattr(path, markAttribute);
   } catch (error) {
-    failForbidden(`mark (${errnoOf(error) ?? String(error)} for attribute ${markAttribute})`, path);
+    const code = errnoOf(error) ?? String(error);
+    if (code !== 'ENODATA') failForbidden(`mark (${code} for attribute ${markAttribute})`, path);
   }
 }
 

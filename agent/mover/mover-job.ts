@@ -103,6 +103,10 @@ export function planMoverJob(request: MoverJobRequest): Job {
   };
 }
 
+/** Staging, and what is known of the volumes. */
+const scratchLimit = ({ scratchBytes = emptyScratchBytes }: Pick<MoverJobRequest, 'scratchBytes'>): string =>
+  String(scratchBytes + 2 * moverTreeLimitBytes);
+
 type PodSpec = NonNullable<NonNullable<Job['spec']>['template']['spec']>;
 type Container = PodSpec['containers'][number];
 
@@ -116,7 +120,7 @@ function containerOf(request: MoverJobRequest): Container {
   const devices = volumes.flatMap((volume, at) =>
     volume.volumeMode === 'Block' ? [{ name: `volume-${at}`, devicePath: pathOf(volume, at) }] : [],
   );
-  const onNode = request.scratchBytes === undefined ? {} : { 'ephemeral-storage': String(request.scratchBytes) };
+  const onNode = request.scratchBytes === undefined ? {} : { 'ephemeral-storage': scratchLimit(request) };
   return {
     name: 'mover',
     image,
@@ -195,18 +199,14 @@ function argumentsOf(request: MoverJobRequest): string[] {
   ];
 }
 
-function volumesOf({
-  volumes,
-  scratchClaim,
-  scratchBytes = emptyScratchBytes,
-}: MoverJobRequest): NonNullable<PodSpec['volumes']> {
+function volumesOf({ volumes, scratchClaim, scratchBytes }: MoverJobRequest): NonNullable<PodSpec['volumes']> {
   const claims = volumes.map(({ claim }, at) => ({
     name: `volume-${at}`,
     persistentVolumeClaim: { claimName: claim },
   }));
   const scratch =
     scratchClaim === undefined
-      ? { name: 'scratch', emptyDir: { sizeLimit: String(scratchBytes + 2 * moverTreeLimitBytes) } }
+      ? { name: 'scratch', emptyDir: { sizeLimit: scratchLimit({ scratchBytes }) } }
       : { name: 'scratch', persistentVolumeClaim: { claimName: scratchClaim } };
   const token = {
     name: 'token',

@@ -133,6 +133,19 @@ describe('an update by who is not root', () => {
     assert.equal(findMark(to, syscalls), undefined);
   });
 
+  it('is refused before anything is changed where it could not mark the volume', async () => {
+    using space = scratch();
+    const { from, to, update } = await appliedOnce(space);
+    chmodSync(to, 0o755);
+    writeFileSync(`${from}/dir/a`, 'another');
+    const { ctimeNs } = lstatSync(to, { bigint: true });
+    await assert.rejects(update({ existing: 'Overwrite' }), {
+      code: 'UpdateForbidden',
+      message: /may not mark \(EACCES/,
+    });
+    assert.equal(lstatSync(to, { bigint: true }).ctimeNs, ctimeNs);
+  });
+
   const hindrances: Readonly<
     Record<string, { at: RegExp; there?: (from: string) => void; change: (from: string) => void }>
   > = {
@@ -186,6 +199,7 @@ describe('an update by who is not root', () => {
       change(from);
       writeFileSync(`${from}/dir/a`, 'another');
       const before = await digestOf(to);
+      const { ctimeNs } = lstatSync(to, { bigint: true });
       await assert.rejects(
         asUser(user, [group], () =>
           copyVolume({
@@ -205,6 +219,7 @@ describe('an update by who is not root', () => {
         },
       );
       assert.deepEqual(await digestOf(to).then(({ digest }) => digest), before.digest);
+      assert.equal(lstatSync(to, { bigint: true }).ctimeNs, ctimeNs);
       assert.equal(readdirSync(to).includes('.stork-incoming'), false);
     });
 });
