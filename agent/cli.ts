@@ -11,6 +11,7 @@ const usage = `Usage: stork-agent COMMAND
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
   prune    frees the space of what no restore point needs
+  key list|add|remove|rotate|recovery-kit   who can open a repository
 
   --version  --help
 `;
@@ -36,6 +37,10 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
     case 'prune': {
       const { runPruneCommand } = await import('./repository/commands/prune-command.ts');
       return await runPruneCommand(rest, ambient);
+    }
+    case 'key': {
+      const { runKeyCommand } = await import('./repository/commands/key-command.ts');
+      return await runKeyCommand(rest, ambient);
     }
     case undefined:
     case 'help':

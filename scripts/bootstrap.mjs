@@ -30,6 +30,7 @@ const commands = {
   test: 'scripts/test.ts',
   'test:crash': 'test/crash/main.ts',
   'test:stores': 'test/stores/main.ts',
+  'test:torture': 'agent/repository/testing/torture-main.ts',
   testbed: 'test/testbed/main.ts',
 };
 

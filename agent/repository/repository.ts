@@ -98,11 +98,13 @@ export async function openWithKey(
 
 async function findKey(store: ObjectStore, password: string): Promise<RepositoryKey> {
   let slots = 0;
-  for await (const { name } of store.list('keys/')) {
-    slots++;
-    const key = openKeyFile(await store.get(name), password, name);
-    if (key !== undefined) return key;
-  }
+  // Ours, then those that stock restic opens too.
+  for (const prefix of ['stork/keys/', 'keys/'])
+    for await (const { name } of store.list(prefix)) {
+      slots++;
+      const key = openKeyFile(await store.get(name), password, name);
+      if (key !== undefined) return key;
+    }
   return slots === 0
     ? failDamaged('The repository has no key slot', 'keys/')
     : failRepository(

@@ -1,8 +1,9 @@
 /**
- * Room for cleaning up: an object of zeros that is given away when the store is full, so that locks, marks and a new index still fit
+ * Room for cleaning up: an object that is given away when the store is full, so that locks, marks and a new index still fit
  * before anything can be deleted. The collector puts it back.
  */
 import { StorkError } from '../../../kube/errors.ts';
+import type { RandomBytes } from '../repository.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
 export const reserveName = 'stork/reserve';
@@ -31,13 +32,14 @@ export const putWithReserve = (store: ObjectStore, name: string, bytes: Uint8Arr
   withReserve(store, () => store.put(name, bytes));
 
 /** Puts the reserve back, or makes it larger; a store without room for it is no failure. */
-export async function ensureReserve(store: ObjectStore, indexBytes: number): Promise<void> {
+export async function ensureReserve(store: ObjectStore, indexBytes: number, randomBytes: RandomBytes): Promise<void> {
   const wanted = decideReserveBytes(indexBytes);
   const before = await store.sizeOf(reserveName);
   if (before !== undefined && before >= wanted) return;
   try {
     if (before !== undefined) await store.remove(reserveName);
-    await store.put(reserveName, Buffer.alloc(wanted));
+    // Random: zeros take no room where the storage compresses.
+    await store.put(reserveName, randomBytes(wanted));
   } catch (error) {
     if (!isStoreFull(error)) throw error;
   }

@@ -168,7 +168,7 @@ async function markUnused(
     const mark = await putMark(repository, { time: clock.now(), packs: marked.map(({ id }) => id) }, randomBytes);
     await noteHolders(lock, context, mark);
   }
-  await ensureReserve(repository.store, usage.indexBytes);
+  await ensureReserve(repository.store, usage.indexBytes, randomBytes);
   return { marked: tell(marked), repacked: tell(copied), damaged };
 }
 

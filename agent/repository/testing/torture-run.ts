@@ -40,7 +40,7 @@ export interface TortureReport {
 }
 
 const password = 'torture';
-const rounds = 3;
+const rounds = 2;
 
 interface Torture {
   readonly space: Scratch;

@@ -1,0 +1,131 @@
+/** `stork-agent key`: who can open a repository. The master key stays; its wrappings come and go. */
+import { hostname, userInfo } from 'node:os';
+import type { Ambient } from '../../../kube/ambient.ts';
+import { StorkError } from '../../../kube/errors.ts';
+import {
+  addKeySlot,
+  findKeySlot,
+  type KeySlot,
+  listKeySlots,
+  removeKeySlot,
+  rotateKeySlot,
+} from '../keys/key-slots.ts';
+import { newRecoveryPassphrase, renderRecoveryKit } from '../keys/recovery-kit.ts';
+import { type CareRun, commonUsage, readPassword, runCareCommand, wrongArgument } from './care-arguments.ts';
+
+const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --repo PLACE --password-file FILE [options]
+
+  list           the key slots: ours, and restic's own, which stock restic opens too
+  add            another passphrase; with --restic one that stock restic takes
+  remove ID      never the last one
+  rotate         another passphrase instead of the one that was given; the data is not encrypted anew
+  recovery-kit   a new passphrase for stock restic, shown once, to print and lock away
+
+A passphrase may be the content of a Kubernetes Secret: mount it as a file.
+
+${commonUsage}      --new-password-file FILE   the new passphrase, in the file's first line
+      --restic                   add: a slot for stock restic
+      --label TEXT               add, rotate: what a slot of ours is for
+      --allow-no-restic-key      remove: also the last slot that stock restic takes
+`;
+
+export const runKeyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
+  runCareCommand('key', { usage, options, run }, argv, ambient);
+
+const options = {
+  'new-password-file': { type: 'string' },
+  restic: { type: 'boolean' },
+  label: { type: 'string' },
+  'allow-no-restic-key': { type: 'boolean' },
+} as const;
+
+const deeds: Readonly<Record<string, (run: CareRun) => Promise<void>>> = {
+  list,
+  add,
+  remove,
+  rotate,
+  'recovery-kit': makeKit,
+};
+
+async function run(care: CareRun): Promise<number> {
+  const deed = deeds[care.words[0] ?? ''];
+  if (deed === undefined) throw wrongArgument('Say list, add, remove, rotate or recovery-kit', 'key');
+  await deed(care);
+  return 0;
+}
+
+const ownerNow = ({ context }: CareRun) => ({
+  created: context.clock.now(),
+  username: userInfo().username,
+  hostname: hostname(),
+});
+
+const tell = ({ bytes, ...slot }: KeySlot) => ({ ...slot, damaged: bytes === undefined });
+
+async function list({ context, answer }: CareRun): Promise<void> {
+  const slots = await listKeySlots(context.repository.store, context.signal);
+  answer(
+    slots.map(tell),
+    slots.map(({ id, kind, created, username, hostname: host, label, bytes }) =>
+      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
+    ),
+  );
+}
+
+const labelOf = ({ options: given }: CareRun): string =>
+  typeof given.label === 'string' ? given.label.slice(0, 200) : '';
+
+function newPassphrase({ options: given }: CareRun): string {
+  const file = given['new-password-file'];
+  if (typeof file !== 'string') throw wrongArgument('Say where the new passphrase is', '--new-password-file');
+  return readPassword(file);
+}
+
+async function add(care: CareRun): Promise<void> {
+  const { context, options: given, answer } = care;
+  const kind = given.restic === true ? 'restic' : 'ours';
+  const wanted = { kind, passphrase: newPassphrase(care), label: labelOf(care), owner: ownerNow(care) } as const;
+  const slot = await addKeySlot(context.repository, wanted, context.randomBytes);
+  answer(tell(slot), [`added ${slot.name}`]);
+}
+
+async function remove(care: CareRun): Promise<void> {
+  const { context, options: given, answer, words } = care;
+  const word = words[1] ?? '';
+  const matching = (await listKeySlots(context.repository.store)).filter(
+    ({ id }) => word.length >= 4 && id.startsWith(word),
+  );
+  const [slot] = matching;
+  if (slot === undefined || matching.length > 1)
+    throw new StorkError({
+      code: 'KeySlotUnknown',
+      message: slot === undefined ? 'There is no such key slot' : 'Several key slots begin like this',
+      about: word,
+      hint: '`stork-agent key list` shows them; nothing was changed.',
+    });
+  const lastOfRestic = given['allow-no-restic-key'] === true ? 'Allowed' : 'Refused';
+  await removeKeySlot(context.repository.store, slot, { lastOfRestic });
+  answer(tell(slot), [`removed ${slot.name}`]);
+}
+
+async function rotate(care: CareRun): Promise<void> {
+  const { context, options: given, answer } = care;
+  const passphrase = newPassphrase(care);
+  const file = given['password-file'];
+  const found = await findKeySlot(context.repository.store, readPassword(typeof file === 'string' ? file : ''));
+  if (found === undefined) throw wrongArgument('No key slot is opened by this passphrase', '--password-file');
+  const change = { passphrase, label: labelOf(care) || found.slot.label, owner: ownerNow(care) };
+  const slot = await rotateKeySlot(context.repository, found.slot, change, context.randomBytes);
+  answer(tell(slot), [`added ${slot.name}`, `removed ${found.slot.name}`]);
+}
+
+async function makeKit(care: CareRun): Promise<void> {
+  const { context, options: given, answer } = care;
+  const { repository, randomBytes } = context;
+  const passphrase = newRecoveryPassphrase(randomBytes);
+  const owner = { ...ownerNow(care), username: 'recovery-kit' };
+  const slot = await addKeySlot(repository, { kind: 'restic', passphrase, label: '', owner }, randomBytes);
+  const place = typeof given.repo === 'string' ? given.repo : '';
+  const lines = renderRecoveryKit(place, repository.config.id, passphrase, slot.id.slice(0, 8));
+  answer({ ...tell(slot), passphrase }, lines);
+}

@@ -1,0 +1,162 @@
+/**
+ * Ways to open a repository: passphrases, each of which wraps the same master key. Ours lie under `stork/keys/`; those under `keys/` are
+ * restic's own, so that stock restic opens the repository too (break-glass). A slot is proven to open before an older one goes.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { StorkError } from '../../../kube/errors.ts';
+import { encodeKeyFile, type KeySlotOwner, openKeyFile } from '../format/key-file.ts';
+import { idOf, isId } from '../format/object-id.ts';
+import { readJson } from '../format/read-json.ts';
+import type { RepositoryKey } from '../format/seal.ts';
+import type { RandomBytes, Repository } from '../repository.ts';
+import { failRepository } from '../repository-error.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { isDamage, readNamed } from '../verify/read-document.ts';
+
+export type KeySlotKind = 'ours' | 'restic';
+
+export const keyPrefixes: Readonly<Record<KeySlotKind, string>> = { ours: 'stork/keys/', restic: 'keys/' };
+
+export interface KeySlot {
+  readonly name: string;
+  readonly id: string;
+  readonly kind: KeySlotKind;
+  /** Undefined: its bytes are damaged, it opens nothing. */
+  readonly bytes: Buffer | undefined;
+  readonly created: string;
+  readonly username: string;
+  readonly hostname: string;
+  readonly label: string;
+}
+
+export async function listKeySlots(store: ObjectStore, signal?: AbortSignal): Promise<readonly KeySlot[]> {
+  const slots: KeySlot[] = [];
+  for (const kind of ['ours', 'restic'] as const)
+    for await (const { name } of store.list(keyPrefixes[kind], signal)) {
+      const id = name.slice(keyPrefixes[kind].length);
+      if (isId(id)) slots.push(await readSlot(store, { name, id, kind }, signal));
+    }
+  return slots;
+}
+
+async function readSlot(
+  store: ObjectStore,
+  slot: Pick<KeySlot, 'name' | 'id' | 'kind'>,
+  signal: AbortSignal | undefined,
+): Promise<KeySlot> {
+  try {
+    const bytes = await readNamed(store, slot.name, signal);
+    const read = readJson(bytes, slot.name);
+    const text = (field: string) => read.optionalText(field, 1024) ?? '';
+    const [created, username, hostname, label] = ['created', 'username', 'hostname', 'label'].map(text);
+    return {
+      ...slot,
+      bytes,
+      ...{ created: created ?? '', username: username ?? '', hostname: hostname ?? '', label: label ?? '' },
+    };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { ...slot, bytes: undefined, created: '', username: '', hostname: '', label: '' };
+  }
+}
+
+/** The slot that a passphrase opens, ours first. */
+export async function findKeySlot(
+  store: ObjectStore,
+  passphrase: string,
+  signal?: AbortSignal,
+): Promise<{ readonly slot: KeySlot; readonly key: RepositoryKey } | undefined> {
+  for (const slot of await listKeySlots(store, signal)) {
+    const key = slot.bytes === undefined ? undefined : openKeyFile(slot.bytes, passphrase, slot.name);
+    if (key !== undefined) return { slot, key };
+  }
+  return undefined;
+}
+
+export interface NewKeySlot {
+  readonly kind: KeySlotKind;
+  readonly passphrase: string;
+  readonly label: string;
+  readonly owner: KeySlotOwner;
+}
+
+/** The new slot, read back and proven to open the repository. */
+export async function addKeySlot(
+  { store, key }: Pick<Repository, 'store' | 'key'>,
+  { kind, passphrase, label, owner }: NewKeySlot,
+  randomBytes: RandomBytes,
+): Promise<KeySlot> {
+  if (passphrase === '')
+    failRepository(
+      'PassphraseEmpty',
+      'A passphrase must not be empty',
+      undefined,
+      'Put it into the first line of the file.',
+    );
+  const encoded = encodeKeyFile(key, passphrase, owner, randomBytes);
+  // restic ignores fields that it doesn't know, but its slots stay as it writes them.
+  const text = kind === 'restic' ? encoded : JSON.stringify({ ...JSON.parse(encoded), label });
+  const bytes = Buffer.from(text);
+  const id = idOf(bytes);
+  const name = `${keyPrefixes[kind]}${id}`;
+  await store.put(name, bytes);
+  const slot = await readSlot(store, { name, id, kind }, undefined);
+  const opened = slot.bytes === undefined ? undefined : openKeyFile(slot.bytes, passphrase, name);
+  if (opened !== undefined && isSameKey(opened, key)) return slot;
+  await store.remove(name);
+  return failRepository('KeySlotUnproven', 'The new key slot did not open the repository when it was read back', name);
+}
+
+const isSameKey = (left: RepositoryKey, right: RepositoryKey): boolean =>
+  timingSafeEqual(
+    Buffer.concat([left.encrypt, left.macK, left.macR]),
+    Buffer.concat([right.encrypt, right.macK, right.macR]),
+  );
+
+export interface RemovalRules {
+  /** Without a slot of restic's, stock restic can't open the repository any more. */
+  readonly lastOfRestic: 'Refused' | 'Allowed';
+}
+
+/** @throws `LastKeySlot`, `LastResticKeySlot`; nothing is changed then */
+export async function removeKeySlot(store: ObjectStore, slot: KeySlot, { lastOfRestic }: RemovalRules): Promise<void> {
+  const others = (await listKeySlots(store)).filter(({ name, bytes }) => name !== slot.name && bytes !== undefined);
+  if (others.length === 0)
+    throw refusal('LastKeySlot', 'This is the last key slot: without it nobody can read the repository', slot);
+  const isLastOfRestic = slot.kind === 'restic' && !others.some(({ kind }) => kind === 'restic');
+  if (isLastOfRestic && lastOfRestic === 'Refused')
+    throw refusal(
+      'LastResticKeySlot',
+      "This is restic's last key slot: without it stock restic can't open the repository",
+      slot,
+    );
+  await store.remove(slot.name);
+  // Somebody may have removed another one at the same moment.
+  const left = (await listKeySlots(store)).filter(({ bytes }) => bytes !== undefined);
+  if (left.length > 0 || slot.bytes === undefined) return;
+  await store.put(slot.name, slot.bytes);
+  throw refusal('LastKeySlot', 'This has become the last key slot: it was put back', slot);
+}
+
+const refusal = (code: string, message: string, { name }: KeySlot): StorkError =>
+  new StorkError({
+    code,
+    message,
+    about: name,
+    hint:
+      code === 'LastKeySlot'
+        ? 'Add another first: `stork-agent key add`.'
+        : 'Add another with `stork-agent key add --restic`, or say that it is meant with --allow-no-restic-key.',
+  });
+
+/** A new passphrase for the slot that the old one opens: the new slot first, proven, then the old one goes. */
+export async function rotateKeySlot(
+  repository: Pick<Repository, 'store' | 'key'>,
+  old: KeySlot,
+  change: Omit<NewKeySlot, 'kind'>,
+  randomBytes: RandomBytes,
+): Promise<KeySlot> {
+  const slot = await addKeySlot(repository, { ...change, kind: old.kind }, randomBytes);
+  await removeKeySlot(repository.store, old, { lastOfRestic: 'Refused' });
+  return slot;
+}
