@@ -8,6 +8,10 @@ const usage = `Usage: stork-agent COMMAND
   mover    one half of a volume copy, as the agent's Jobs run it
   mover digest PATH   prints the digest of a tree, to compare two volumes by hand
 
+  repo init|info   makes a repository for backups, tells about one
+  backup   saves directories into a repository      restore  brings a restore point back
+  list     the restore points                       browse   what one has at a path
+  diff     what changed between two                 dump     one file, to standard output
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
   prune    frees the space of what no restore point needs
@@ -25,6 +29,34 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
     case 'mover': {
       const { runMover } = await import('./mover/main-command.ts');
       return await runMover(rest, ambient);
+    }
+    case 'repo': {
+      const { runRepoCommand } = await import('./repository/commands/repo-command.ts');
+      return await runRepoCommand(rest, ambient);
+    }
+    case 'backup': {
+      const { runBackupCommand } = await import('./repository/commands/backup-command.ts');
+      return await runBackupCommand(rest, ambient);
+    }
+    case 'restore': {
+      const { runRestoreCommand } = await import('./repository/commands/restore-command.ts');
+      return await runRestoreCommand(rest, ambient);
+    }
+    case 'list': {
+      const { runListCommand } = await import('./repository/commands/list-command.ts');
+      return await runListCommand(rest, ambient);
+    }
+    case 'browse': {
+      const { runBrowseCommand } = await import('./repository/commands/browse-command.ts');
+      return await runBrowseCommand(rest, ambient);
+    }
+    case 'dump': {
+      const { runDumpCommand } = await import('./repository/commands/browse-command.ts');
+      return await runDumpCommand(rest, ambient);
+    }
+    case 'diff': {
+      const { runDiffCommand } = await import('./repository/commands/diff-command.ts');
+      return await runDiffCommand(rest, ambient);
     }
     case 'verify': {
       const { runVerifyCommand } = await import('./repository/commands/verify-command.ts');

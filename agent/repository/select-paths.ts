@@ -43,6 +43,8 @@ export function pathFilter(include: readonly ByteString[], exclude: readonly Byt
 
 const partsOf = (path: ByteString): readonly string[] => path.split('/').filter((part) => part !== '');
 
+export const everyPath: PathFilter = { isMeant: () => true, directory: () => 'whole' };
+
 interface Pattern {
   readonly isAbsolute: boolean;
   readonly parts: readonly RegExp[];

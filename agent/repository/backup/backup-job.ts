@@ -60,6 +60,7 @@ export type SavedEntry =
     }
   | { readonly is: 'skipped' };
 
+/** `changed`: saved, but perhaps some of it before and some after a change. The others are left out. */
 export interface Problem {
   readonly kind: 'vanished' | 'changed' | 'unreadable';
   readonly name: ByteString;

@@ -6,9 +6,10 @@
 import type { BlobLocations } from '../blob-locations.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { IndexedPack } from '../format/index-file.ts';
-import type { Snapshot } from '../format/snapshot.ts';
+import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
 import type { WriterSession } from '../locks/writer-session.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
+import { everyPath, type PathFilter } from '../select-paths.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
 import { claims, newClaimTable } from './claims.ts';
@@ -22,8 +23,10 @@ export interface BackupOptions {
   readonly session?: Pick<WriterSession, 'markedPacks' | 'commit'> | undefined;
   /** Absolute, as byte strings. */
   readonly paths: readonly string[];
+  /** What of them is left out. */
+  readonly excludes?: PathFilter | undefined;
   /** Everything of the snapshot but tree and parent; `time` is when the backup began. */
-  readonly describe: Omit<Snapshot, 'tree' | 'parent' | 'paths'>;
+  readonly describe: Omit<Snapshot, 'tree' | 'parent' | 'paths' | 'summary'>;
   /** Unchanged files are taken from it; everything is read when undefined. */
   readonly parent: StoredSnapshot | undefined;
   readonly level: CompressionLevel | undefined;
@@ -46,6 +49,8 @@ export interface BackupResult extends BackupProgress {
   /** Of everything that could not be saved as it was: at most `problemLimit`. */
   readonly problems: readonly BackupProblem[];
   readonly problemCount: number;
+  /** Names that are not in the snapshot because of that. */
+  readonly leftOutCount: number;
 }
 
 /** Blobs that an index object names at most: parsing it must not need much memory. */
@@ -62,6 +67,7 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
     const saved = await saveTree({
       selection: selectPaths(paths) satisfies Selection,
+      excludes: options.excludes ?? everyPath,
       threads,
       parents: parentTrees(repository, locations, trustBefore),
       parentTree: parent?.tree,
@@ -72,13 +78,20 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     await index.finish();
     signal.throwIfAborted();
     const display = paths.map((path) => Buffer.from(path, 'latin1').toString('utf8'));
-    const described = { ...describe, parent: parent?.id, paths: display, tree: saved.tree };
+    const summary = summaryOf(saved, threads.counts);
+    const described = { ...describe, parent: parent?.id, paths: display, tree: saved.tree, summary };
     const snapshot = await (session?.commit(described) ?? repository.putSnapshot(described, signal));
     return { ...saved, ...threads.counts, snapshot };
   } finally {
     await threads.close();
   }
 }
+
+const summaryOf = (saved: SaveProgress, { bytesRead, bytesAdded }: BackupCounts): SnapshotSummary => ({
+  entries: saved.entries - saved.skipped,
+  bytes: bytesRead + saved.bytesUnchanged,
+  bytesAdded,
+});
 
 function startThreads(
   options: BackupOptions,

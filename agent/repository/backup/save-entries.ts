@@ -50,7 +50,7 @@ export function entrySaver(content: ContentReader, syscalls: Syscalls): EntrySav
       for (let attempt = 1; ; attempt++) {
         const stats = nodeStats(lstatSync(Buffer.from(path, 'latin1'), { bigint: true }));
         if ((stats.type === 'dir') !== job.isDirectory[at])
-          return skip('changed', 'became something else while it was read');
+          return skip('vanished', 'became something else while it was read');
         if (stats.type !== 'dir' && job.before[at] === stampOf(stats)) return { is: 'unchanged' };
         const linkTarget = stats.type === 'symlink' ? readlinkSync(Buffer.from(path, 'latin1'), 'latin1') : '';
         const xattrs = syscalls.listXattrs(path);

@@ -1,15 +1,17 @@
 /** Walks the selected directories, keeps the threads busy, and puts their answers together to trees, bottom up. */
 import type { ByteString } from '../../mover/syscalls.ts';
+import type { PathFilter } from '../select-paths.ts';
 import type { BackupProblem } from './backup.ts';
 import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
 import type { BackupThreads } from './backup-threads.ts';
-import type { ParentTree, ParentTrees } from './parent-trees.ts';
+import type { ParentEntry, ParentTree, ParentTrees } from './parent-trees.ts';
 import { partBytes } from './save-content.ts';
 import { fileText, type OpenTree, openTree } from './tree-builder.ts';
 import { closeDirectory, type Selection, type WalkStep, walkDirectories } from './walk-directories.ts';
 
 export interface SaveTreeOptions {
   readonly selection: Selection;
+  readonly excludes: PathFilter;
   readonly threads: BackupThreads;
   readonly parents: ParentTrees;
   readonly parentTree: string | undefined;
@@ -22,12 +24,15 @@ export interface SaveProgress {
   readonly entries: number;
   readonly unchanged: number;
   readonly skipped: number;
+  /** Of files that were not read as the parent snapshot has them. */
+  readonly bytesUnchanged: number;
 }
 
 export interface SavedTree extends SaveProgress {
   readonly tree: string;
   readonly problems: readonly BackupProblem[];
   readonly problemCount: number;
+  readonly leftOutCount: number;
 }
 
 interface OpenDirectory {
@@ -48,7 +53,7 @@ const problemLimit = 1000;
 export async function saveTree(options: SaveTreeOptions): Promise<SavedTree> {
   const run = treeRun(options);
   let current: OpenDirectory | undefined;
-  for (const step of walkDirectories('/', options.selection)) {
+  for (const step of walkDirectories('/', options.selection, options.excludes)) {
     options.signal.throwIfAborted();
     run.throwFailure();
     current = await run.take(step, current);
@@ -57,14 +62,16 @@ export async function saveTree(options: SaveTreeOptions): Promise<SavedTree> {
 }
 
 function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) {
-  const counts = { entries: 0, unchanged: 0, skipped: 0 };
+  const counts = { entries: 0, unchanged: 0, skipped: 0, bytesUnchanged: 0 };
   const problems: BackupProblem[] = [];
   let problemCount = 0;
+  let leftOutCount = 0;
   let root: Promise<string | undefined> = Promise.resolve(undefined);
   let failure: { readonly error: unknown } | undefined;
   const ahead = new Set<Promise<unknown>>();
   const note = (directory: ByteString, { kind, name, message }: Problem) => {
     problemCount++;
+    if (kind !== 'changed') leftOutCount++;
     if (problems.length < problemLimit) problems.push({ path: `${directory}/${name}`, kind, message });
   };
   /** Waits until fewer steps are under way, then counts this one. */
@@ -90,21 +97,21 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
     const answer = threads.run(job);
     const done = Promise.all([answer, earlier]).then(([{ entries, problems: found }]) => {
       for (const problem of found) note(directory.path, problem);
-      for (const [at, entry] of entries.entries())
-        addEntry(directory, step.names[at] ?? '', entry, before[at]?.text ?? '');
+      for (const [at, entry] of entries.entries()) addEntry(directory, step.names[at] ?? '', entry, before[at]);
       counts.entries += entries.length;
       onProgress(counts);
     });
     directory.named = done;
     await done;
   };
-  const addEntry = ({ tree, fd, path }: OpenDirectory, name: ByteString, entry: SavedEntry, before: string) => {
+  const addEntry = ({ tree, fd, path }: OpenDirectory, name: ByteString, entry: SavedEntry, before?: ParentEntry) => {
     if (entry.is === 'node') tree.add(entry.text);
     else if (entry.is === 'directory') tree.addDirectory(name, entry.head);
     else if (entry.is === 'large') tree.add(saveLarge(threads, fd, name, entry, (problem) => note(path, problem)));
     else if (entry.is === 'unchanged') {
       counts.unchanged++;
-      tree.add(before);
+      counts.bytesUnchanged += before?.size ?? 0;
+      tree.add(before?.text);
     } else counts.skipped++;
   };
   const finish = async (directory: OpenDirectory): Promise<string | undefined> => {
@@ -162,7 +169,7 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
       if (failure !== undefined) throw failure.error;
       const tree = await root;
       if (tree === undefined) throw new Error('the walk ended without a tree');
-      return { ...counts, tree, problems, problemCount };
+      return { ...counts, tree, problems, problemCount, leftOutCount };
     },
   };
 }
@@ -182,7 +189,8 @@ async function saveLarge(
   }
   const answers = await Promise.all(parts);
   const found = answers.flatMap(({ problems }) => problems);
-  if (found[0] !== undefined) onProblem(found[0]);
+  const [first] = found;
+  if (first !== undefined) onProblem({ ...first, kind: first.kind === 'changed' ? 'unreadable' : first.kind });
   // A part that is missing would make a file of wrong bytes: leave it out and say so.
   if (found.length > 0) return undefined;
   return fileText(

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString } from '../../mover/syscalls.ts';
 import { listIn, openDirectory, pathIn } from '../directory-fd.ts';
+import type { PathFilter } from '../select-paths.ts';
 
 export type WalkStep =
   /** The directory stays open until `closeDirectory` of it is called. */
@@ -28,11 +29,20 @@ export type Selection = ReadonlyMap<ByteString, Selection | undefined> | undefin
 /** Names of one step: enough that a message costs little, few enough that all threads have work. */
 export const namesPerStep = 256;
 
-export function* walkDirectories(root: string, selection: Selection): Generator<WalkStep> {
-  yield* walkInto(root, '', selection);
+/** @param excludes what of the selection is left out */
+export function* walkDirectories(root: string, selection: Selection, excludes: PathFilter): Generator<WalkStep> {
+  yield* walkInto({ path: root, name: '', shown: '' }, selection, excludes);
 }
 
-function* walkInto(path: string, name: ByteString, selection: Selection): Generator<WalkStep> {
+interface Place {
+  /** By its parent's descriptor. */
+  readonly path: string;
+  readonly name: ByteString;
+  /** From the root. */
+  readonly shown: ByteString;
+}
+
+function* walkInto({ path, name, shown }: Place, selection: Selection, excludes: PathFilter): Generator<WalkStep> {
   let directory: number;
   let found: readonly { name: ByteString; isDirectory: boolean }[];
   try {
@@ -43,14 +53,17 @@ function* walkInto(path: string, name: ByteString, selection: Selection): Genera
   }
   yield { is: 'enter', name, directory };
   try {
-    found = namesIn(directory, selection);
+    found = namesIn(directory, selection).filter((one) =>
+      isIncluded(`${shown}/${one.name}`, one.isDirectory, excludes),
+    );
   } catch (error) {
     yield { is: 'unlistable', code: errnoOf(error) ?? String(error) };
     found = [];
   }
   const present = new Set(selection === undefined ? [] : found.map((one) => one.name));
   for (const wanted of selection?.keys() ?? [])
-    if (!present.has(wanted)) yield { is: 'refused', name: wanted, code: 'ENOENT' };
+    if (!present.has(wanted) && excludes.isMeant(`${shown}/${wanted}`))
+      yield { is: 'refused', name: wanted, code: 'ENOENT' };
   for (let at = 0; at < found.length; at += namesPerStep) {
     const some = found.slice(at, at + namesPerStep);
     yield {
@@ -61,9 +74,15 @@ function* walkInto(path: string, name: ByteString, selection: Selection): Genera
     };
   }
   for (const one of found)
-    if (one.isDirectory) yield* walkInto(pathIn(directory, one.name), one.name, selection?.get(one.name));
+    if (one.isDirectory) {
+      const inner = { path: pathIn(directory, one.name), name: one.name, shown: `${shown}/${one.name}` };
+      yield* walkInto(inner, selection?.get(one.name), excludes);
+    }
   yield { is: 'leave', directory };
 }
+
+const isIncluded = (path: ByteString, isDirectory: boolean, excludes: PathFilter): boolean =>
+  isDirectory ? excludes.directory(path) !== 'not' : excludes.isMeant(path);
 
 export const closeDirectory = (directory: number): void => closeSync(directory);
 

@@ -1,4 +1,4 @@
-/** What the commands that take care of a repository have in common: where it is, how it is opened, how they answer and fail. */
+/** What the commands about a repository have in common: where it is, how it is opened, how they answer and fail. */
 import { readFileSync } from 'node:fs';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { Ambient } from '../../../kube/ambient.ts';
@@ -6,6 +6,7 @@ import { renderError, StorkError } from '../../../kube/errors.ts';
 import { processOwner } from '../locks/process-owner.ts';
 import type { LockContext } from '../locks/repository-lock.ts';
 import { openRepository } from '../repository.ts';
+import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
 
@@ -17,33 +18,63 @@ export interface CareRun {
   readonly words: readonly string[];
   /** One JSON document with `--json`, else the lines. */
   answer(value: unknown, lines: readonly string[]): void;
+  /** A line for people, beside the answer. */
+  warn(line: string): void;
 }
 
-export interface CareCommand {
+/** Of a command that wants the place only. */
+export interface StoreRun extends Pick<CareRun, 'ambient' | 'options' | 'words' | 'answer' | 'warn'> {
+  readonly store: ObjectStore;
+  readonly password: string;
+}
+
+export interface CareCommand extends RepositoryCommand<CareRun> {}
+
+export interface RepositoryCommand<Run> {
   readonly usage: string;
   readonly options: ParseArgsOptionsConfig;
   /** Returns the exit code. */
-  run(run: CareRun): Promise<number>;
+  run(run: Run): Promise<number>;
 }
 
 const common = {
   repo: { type: 'string', short: 'r' },
   'password-file': { type: 'string', short: 'p' },
   option: { type: 'string', short: 'o', multiple: true },
+  cacert: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-export const commonUsage = `  -r, --repo PLACE            the repository: a directory, s3:URL/BUCKET/PREFIX
+export const commonUsage = `  -r, --repo PLACE            the repository: a directory, s3:https://HOST/BUCKET/PREFIX, …
   -p, --password-file FILE    its password, in the file's first line
-  -o, --option KIND.NAME=V    a setting of the store, by restic's names
+  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
+      --cacert FILE           the store's authorities, in PEM form
       --json                  answer with one JSON document
 `;
 
-/** Returns the exit code, never throws for what a user can cause: 1 failed, 2 wrong arguments. */
-export async function runCareCommand(
+/**
+ * Returns the exit code, never throws for what a user can cause: 1 failed, 2 wrong arguments, and as restic has them 10 no repository,
+ * 11 locked, 12 wrong password, 130 interrupted.
+ */
+export const runCareCommand = (
   name: string,
   command: CareCommand,
+  argv: readonly string[],
+  ambient: Ambient,
+): Promise<number> => {
+  const { clock, randomBytes, signal } = ambient;
+  const run = async ({ store, password, ...rest }: StoreRun) => {
+    const repository = await openRepository(store, password, randomBytes);
+    return await command.run({ ...rest, context: { repository, owner: processOwner(), clock, randomBytes, signal } });
+  };
+  return runStoreCommand(name, { ...command, run }, argv, ambient);
+};
+
+/** As `runCareCommand`, for what needs no repository there yet. */
+export async function runStoreCommand(
+  name: string,
+  command: RepositoryCommand<StoreRun>,
   argv: readonly string[],
   ambient: Ambient,
 ): Promise<number> {
@@ -53,23 +84,38 @@ export async function runCareCommand(
       ambient.stdout.write(command.usage);
       return 0;
     }
-    const repository = await open(values, ambient);
-    const { clock, randomBytes, signal } = ambient;
+    const { store, password } = await open(values, ambient);
     return await command.run({
       ambient,
-      context: { repository, owner: processOwner(), clock, randomBytes, signal },
+      store,
+      password,
       options: values,
       words: positionals,
       answer(value, lines) {
         const text = values.json === true ? JSON.stringify(value) : lines.join('\n');
         if (text !== '') ambient.stdout.write(`${text}\n`);
       },
+      warn: (line) => void ambient.stderr.write(`${line}\n`),
     });
   } catch (error) {
+    if (ambient.signal.aborted) {
+      ambient.stderr.write(`stork-agent ${name}: interrupted\n`);
+      return 130;
+    }
     ambient.stderr.write(`stork-agent ${name}: ${renderError(error)}\n`);
-    return error instanceof StorkError && error.code === 'ArgumentInvalid' ? 2 : 1;
+    return error instanceof StorkError ? (exitCodes[error.code] ?? 1) : 1;
   }
 }
+
+const exitCodes: Readonly<Record<string, number>> = {
+  ArgumentInvalid: 2,
+  StoreAddressInvalid: 2,
+  StoreAddressSecret: 2,
+  StoreSettingInvalid: 2,
+  RepositoryMissing: 10,
+  RepositoryLocked: 11,
+  WrongPassword: 12,
+};
 
 function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
   try {
@@ -83,10 +129,17 @@ async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient)
   const { repo, 'password-file': passwordFile } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
   if (typeof passwordFile !== 'string') throw wrongArgument('Say where its password is', '--password-file');
-  const { env, clock, random, randomUuid: uniqueName, randomBytes } = ambient;
-  const settings = parseStoreSettings(textsOf(values.option));
-  const store = await openStore(repo, { env, clock, random, uniqueName, settings });
-  return await openRepository(store, readPassword(passwordFile), randomBytes);
+  const { env, clock, random, randomUuid } = ambient;
+  const store = await openStore(repo, {
+    env,
+    clock,
+    random,
+    uniqueName: randomUuid,
+    settings: parseStoreSettings(textsOf(values.option)),
+    caFile: typeof values.cacert === 'string' ? values.cacert : undefined,
+    onRetry: (error) => void ambient.stderr.write(`trying again: ${renderError(error)}\n`),
+  });
+  return { store, password: readPassword(passwordFile) };
 }
 
 /** The file's first line. */

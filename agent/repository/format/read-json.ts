@@ -15,6 +15,7 @@ export interface JsonReader {
   optionalList(field: string): readonly unknown[] | undefined;
   texts(field: string): readonly string[];
   object(field: string): JsonReader;
+  optionalObject(field: string): JsonReader | undefined;
 }
 
 /**
@@ -81,6 +82,8 @@ export function jsonReader(value: unknown, about: string): JsonReader {
     texts: (field) =>
       (optionalList(field) ?? []).map((one) => (typeof one === 'string' ? one : wrong(field, 'list of texts'))),
     object: (field) => jsonReader(value[field], `${about} ${field}`),
+    optionalObject: (field) =>
+      value[field] === undefined || value[field] === null ? undefined : jsonReader(value[field], `${about} ${field}`),
   };
 }
 

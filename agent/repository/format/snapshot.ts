@@ -1,7 +1,16 @@
 /** An object under `snapshots/`: its appearance makes a restore point. Source: "Snapshots" of restic's design document. */
 import { failDamaged } from '../repository-error.ts';
 import { assertId } from './object-id.ts';
-import { readJson } from './read-json.ts';
+import { type JsonReader, readJson } from './read-json.ts';
+
+/** How much a backup saw; restic writes more fields, newer ones the same names. */
+export interface SnapshotSummary {
+  readonly entries: number;
+  /** Of all files. */
+  readonly bytes: number;
+  /** What the repository grew by. */
+  readonly bytesAdded: number;
+}
 
 export interface Snapshot {
   readonly time: Date;
@@ -15,10 +24,11 @@ export interface Snapshot {
   readonly tags: readonly string[];
   readonly excludes: readonly string[];
   readonly programVersion?: string | undefined;
+  readonly summary?: SnapshotSummary | undefined;
 }
 
 export function encodeSnapshot(snapshot: Snapshot): string {
-  const { time, parent, tree, paths, hostname, username, uid, gid, tags, excludes, programVersion } = snapshot;
+  const { time, parent, tree, paths, hostname, username, uid, gid, tags, excludes, programVersion, summary } = snapshot;
   return JSON.stringify({
     time: time.toISOString(),
     parent,
@@ -31,8 +41,21 @@ export function encodeSnapshot(snapshot: Snapshot): string {
     excludes: excludes.length === 0 ? undefined : excludes,
     tags: tags.length === 0 ? undefined : tags,
     program_version: programVersion,
+    summary: summary === undefined ? undefined : encodeSummary(summary),
   });
 }
+
+const encodeSummary = ({ entries, bytes, bytesAdded }: SnapshotSummary) => ({
+  total_files_processed: entries,
+  total_bytes_processed: bytes,
+  data_added_packed: bytesAdded,
+});
+
+const readSummary = (read: JsonReader): SnapshotSummary => ({
+  entries: read.optionalCount('total_files_processed') ?? 0,
+  bytes: read.optionalCount('total_bytes_processed') ?? 0,
+  bytesAdded: read.optionalCount('data_added_packed') ?? 0,
+});
 
 /** Throws `RepositoryDamaged`. */
 export function parseSnapshot(json: Uint8Array, about: string): Snapshot {
@@ -40,6 +63,7 @@ export function parseSnapshot(json: Uint8Array, about: string): Snapshot {
   const time = new Date(read.text('time', 64));
   if (Number.isNaN(time.getTime())) failDamaged('A snapshot has no time', about);
   const parent = read.optionalText('parent', 64);
+  const summary = read.optionalObject('summary');
   return {
     time,
     parent: parent === undefined ? undefined : assertId(parent, about),
@@ -52,5 +76,6 @@ export function parseSnapshot(json: Uint8Array, about: string): Snapshot {
     tags: read.texts('tags'),
     excludes: read.texts('excludes'),
     programVersion: read.optionalText('program_version'),
+    summary: summary === undefined ? undefined : readSummary(summary),
   };
 }

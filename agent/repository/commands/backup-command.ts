@@ -1,0 +1,143 @@
+/** `stork-agent backup`: saves directories and files into a repository. */
+import { lstatSync, realpathSync } from 'node:fs';
+import { availableParallelism, hostname, userInfo } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Ambient } from '../../../kube/ambient.ts';
+import { type BackupResult, backup } from '../backup/backup.ts';
+import { decideParent, findSnapshot } from '../find-snapshot.ts';
+import type { CompressionLevel } from '../format/compress.ts';
+import { beginWriting } from '../locks/writer-session.ts';
+import type { StoredSnapshot } from '../repository.ts';
+import { pathFilter } from '../select-paths.ts';
+import { type CareRun, commonUsage, runCareCommand, textsOf, wholeNumber, wrongArgument } from './care-arguments.ts';
+import { progressLine, renderBytes } from './progress-line.ts';
+
+const usage = `Usage: stork-agent backup --repo PLACE --password-file FILE [options] PATH...
+
+Saves the paths with everything below as one restore point. What an earlier one of the same host and paths has is neither read nor
+stored again.
+
+${commonUsage}      --exclude PATTERN       leaves out: /a/path, or a name or end of a path anywhere; * and ?; may be repeated
+      --tag TEXT              marks the restore point; may be repeated
+      --host NAME             as whose it counts (default: this machine's name)
+      --parent ID             compares with this restore point
+      --force                 reads everything
+      --compression WORD      off, fastest, auto, better or max (default auto)
+      --threads N             (default: up to 4)
+
+Exit code: 0 all was saved, 3 some was not (each is named), 1 there is no restore point, 2 wrong arguments, 10 no repository,
+11 it is locked, 12 wrong password.
+`;
+
+export const runBackupCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
+  runCareCommand('backup', { usage, options, run }, argv, ambient);
+
+const options = {
+  exclude: { type: 'string', multiple: true },
+  tag: { type: 'string', multiple: true },
+  host: { type: 'string' },
+  parent: { type: 'string' },
+  force: { type: 'boolean' },
+  compression: { type: 'string' },
+  threads: { type: 'string' },
+} as const;
+
+const levels: Readonly<Record<string, CompressionLevel | undefined>> = {
+  off: undefined,
+  fastest: 1,
+  auto: 3,
+  better: 9,
+  max: 19,
+};
+
+async function run({ context, options: given, words, ambient, answer, warn }: CareRun): Promise<number> {
+  if (words.length === 0) throw wrongArgument('Say what to save', 'PATH');
+  const named = words.map(realPath);
+  const paths = named.filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
+  const absent = named.filter((path) => !paths.includes(path));
+  if (paths.length === 0) throw wrongArgument('There is nothing of that name', absent.join(' '));
+  for (const path of absent) warn(`${path}: does not exist`);
+  const word = typeof given.compression === 'string' ? given.compression : 'auto';
+  if (!Object.hasOwn(levels, word)) throw wrongArgument(`There is no compression ${word}`, '--compression');
+  const host = typeof given.host === 'string' ? given.host : hostname();
+  const parent = decideCompared(await context.repository.snapshots(context.signal), { hostname: host, paths }, given);
+  const excludes = textsOf(given.exclude);
+  const { uid, gid, username } = userInfo();
+  const line = progressLine(ambient.stderr, ambient.clock);
+  await using session = await beginWriting(context);
+  const result = await backup({
+    repository: context.repository,
+    session,
+    paths: paths.map(toBytes),
+    excludes: pathFilter([], excludes.map(toBytes)),
+    describe: {
+      time: ambient.clock.now(),
+      hostname: host,
+      username,
+      uid,
+      gid,
+      tags: textsOf(given.tag),
+      excludes,
+      programVersion: `stork ${ambient.version}`,
+    },
+    parent,
+    level: levels[word],
+    threads: threadsOf(given),
+    signal: ambient.signal,
+    onProgress: ({ entries, bytesRead, bytesUnchanged }) =>
+      line.show({
+        what: 'saving',
+        files: entries,
+        bytes: bytesRead + bytesUnchanged,
+        totalBytes: parent?.summary?.bytes ?? 0,
+      }),
+  }).finally(line.end);
+  for (const { path, message } of result.problems) warn(`${toText(path)}: ${message}`);
+  if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
+  answer(jsonOf(result, parent), render(result));
+  return result.leftOutCount + absent.length > 0 ? incompleteExitCode : 0;
+}
+
+const incompleteExitCode = 3;
+const threadsAtMost = 4;
+
+export const threadsOf = (given: CareRun['options']): number =>
+  Math.max(1, Math.min(64, wholeNumber(given.threads, '--threads') ?? Math.min(threadsAtMost, availableParallelism())));
+
+/** Node reads arguments as UTF-8; inside paths are bytes. */
+export const toBytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+export const toText = (path: string): string => Buffer.from(path, 'latin1').toString('utf8');
+
+/** Directories on the way by their own names; a symlink in the last place is saved as what it is. */
+function realPath(word: string): string {
+  const path = resolve(word);
+  try {
+    return path === '/' ? path : join(realpathSync(dirname(path)), basename(path));
+  } catch (cause) {
+    throw wrongArgument(`There is no such path: ${cause instanceof Error ? cause.message : ''}`, word);
+  }
+}
+
+function decideCompared(
+  snapshots: readonly StoredSnapshot[],
+  of: { readonly hostname: string; readonly paths: readonly string[] },
+  given: CareRun['options'],
+): StoredSnapshot | undefined {
+  if (given.force === true) return undefined;
+  return typeof given.parent === 'string' ? findSnapshot(snapshots, given.parent) : decideParent(snapshots, of);
+}
+
+const jsonOf = (result: BackupResult, parent: StoredSnapshot | undefined) => ({
+  ...result,
+  parent: parent?.id,
+  problems: result.problems.map((problem) => ({ ...problem, path: toText(problem.path) })),
+});
+
+function render(result: BackupResult): string[] {
+  const { entries, unchanged, filesRead, bytesRead, newBlobs, bytesAdded, problemCount, snapshot } = result;
+  return [
+    `${entries} entries, ${unchanged} unchanged; ${filesRead} files read (${renderBytes(bytesRead)}), ${newBlobs} blobs added (${renderBytes(bytesAdded)})`,
+    ...(problemCount === 0 ? [] : [`${problemCount} could not be saved as they were`]),
+    `restore point ${snapshot.slice(0, 8)} saved`,
+  ];
+}

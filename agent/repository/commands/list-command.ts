@@ -1,0 +1,46 @@
+/** `stork-agent list`: the restore points of a repository. */
+import type { Ambient } from '../../../kube/ambient.ts';
+import { matchesSnapshot } from '../find-snapshot.ts';
+import type { StoredSnapshot } from '../repository.ts';
+import { type CareRun, commonUsage, runCareCommand } from './care-arguments.ts';
+import { renderBytes } from './progress-line.ts';
+import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
+
+const usage = `Usage: stork-agent list --repo PLACE --password-file FILE [options]
+
+Lists the restore points, oldest first.
+
+${commonUsage}${filterUsage}`;
+
+export const runListCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
+  runCareCommand('list', { usage, options: filterOptions, run }, argv, ambient);
+
+async function run({ context, options: given, answer }: CareRun): Promise<number> {
+  const filter = filterOf(given);
+  const all = await context.repository.snapshots(context.signal);
+  const snapshots = all.filter((one) => matchesSnapshot(one, filter));
+  answer(snapshots, [...render(snapshots), `${snapshots.length} restore points`]);
+  return 0;
+}
+
+function render(snapshots: readonly StoredSnapshot[]): string[] {
+  const rows = snapshots.map(({ id, time, hostname, tags, summary, paths }) => [
+    id.slice(0, 8),
+    time.toISOString().slice(0, 19).replace('T', ' '),
+    hostname,
+    tags.join(','),
+    summary === undefined ? '' : renderBytes(summary.bytes),
+    paths.join(' '),
+  ]);
+  return renderColumns([['ID', 'TIME (UTC)', 'HOST', 'TAGS', 'SIZE', 'PATHS'], ...rows]);
+}
+
+function renderColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

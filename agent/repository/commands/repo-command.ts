@@ -1,0 +1,80 @@
+/** `stork-agent repo init` makes a repository, `stork-agent repo info` tells about one. */
+import { hostname, userInfo } from 'node:os';
+import type { Ambient } from '../../../kube/ambient.ts';
+import { initRepository } from '../repository.ts';
+import {
+  type CareRun,
+  commonUsage,
+  runCareCommand,
+  runStoreCommand,
+  type StoreRun,
+  wrongArgument,
+} from './care-arguments.ts';
+import { renderBytes } from './progress-line.ts';
+
+const usage = `Usage: stork-agent repo init|info --repo PLACE --password-file FILE [options]
+
+  init   makes an empty repository; the password is the only way into it: keep it where a fire does not reach both
+  info   tells what is in it
+
+${commonUsage}
+Exit code: 0 done, 1 failed (init: also when there is one already), 2 wrong arguments, 10 no repository, 12 wrong password.
+`;
+
+export async function runRepoCommand(argv: readonly string[], ambient: Ambient): Promise<number> {
+  const [word, ...rest] = argv;
+  if (word === 'init') return await runStoreCommand('repo init', { usage, options: {}, run: init }, rest, ambient);
+  if (word === 'info') return await runCareCommand('repo info', { usage, options: {}, run: info }, rest, ambient);
+  const isHelp = word === '--help' || word === '-h';
+  (isHelp ? ambient.stdout : ambient.stderr).write(usage);
+  return isHelp ? 0 : 2;
+}
+
+async function init({ store, password, ambient, answer }: StoreRun): Promise<number> {
+  if (password === '') throw wrongArgument('The password is empty', '--password-file');
+  const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
+  const { config } = await initRepository(store, password, owner, ambient.randomBytes);
+  answer({ repository: store.description, id: config.id, version: config.version }, [
+    `made repository ${config.id.slice(0, 8)} in ${store.description}`,
+    'Without its password nothing in it can ever be read.',
+  ]);
+  return 0;
+}
+
+async function info({ context, answer }: CareRun): Promise<number> {
+  const { repository, signal } = context;
+  const { store, config } = repository;
+  const folders: Record<string, { objects: number; bytes: number }> = {};
+  for (const folder of ['data', 'index', 'snapshots', 'keys', 'locks', 'stork']) {
+    const found = { objects: 0, bytes: 0 };
+    for await (const { sizeBytes } of store.list(`${folder}/`, signal)) {
+      found.objects++;
+      found.bytes += sizeBytes;
+    }
+    folders[folder] = found;
+  }
+  const snapshots = await repository.snapshots(signal);
+  const { size: blobs } = await repository.loadIndex(signal);
+  const bytes = Object.values(folders).reduce((sum, one) => sum + one.bytes, 0);
+  const latest = snapshots.at(-1);
+  const { id, version } = config;
+  answer(
+    {
+      repository: store.description,
+      id,
+      version,
+      restorePoints: snapshots.length,
+      latest: latest?.time,
+      blobs,
+      bytes,
+      folders,
+    },
+    [
+      `repository   ${id} in ${store.description}`,
+      `format       restic ${version}`,
+      `restore points  ${snapshots.length}${latest === undefined ? '' : `, the newest of ${latest.time.toISOString()}`}`,
+      `stored       ${renderBytes(bytes)}: ${folders.data?.objects ?? 0} packs, ${blobs} blobs, ${folders.index?.objects ?? 0} indexes, ${folders.keys?.objects ?? 0} keys`,
+    ],
+  );
+  return 0;
+}

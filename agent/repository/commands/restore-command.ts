@@ -1,0 +1,92 @@
+/** `stork-agent restore`: brings a restore point back. */
+import { resolve } from 'node:path';
+import type { Ambient } from '../../../kube/ambient.ts';
+import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
+import { beginReading } from '../locks/writer-session.ts';
+import { type RestoreResult, restore } from '../restore/restore.ts';
+import { pathFilter } from '../select-paths.ts';
+import { threadsOf, toBytes, toText } from './backup-command.ts';
+import { type CareRun, commonUsage, runCareCommand, textsOf, wrongArgument } from './care-arguments.ts';
+import { progressLine, renderBytes } from './progress-line.ts';
+import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
+
+const usage = `Usage: stork-agent restore --repo PLACE --password-file FILE --target DIR [options] latest|ID[:PATH]
+
+Restores below DIR, or with :PATH that directory's content into DIR itself. Files that are there already get only the bytes that differ.
+
+${commonUsage}      --target DIR            where to; --target / restores in place
+      --include PATTERN       only this: /a/path, or a name or end of a path anywhere; * and ?; may be repeated
+      --exclude PATTERN       all but this
+      --delete                removes what is there and was not in the restore point, within the paths that were saved
+      --verify                reads everything back from the storage and compares
+      --keep-going            restores everything else when something is lost, and names what is
+${filterUsage}      --threads N             (default: up to 4)
+      --no-lock               takes no lock, for a repository that can't be written to
+
+Exit code: 0 all is restored, 3 not all (each is named), 1 failed, 2 wrong arguments, 10 no repository, 11 it is locked,
+12 wrong password.
+`;
+
+export const runRestoreCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
+  runCareCommand('restore', { usage, options, run }, argv, ambient);
+
+const options = {
+  target: { type: 'string', short: 't' },
+  include: { type: 'string', multiple: true },
+  exclude: { type: 'string', multiple: true },
+  delete: { type: 'boolean' },
+  verify: { type: 'boolean' },
+  'keep-going': { type: 'boolean' },
+  threads: { type: 'string' },
+  'no-lock': { type: 'boolean' },
+  ...filterOptions,
+} as const;
+
+const incompleteExitCode = 3;
+
+async function run({ context, options: given, words, ambient, answer, warn }: CareRun): Promise<number> {
+  const [word] = words;
+  if (word === undefined || words.length > 1) throw wrongArgument('Say which restore point: latest, or one id', 'ID');
+  if (typeof given.target !== 'string') throw wrongArgument('Say where to restore to', '--target');
+  const { repository, signal } = context;
+  const wanted = splitSnapshotPath(word);
+  await using _lock = given['no-lock'] === true ? undefined : await beginReading(context);
+  const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
+  const line = progressLine(ambient.stderr, ambient.clock);
+  const isWhole = wanted.path === '' && textsOf(given.include).length === 0;
+  const result = await restore({
+    repository,
+    snapshot,
+    from: toBytes(wanted.path),
+    target: toBytes(resolve(given.target)),
+    filter: pathFilter(textsOf(given.include).map(toBytes), textsOf(given.exclude).map(toBytes)),
+    others: given.delete === true ? 'remove' : 'keep',
+    verify: given.verify === true,
+    problems: given['keep-going'] === true ? 'name' : 'fail',
+    threads: threadsOf(given),
+    signal: ambient.signal,
+    onProgress: ({ phase, files, bytes }) =>
+      line.show({ what: phase, files, bytes, totalBytes: isWhole ? (snapshot.summary?.bytes ?? 0) : 0 }),
+  }).finally(line.end);
+  for (const { path, kind, message } of result.problems) warn(`${toText(path)}: ${kind}: ${message}`);
+  if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
+  for (const [kind, count] of Object.entries(result.degraded)) warn(`${kind} could not be set for ${count}`);
+  answer(jsonOf(result, snapshot.id), render(result, snapshot.id));
+  return result.problemCount > 0 || Object.keys(result.degraded).length > 0 ? incompleteExitCode : 0;
+}
+
+const jsonOf = (result: RestoreResult, snapshot: string) => ({
+  snapshot,
+  ...result,
+  problems: result.problems.map((problem) => ({ ...problem, path: toText(problem.path) })),
+});
+
+function render(result: RestoreResult, snapshot: string): string[] {
+  const { files, directories, bytes, bytesWritten, removed, verified, problemCount } = result;
+  return [
+    `restored ${snapshot.slice(0, 8)}: ${files} files (${renderBytes(bytes)}, ${renderBytes(bytesWritten)} written), ${directories} directories` +
+      (removed === 0 ? '' : `, ${removed} removed`),
+    ...(problemCount > 0 ? [`${problemCount} are not as they were saved`] : []),
+    ...(verified && problemCount === 0 ? ['read back and compared: equal'] : []),
+  ];
+}

@@ -1,0 +1,32 @@
+/** For tests: one command line of stork-agent in this process, and what it said. tidy: ambient-calls because tests see the real time. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { PassThrough } from 'node:stream';
+import { systemClock } from '../../../kube/clock.ts';
+import { run } from '../../cli.ts';
+
+export interface CommandOutcome {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export async function runCommand(...argv: readonly string[]): Promise<CommandOutcome> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const said = Promise.all([stdout, stderr].map(async (stream) => Buffer.concat(await stream.toArray())));
+  const exitCode = await run(argv, {
+    version: 'test',
+    env: {},
+    clock: systemClock(),
+    randomBytes,
+    randomUuid: () => randomUUID(),
+    random: () => 0.5,
+    stdin: new PassThrough(),
+    stdout,
+    stderr,
+    signal: new AbortController().signal,
+  });
+  stdout.end();
+  stderr.end();
+  const [out = Buffer.alloc(0), err = Buffer.alloc(0)] = await said;
+  return { exitCode, stdout: out, stderr: err.toString() };
+}
