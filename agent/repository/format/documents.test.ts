@@ -120,6 +120,7 @@ describe('documents', () => {
       tags: ['t'],
       excludes: ['*.tmp'],
       programVersion: 'stork 1',
+      summary: { entries: 1, bytes: 2, bytesAdded: 3 },
     };
     assert.deepEqual(parseSnapshot(Buffer.from(encodeSnapshot(snapshot)), 'here'), snapshot);
   });
