@@ -15,7 +15,15 @@ import {
 } from 'node:fs';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
-import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+import {
+  type CopyOptions,
+  chanceBytes,
+  copyVolume,
+  digestOf,
+  type Scratch,
+  scratch,
+  seededChance,
+} from './testing/test-volumes.ts';
 import { type CacheOptions, cacheFileName } from './tree-cache.ts';
 
 const files = 12;
@@ -44,11 +52,20 @@ async function copiedWithCache(
   const both = { cache, clock: later };
   let last = await copyVolume({ from, to, staging, run: 'first', source: both, destination: both });
   let runs = 0;
-  const sync = async (use: Partial<CacheOptions> = {}) => {
+  const sync = async (use: Partial<CacheOptions> = {}, other: CopyOptions['destination'] = {}) => {
     const used = { cache: { ...cache, ...use }, clock: later };
     const expectDigest = last.destination.digest;
     const run = `sync-${runs++}`;
-    last = await copyVolume({ from, to, staging, run, mode: 'update', expectDigest, source: used, destination: used });
+    last = await copyVolume({
+      from,
+      to,
+      staging,
+      run,
+      mode: 'update',
+      expectDigest,
+      source: used,
+      destination: { ...used, ...other },
+    });
     assert.equal(last.destination.digest, (await digestOf(from)).digest);
     assert.equal(last.destination.digest, (await digestOf(to)).digest);
     return last;
@@ -155,6 +172,32 @@ describe('a sync with a cache', () => {
     utimesSync(`${to}/d/f7`, atime, mtime);
     await assert.rejects(sync(), { code: 'DestinationChanged' });
     assert.equal(readFileSync(`${to}/d/f7`, 'utf8'), 'm'.repeat(size));
+  });
+
+  it('refuses a destination that is written after it was found unchanged, before the gate opens', async () => {
+    using space = scratch();
+    const { from, to, sync } = await copiedWithCache(space);
+    writeFileSync(`${from}/d/f3`, 'other');
+    const awaitGate = async () => {
+      writeFileSync(`${to}/d/f7`, 'm'.repeat(size));
+      return { state: 'Go' } as const;
+    };
+    await assert.rejects(sync({}, { awaitGate }), { code: 'DestinationChanged' });
+    assert.equal(readFileSync(`${to}/d/f3`, 'utf8').length, size);
+  });
+
+  it('reads everything of a destination that may be written over', async () => {
+    using space = scratch();
+    const { sync } = await copiedWithCache(space);
+    const { source, destination } = await sync({}, { existing: 'Overwrite' });
+    assert.deepEqual([source.bytesRead, destination.bytesRead], [files * size, files * size]);
+  });
+
+  it('keeps nothing that takes more room than it may', async () => {
+    using space = scratch();
+    const { cache, sync } = await copiedWithCache(space, { limitBytes: 500 });
+    assert.deepEqual(readdirSync(cache), []);
+    assert.equal((await sync()).source.bytesRead, files * size);
   });
 });
 

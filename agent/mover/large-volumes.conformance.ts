@@ -22,7 +22,16 @@ interface Copy {
 }
 
 async function copy(space: Scratch, agent: LoopbackAgent, { from, to, run, extra = [] }: Copy) {
-  const common = ['--run', run, '--staging', space.path('staging')];
+  const common = [
+    '--run',
+    run,
+    '--staging',
+    space.path('staging'),
+    '--cache',
+    space.path('cache'),
+    '--cache-guard',
+    '0',
+  ];
   const source = keepRunning(space, agent, 'source', [...common, '--volume', `data=${from}`]);
   const destination = keepRunning(space, agent, 'destination', [...common, '--volume', `data=${to}`, ...extra]);
   const [sent, received] = await Promise.all([source.result, destination.result]);
