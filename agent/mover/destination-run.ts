@@ -32,7 +32,7 @@ import { type Connect, keepConversing } from './session.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
-import type { CacheOptions } from './tree-cache.ts';
+import { type CacheOptions, openTreeCache, type TreeCache } from './tree-cache.ts';
 import { isSameTree } from './tree-digest.ts';
 import { Verdict } from './verdict.ts';
 import { resultOf, verifyVolumes } from './verify-volume.ts';
@@ -71,7 +71,11 @@ export interface DestinationOptions {
 }
 
 /** With the run's key: made by its first attempt, kept in staging. */
-export type KeyedDestination = DestinationOptions & { readonly key: RunKey };
+export type KeyedDestination = DestinationOptions & {
+  readonly key: RunKey;
+  /** By volume: what was known of each when this attempt began. */
+  readonly caches: readonly (TreeCache | undefined)[];
+};
 
 export interface DestinationProgress {
   readonly phase: MoverPhase;
@@ -122,9 +126,10 @@ export interface DestinationRun {
 export async function runDestination(given: DestinationOptions): Promise<readonly MoverVolumeResult[]> {
   const { clock, connect, signal, staging } = given;
   const before = readRunState(staging.directory, given.run);
-  const newKey = (sizeBytes: number) => keptKey(given) ?? given.randomBytes(sizeBytes);
+  const caches = given.volumes.map((spec) => openTreeCache(spec, 'destination', given));
+  const newKey = (sizeBytes: number) => keptKey(given, caches) ?? given.randomBytes(sizeBytes);
   const key = keepRunKey({ staging: staging.directory, run: given.run, before }, newKey);
-  const options = { ...given, key };
+  const options = { ...given, key, caches };
   if (before !== undefined) return await releasingSource(options, () => finishAlone(options, before));
   const { run, progress, state, scans, close } = createRun(options);
   try {
@@ -168,7 +173,7 @@ function createRun(options: KeyedDestination) {
     const isFresh = options.mode === 'fresh';
     const settledNs = settledBefore(options.clock.now());
     const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, file, settledNs, pool, syscalls, signal };
-    const own = await scanOwn(spec, { ...scan, fromStorage: !isFresh, onProgress }, options);
+    const own = await scanOwn(start.volume, { ...scan, fromStorage: !isFresh, onProgress }, options);
     if (!isFresh && spec.kind === 'files') {
       const { file: scanned, root, basis } = own;
       scans[start.volume] = { file: scanned, root, basis, settledNs };
@@ -326,7 +331,7 @@ function concludeStaged(
     const results = volumes.map((volume) => resultOf(volume, volume.tree));
     const state = writeRunState(options.staging.directory, { stage: 'Done', run: options.run, results });
     unmark(options);
-    for (const { spec, own } of ended) keepScanned(spec, own, options);
+    for (const [volume, { own }] of ended.entries()) keepScanned(volume, own, options);
     return state;
   }
   for (const [index, { spec, staging }] of ended.entries()) {

@@ -13,7 +13,7 @@ import { type Connect, keepConversing } from './session.ts';
 import { converseAsSource } from './source-stream.ts';
 import { type SourceVolume, sourceVolume, type VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
-import { type CacheOptions, openTreeCache } from './tree-cache.ts';
+import { type CacheOptions, openTreeCache, type TreeCache } from './tree-cache.ts';
 
 export interface SourceOptions {
   readonly run: string;
@@ -66,7 +66,8 @@ export interface SourceRun {
 }
 
 /** Copies all volumes; resolves with their results once the receiver is done. Throws `PeerRestarted` when it must start over. */
-export async function runSource(options: SourceOptions): Promise<readonly MoverVolumeResult[]> {
+export async function runSource(given: SourceOptions): Promise<readonly MoverVolumeResult[]> {
+  const options = { ...given, caches: given.volumes.map((spec) => openTreeCache(spec, 'source', given)) };
   const { clock, connect, signal } = options;
   const stop = new AbortController();
   const results: MoverVolumeResult[] = [];
@@ -86,12 +87,15 @@ export async function runSource(options: SourceOptions): Promise<readonly MoverV
   }
 }
 
+/** By volume: what was known of each when this attempt began. */
+type CachingSource = SourceOptions & { readonly caches: readonly (TreeCache | undefined)[] };
+
 /** What progress is measured against: of the last sync where that is known, as a walk of its own takes its time. */
-async function measureAll(options: SourceOptions): Promise<VolumeSize> {
-  const { volumes, pool, signal } = options;
+async function measureAll(options: CachingSource): Promise<VolumeSize> {
+  const { volumes, caches, pool, signal } = options;
   let [files, bytes] = [0, 0];
-  for (const spec of volumes) {
-    const known = openTreeCache(spec, 'source', options)?.summary?.tree;
+  for (const [at, spec] of volumes.entries()) {
+    const known = caches[at]?.summary?.tree;
     const size = known ?? (await pool.run({ do: 'measure', root: spec.path, kind: spec.kind }, signal));
     files += size.files;
     bytes += size.bytes;
@@ -100,7 +104,7 @@ async function measureAll(options: SourceOptions): Promise<VolumeSize> {
 }
 
 function createRun(
-  options: SourceOptions & { readonly total: VolumeSize },
+  options: CachingSource & { readonly total: VolumeSize },
   results: MoverVolumeResult[],
   signal: AbortSignal,
 ) {
@@ -116,7 +120,7 @@ function createRun(
   function volumeAt(index: number): SourceVolume | undefined {
     const spec = options.volumes[index];
     if (spec === undefined) return undefined;
-    return sourceVolume(spec, rememberedScan(spec, openTreeCache(spec, 'source', options), options), changed);
+    return sourceVolume(spec, rememberedScan(spec, options.caches[index], options), changed);
   }
   const run: SourceRun = {
     options,

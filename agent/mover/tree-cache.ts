@@ -69,18 +69,26 @@ export function openTreeCache(
   const file = join(cache.directory, cacheFileName(volume.name, role));
   mkdirSync(cache.directory, { recursive: true, mode: 0o700 });
   const nowMs = clock.now().getTime();
-  const kept = cache.read === 'All' ? undefined : believable(readTreeSummary(file), identity, nowMs);
+  /** Looked at when it is asked for: all of the file is read to see whether it is whole. */
+  let looked: { readonly kept: TreeSummary | undefined } | undefined;
+  const look = () => {
+    looked ??= { kept: cache.read === 'All' ? undefined : believable(readTreeSummary(file), identity, nowMs) };
+    return looked.kept;
+  };
   const fresh = { fullMs: nowMs, sinceFull: 0 };
   return {
     file,
-    summary: kept,
+    get summary() {
+      return look();
+    },
     known(key) {
+      const kept = look();
       if (kept === undefined || kept.key !== hexOf(key)) return undefined;
       return openKnownTree({ file, root: kept.root });
     },
     record(basis, key) {
-      const history =
-        basis === 'Known' && kept !== undefined ? { fullMs: kept.fullMs, sinceFull: kept.sinceFull + 1 } : fresh;
+      const kept = basis === 'Known' ? look() : undefined;
+      const history = kept !== undefined ? { fullMs: kept.fullMs, sinceFull: kept.sinceFull + 1 } : fresh;
       // The destination writes what it keeps itself, and then nothing else may write.
       const settledNs = role === 'source' ? settledBefore(clock.now(), cache.guardMs) : undefined;
       return recorder({ file, limitBytes: cache.limitBytes }, { identity, key: hexOf(key), ...history }, settledNs);

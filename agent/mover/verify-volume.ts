@@ -52,7 +52,7 @@ export async function verifyVolumes(
   for (const [index, volume] of volumes.entries()) {
     const spec = options.volumes[index] ?? fail('VolumesDiffer', `Volume ${volume.name} is not mounted`);
     const scanned = scans[index];
-    const recorder = keeper.record(spec, scanned === undefined ? 'Read' : scanned.basis);
+    const recorder = keeper.record(index, spec, scanned === undefined ? 'Read' : scanned.basis);
     results.push(await verifyVolume(spec, volume, { ...options, onProgress, scanned, recorder }));
   }
   return results;

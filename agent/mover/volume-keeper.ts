@@ -2,12 +2,16 @@
 import { lstatSync } from 'node:fs';
 import type { KeyedDestination } from './destination-run.ts';
 import type { VolumeSpec } from './source-volume.ts';
-import { openTreeCache, type TreeRecorder } from './tree-cache.ts';
+import type { TreeRecorder } from './tree-cache.ts';
 import type { TreeDigest } from './tree-digest.ts';
 
 export interface VolumeKeeper {
-  /** Begins the record of a volume; undefined when nothing is kept of it. @param basis whether its scan was helped by what was kept */
-  record(spec: VolumeSpec, basis: 'Known' | 'Read'): TreeRecorder | undefined;
+  /**
+   * Begins the record of a volume; undefined when nothing is kept of it.
+   * @param volume its index
+   * @param basis whether its scan was helped by what was kept
+   */
+  record(volume: number, spec: VolumeSpec, basis: 'Known' | 'Read'): TreeRecorder | undefined;
   /** After the marks are gone: their going changed the roots. */
   keep(): void;
   /** What was not kept by now is dropped. */
@@ -17,8 +21,8 @@ export interface VolumeKeeper {
 export function volumeKeeper(options: KeyedDestination): VolumeKeeper {
   const begun: { readonly spec: VolumeSpec; readonly recorder: TreeRecorder; tree: TreeDigest | undefined }[] = [];
   return {
-    record(spec, basis) {
-      const recorder = openTreeCache(spec, 'destination', options)?.record(basis, options.key);
+    record(volume, spec, basis) {
+      const recorder = options.caches[volume]?.record(basis, options.key);
       if (recorder === undefined) return undefined;
       const one: (typeof begun)[number] = { spec, recorder, tree: undefined };
       begun.push(one);

@@ -7,6 +7,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type DataSet, dataSets } from './data-sets.ts';
 import { copyWithMovers } from './mover-pair.ts';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
 const scale = Number(values.scale);
 const shape: LinkShape | undefined =
   values.link === undefined ? undefined : { bitsPerSecond: Number(values.link) * 1_000_000, delayMs: 10 };
+const betweenSyncsMs = 3_000;
 const mb = 1024 * 1024;
 const round = (value: number) => Math.round(value * 100) / 100;
 
@@ -37,7 +39,10 @@ async function measure(set: DataSet, space: string): Promise<Record<string, numb
   const update = (digest: string) => ['--mode', 'update', '--expect-digest', `data=${digest}`];
   const pipeMs = await tarPipe(from, tarred, shape);
   const first = await pair('first');
+  // Syncs are minutes apart: what changed within the last seconds of the one before would be read again.
+  await sleep(betweenSyncsMs);
   const unchanged = await pair('second', update(first.volume.digest));
+  await sleep(betweenSyncsMs);
   set.changeOnePercent(from, scale);
   const changed = await pair('third', update(unchanged.volume.digest));
   return {
@@ -48,7 +53,9 @@ async function measure(set: DataSet, space: string): Promise<Record<string, numb
     'first CPU s': round(first.cpuMs / 1000),
     'first sent MB': round(first.volume.bytesSent / mb),
     'unchanged s': round(unchanged.wallMs / 1000),
+    'unchanged CPU s': round(unchanged.cpuMs / 1000),
     'changed s': round(changed.wallMs / 1000),
+    'changed CPU s': round(changed.cpuMs / 1000),
     'changed, pipe = 1': round(pipeMs / changed.wallMs),
     'changed sent MB': round(changed.volume.bytesSent / mb),
     'peak RSS MB': Math.round(Math.max(first.rssMb, unchanged.rssMb, changed.rssMb)),
