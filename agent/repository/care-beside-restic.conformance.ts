@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
 import { type Scratch, scratch } from '../mover/testing/test-volumes.ts';
@@ -10,6 +10,7 @@ import { planForget } from './forget/plan-forget.ts';
 import { parseSpan } from './forget/retention.ts';
 import { processOwner } from './locks/process-owner.ts';
 import { type LockContext, takeLock } from './locks/repository-lock.ts';
+import { repair } from './repair/repair.ts';
 import { initRepository } from './repository.ts';
 import { directoryStore } from './store/directory-store.ts';
 import { checkWithRestic, restic, resticMissing } from './testing/stock-restic.ts';
@@ -77,6 +78,30 @@ describe('care beside stock restic', { skip: resticMissing }, () => {
     running.stdin.end('content');
     await new Promise((resolve) => running.on('close', resolve));
     await (await takeLock(context, 'delete')).release();
+  });
+
+  it('repairs so that restic works again, and the next backup brings back what was lost', async () => {
+    using space = scratch();
+    const context = await make(space);
+    const { repository, place } = context;
+    for (const name of ['one', 'two']) {
+      mkdirSync(space.path('source'), { recursive: true });
+      writeFileSync(space.path(`source/${name}`), randomBytes(200_000));
+      restic(place, password, 'backup', space.path('source'));
+    }
+    const index = readdirSync(`${place}/index`).map((name) => `${place}/index/${name}`)[0] ?? '';
+    const packs = await Array.fromAsync(repository.store.list('data/'));
+    const largest = packs.toSorted((left, right) => right.sizeBytes - left.sizeBytes)[0]?.name ?? '';
+    for (const path of [index, `${place}/${largest}`]) {
+      chmodSync(path, 0o600);
+      truncateSync(path, 90);
+    }
+    assert.throws(() => restic(place, password, 'check'));
+    await repair(context, everything);
+    restic(place, password, 'backup', '--force', space.path('source'));
+    checkWithRestic(place, password);
+    const { damage, affected } = await verify({ repository, depth: everything });
+    assert.deepEqual([damage, affected], [[], []]);
   });
 
   it('keeps what restic would keep', async () => {

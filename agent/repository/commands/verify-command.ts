@@ -1,16 +1,21 @@
 /** `stork-agent verify`: is everything there, and if not, what is lost. */
 import type { Ambient } from '../../../kube/ambient.ts';
+import { planRepair, type RepairPlan } from '../repair/plan-repair.ts';
+import { type RepairResult, repair } from '../repair/repair.ts';
 import type { VerifyReport } from '../verify/finding.ts';
 import { type VerifyDepth, verify } from '../verify/verify.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 
 const usage = `Usage: stork-agent verify --repo PLACE --password-file FILE [options]
 
-Looks at every index, restore point and tree, and at each pack's presence and size. Changes nothing.
+Looks at every index, restore point and tree, and at each pack's presence and size. Changes nothing without --apply.
 
 ${commonUsage}      --read-data             reads every byte
       --read-data-subset N%   reads that share of the packs
       --seed TEXT             which share: the same for the same text (default: the day)
+      --repair                tells what could be made good again; best together with --read-data
+      --repair --apply        does it, alone in the repository: indexes from packs, blobs out of damaged packs; what is lost is no
+                              longer named, so that the next backup stores it again. No pack or restore point is removed.
 
 Exit code: 0 all is well, 3 something is damaged, 1 it could not be looked at, 2 wrong arguments.
 `;
@@ -22,6 +27,8 @@ const options = {
   'read-data': { type: 'boolean' },
   'read-data-subset': { type: 'string' },
   seed: { type: 'string' },
+  repair: { type: 'boolean' },
+  apply: { type: 'boolean' },
 } as const;
 
 export const damagedExitCode = 3;
@@ -29,6 +36,7 @@ export const damagedExitCode = 3;
 async function run({ context, options: given, answer, ambient }: CareRun): Promise<number> {
   const { repository, signal, clock } = context;
   const depth = readDepth(given, clock.now());
+  const repaired = given.repair === true && given.apply === true ? await repair(context, depth) : undefined;
   const report = await verify({
     repository,
     depth,
@@ -38,7 +46,11 @@ async function run({ context, options: given, answer, ambient }: CareRun): Promi
     },
   });
   if (ambient.stderr.isTTY && depth.read !== 'structure') ambient.stderr.write('\n');
-  answer(withTexts(report), render(report));
+  const plan = given.repair === true ? (repaired?.plan ?? planRepair(report)) : undefined;
+  answer({ ...withTexts(report), repair: plan && { ...plan, done: repaired !== undefined } }, [
+    ...(plan === undefined ? [] : renderRepair(plan, repaired)),
+    ...render(report),
+  ]);
   return report.damage.length === 0 && report.affected.length === 0 ? 0 : damagedExitCode;
 }
 
@@ -51,6 +63,24 @@ function readDepth(given: CareRun['options'], now: Date): VerifyDepth {
     throw wrongArgument('A share of the packs is a percentage such as 5%', '--read-data-subset');
   const { seed } = given;
   return { read: 'sample', percent, seed: typeof seed === 'string' ? seed : now.toISOString().slice(0, 10) };
+}
+
+function renderRepair(plan: RepairPlan, done: RepairResult | undefined): string[] {
+  const { indexAgain, salvage, forgetPacks, setAside, beyondRepair } = plan;
+  const lines = [
+    `repair   ${indexAgain.length} packs that no index names are indexed again`,
+    `repair   ${salvage.length} damaged packs: what can be proven moves into new ones`,
+    `repair   ${forgetPacks.length} packs are no longer named: the next backup stores what they held again`,
+    `repair   ${setAside.length} indexes that can't be read are set aside below stork/set-aside/`,
+    ...beyondRepair.map(({ object }) => `repair   ${object} is beyond repair`),
+  ];
+  if (done === undefined) return [...lines, 'repair   nothing was changed; --apply does it'];
+  const { indexed, salvagedBlobs, unreadable } = done;
+  return [
+    ...lines,
+    `repair   done: ${indexed.length} packs indexed, ${salvagedBlobs} blobs moved`,
+    ...unreadable.map((pack) => `repair   ${pack} can't be read whole and stays as it is`),
+  ];
 }
 
 /** Paths are bytes inside and text outside. */

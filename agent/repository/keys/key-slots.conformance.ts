@@ -82,7 +82,7 @@ describe('key slots', () => {
 
 describe('a recovery kit', () => {
   it('holds a passphrase of 160 bits that can be typed', () => {
-    const passphrase = newRecoveryPassphrase(() => Buffer.from('00'.repeat(19) + 'ff', 'hex'));
+    const passphrase = newRecoveryPassphrase(() => Buffer.from(`${'00'.repeat(19)}ff`, 'hex'));
     assert.equal(passphrase, 'Z700-0000-0000-0000-0000-0000-0000-0000');
     assert.match(newRecoveryPassphrase(randomBytes), /^([0-9A-HJKMNP-TV-Z]{4}-){7}[0-9A-HJKMNP-TV-Z]{4}$/);
     assert.ok(renderRecoveryKit('/repo', 'id', passphrase, 'slot').some((line) => line.includes(passphrase)));

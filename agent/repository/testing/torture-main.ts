@@ -14,6 +14,9 @@ let failed = 0;
 for (let seed = first; seed < first + runs; seed++) {
   const report = await tortureRun(seed);
   for (const name of ['killed', 'processes', 'finished', 'restored'] as const) sum[name] += report[name];
+  console.log(
+    `seed ${seed}: ${report.problems.length === 0 ? 'ok' : 'FAILED'}, ${report.killed} of ${report.processes} killed`,
+  );
   if (report.problems.length === 0) continue;
   failed++;
   console.log(`seed ${seed} FAILED; again: npm run test:torture -- --runs 1 --seed ${seed}`);

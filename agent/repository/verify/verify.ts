@@ -112,19 +112,25 @@ async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
     packsRead: bytes.packsRead,
     bytesRead: bytes.bytesRead,
   };
-  return { damage: withMissingIndexes(damage, inventory, affected), notes: inventory.notes, affected, checked };
+  damage.push(...(await findMissingIndexes(options, inventory, affected)));
+  return { damage, notes: inventory.notes, affected, checked };
 }
 
-/** When files are affected and packs lie in no index, an index object is gone: these packs are what it named. */
-function withMissingIndexes(
-  damage: readonly Finding[],
+/** When files are affected, whole packs that lie in no index are what an index named that is gone. */
+async function findMissingIndexes(
+  { repository, signal }: VerifyOptions,
   { notes }: Inventory,
   affected: readonly AffectedFile[],
-): readonly Finding[] {
-  if (affected.length === 0) return damage;
+): Promise<readonly Finding[]> {
+  if (affected.length === 0) return [];
+  const found: Finding[] = [];
   const message =
-    'No index names this pack, and restore points lack blobs: an index is lost. `verify --repair` makes it again';
-  return [...damage, ...notes.filter(({ kind }) => kind === 'unindexed').map((note) => ({ ...note, message }))];
+    'No index names this pack, and restore points lack blobs: an index is lost. `verify --repair --apply` makes it again';
+  for (const note of notes.filter(({ kind }) => kind === 'unindexed')) {
+    const reading = await readPack(repository, note.object.slice(-64), undefined, signal);
+    if (reading.finding === undefined) found.push({ ...note, message });
+  }
+  return found;
 }
 
 const firstOfEach = (findings: readonly Finding[]): Finding[] => [
