@@ -9,7 +9,7 @@ import { dumpFile } from './restore/dump.ts';
 import { snapshotTrees } from './restore/snapshot-trees.ts';
 import { directoryStore } from './store/directory-store.ts';
 import { bringBack, save } from './testing/save-and-restore.ts';
-import { checkWithRestic, restic, resticMissing } from './testing/stock-restic.ts';
+import { checkWithRestic, restic, resticBeside, resticMissing } from './testing/stock-restic.ts';
 
 const password = 'a password';
 const owner = { created: new Date(0), username: 'root', hostname: 'here' };
@@ -63,6 +63,47 @@ describe('repositories that stock restic and we share', { skip }, () => {
     assert.deepEqual(result.degraded, {});
     assert.equal(listing(target), listing(root));
     assert.equal((await digestOf(target)).digest, (await digestOf(root)).digest);
+  });
+
+  it('what both save at the same time is whole', async () => {
+    using space = scratch();
+    const [one, other] = [space.path('one'), space.path('other')];
+    fillWithSizes(one, 8);
+    fillWithSizes(other, 9);
+    const repository = await initRepository(storeIn(space), password, owner, randomBytes);
+    const theirs = resticBeside(space.path('repo'), password, 'backup', other);
+    await save(repository, [one], { threads: 2 });
+    await theirs;
+    checkWithRestic(space.path('repo'), password);
+    for (const snapshot of await repository.snapshots()) {
+      const [root = ''] = snapshot.paths;
+      const target = space.path(`back-${root.split('/').at(-1)}`);
+      await bringBack(await openIn(space), root, target, { snapshot, threads: 2 });
+      assert.equal(listing(target), listing(root));
+    }
+    assert.equal((await repository.snapshots()).length, 2);
+  });
+
+  it('a backup that ended before its time is gone on with, not done again', async () => {
+    using space = scratch();
+    const root = space.path('data');
+    mkdirSync(root);
+    for (let at = 0; at < 5; at++) writeFileSync(`${root}/${at}`, randomBytes(20_000_001));
+    const repository = await initRepository(storeIn(space), password, owner, randomBytes);
+    let packs = 0;
+    const putPack: Repository['putPack'] = async (bytes, signal) => {
+      packs++;
+      if (packs > 4) throw new Error('killed');
+      return await repository.putPack(bytes, signal);
+    };
+    const options = { threads: 1, indexEveryMs: 0, parent: undefined };
+    await assert.rejects(save({ ...repository, putPack }, [root], options), /killed/);
+    assert.deepEqual(await repository.snapshots(), []);
+    const again = await save(repository, [root], options);
+    assert.ok(again.bytesAdded < 60_000_000, `${again.bytesAdded}`);
+    checkWithRestic(space.path('repo'), password);
+    await bringBack(repository, root, space.path('back'), { threads: 2 });
+    assert.equal(listing(space.path('back')), listing(root));
   });
 
   it('what it saves we restore; both go on from there in turns', async () => {

@@ -132,6 +132,10 @@ function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOption
       await new Promise<BackupAnswer>((resolve, reject) => send({ job: { do: 'flush' }, resolve, reject }));
       await Promise.all(storing);
     },
-    stop: async () => void (await worker.terminate()),
+    /** Nothing is being stored any more afterwards. */
+    async stop() {
+      await worker.terminate();
+      await Promise.all(storing);
+    },
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { systemClock } from '../../../kube/clock.ts';
 import { type Scratch, scratch } from '../../mover/testing/test-volumes.ts';
 import type { BlobLocation } from '../blob-locations.ts';
 import { newMasterKey } from '../format/key-file.ts';
@@ -29,6 +30,7 @@ async function save(repository: Repository, ...paths: readonly string[]): Promis
     level: 1,
     threads: 1,
     signal: new AbortController().signal,
+    clock: systemClock(),
   });
 }
 

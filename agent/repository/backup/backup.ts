@@ -3,6 +3,7 @@
  * snapshot, whose appearance makes the restore point. Killed before that, nothing is visible and the packs that an index names are used again.
  */
 
+import type { Clock } from '../../../kube/clock.ts';
 import type { BlobLocations } from '../blob-locations.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { IndexedPack } from '../format/index-file.ts';
@@ -32,6 +33,10 @@ export interface BackupOptions {
   readonly level: CompressionLevel | undefined;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** Without one an index is written only when it is full. */
+  readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
+  /** How long stored packs may go without being in an index. */
+  readonly indexEveryMs?: number | undefined;
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
 }
 
@@ -55,13 +60,15 @@ export interface BackupResult extends BackupProgress {
 
 /** Blobs that an index object names at most: parsing it must not need much memory. */
 const blobsPerIndex = 40_000;
+/** What is stored and in no index when a backup is killed has to be stored again. */
+const defaultIndexEveryMs = 60_000;
 /** How long before the parent's time a change is taken for certain to have been seen: clocks of file systems are coarse. */
 const clockSlackNs = 2_000_000_000n;
 
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const { repository, session, paths, describe, parent, signal } = options;
   const locations = await repository.loadIndex(signal, session?.markedPacks);
-  const index = indexWriter(repository, signal);
+  const index = indexWriter(options);
   const threads = startThreads(options, locations, index.storePack);
   try {
     const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
@@ -82,6 +89,11 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     const described = { ...describe, parent: parent?.id, paths: display, tree: saved.tree, summary };
     const snapshot = await (session?.commit(described) ?? repository.putSnapshot(described, signal));
     return { ...saved, ...threads.counts, snapshot };
+  } catch (error) {
+    // What is stored by now need not be stored again by the next one.
+    await threads.close();
+    await index.finish().catch(() => undefined);
+    throw error;
   } finally {
     await threads.close();
   }
@@ -105,21 +117,24 @@ function startThreads(
   return backupThreads({ key: repository.key, tables, level, threads, storePack });
 }
 
-function indexWriter(repository: Repository, signal: AbortSignal) {
+function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: BackupOptions) {
   let packs: IndexedPack[] = [];
   let blobs = 0;
+  const nowMs = () => clock?.monotonicMs() ?? 0;
+  let writtenMs = nowMs();
   const write = async () => {
     const some = packs;
     packs = [];
     blobs = 0;
-    if (some.length > 0) await repository.putIndex(some, signal);
+    writtenMs = nowMs();
+    if (some.length > 0) await repository.putIndex(some, signal.aborted ? undefined : signal);
   };
   return {
     async storePack({ buffer, length, blobs: packed }: WrittenPack) {
       const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
       packs.push({ id, blobs: packed });
       blobs += packed.length;
-      if (blobs >= blobsPerIndex) await write();
+      if (blobs >= blobsPerIndex || (clock !== undefined && nowMs() - writtenMs >= indexEveryMs)) await write();
     },
     finish: write,
   };

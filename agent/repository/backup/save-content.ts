@@ -36,7 +36,8 @@ export interface SavedContent {
 }
 
 export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint32Array): ContentReader {
-  const buffer = Buffer.allocUnsafeSlow(fileChunks.max);
+  // Twice the largest chunk, so that what is left of it moves to the front once for many chunks.
+  const buffer = Buffer.allocUnsafeSlow(2 * fileChunks.max);
   const zeroBlock = Buffer.alloc(pageBlockBytes);
 
   const saveWhole = (fd: number, offset: number, length: number): SavedContent => {

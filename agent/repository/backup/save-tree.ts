@@ -152,6 +152,8 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
       else if (step.is === 'names') await bounded(() => saveNames(current, step));
       else {
         const subtree = Promise.withResolvers<string | undefined>();
+        // Its failure is told by `result`, which may end before it comes to this one.
+        subtree.promise.catch(() => undefined);
         if (current.up === undefined) root = subtree.promise;
         else current.up.tree.closeDirectory(current.name, subtree.promise);
         await bounded(() =>

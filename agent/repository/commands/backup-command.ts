@@ -84,6 +84,7 @@ async function run({ context, options: given, words, ambient, answer, warn }: Ca
     level: levels[word],
     threads: threadsOf(given),
     signal: ambient.signal,
+    clock: ambient.clock,
     onProgress: ({ entries, bytesRead, bytesUnchanged }) =>
       line.show({
         what: 'saving',

@@ -1,5 +1,6 @@
 /** For tests: a repository in memory, backups and restores with the usual options. tidy: ambient-calls because files are as old as now. */
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../../kube/clock.ts';
 import { type BackupOptions, type BackupResult, backup } from '../backup/backup.ts';
 import { newMasterKey } from '../format/key-file.ts';
 import { openWithKey, type Repository } from '../repository.ts';
@@ -35,6 +36,7 @@ export async function save(
     level: 1,
     threads: 1,
     signal: new AbortController().signal,
+    clock: systemClock(),
     ...options,
   });
 }

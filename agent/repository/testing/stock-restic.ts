@@ -1,5 +1,6 @@
 /** For tests: stock restic (Debian's) on a repository in a directory. tidy: ambient-calls because restic is told through the environment. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
 
 /** Why tests with restic are skipped; false when it is here. */
 export const resticMissing = spawnSync('restic', ['version']).status === 0 ? false : 'needs restic';
@@ -12,6 +13,12 @@ export function restic(repository: string, password: string, ...args: readonly s
     maxBuffer: 2 ** 30,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** The same while others go on. */
+export async function resticBeside(repository: string, password: string, ...args: readonly string[]): Promise<void> {
+  const env = { ...process.env, RESTIC_PASSWORD: password, RESTIC_REPOSITORY: repository };
+  await promisify(execFile)('restic', ['--no-cache', ...args], { env });
 }
 
 /** Throws unless every byte of the repository is as it should be. */
