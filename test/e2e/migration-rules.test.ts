@@ -14,7 +14,8 @@ const stubborn = 'rule-never';
 const waits = '$'.concat('{WAIT_CMD}');
 
 interface RuleView {
-  readonly status: {
+  /** Absent until an agent has seen it. */
+  readonly status?: {
     readonly rule?: {
       readonly blockedMilliseconds?: number;
       readonly pre?: {
@@ -52,7 +53,7 @@ describe('rules of a Migration on real clusters', () => {
   const migrate = (name: string, spec: object) =>
     runMigration(clusters.a, name, { namespaces: [namespace], ...spec }, { namespace });
   const ruleOf = async (name: string, where = namespace) =>
-    (await clusters.a.get<RuleView>(['migrations.stork.libopenstorage.org', name, '-n', where])).status.rule;
+    (await clusters.a.get<RuleView>(['migrations.stork.libopenstorage.org', name, '-n', where])).status?.rule;
   const shell = (script: string, where = namespace) => clusters.a.exec(where, 'deployment/app', ['sh', '-c', script]);
   /** What the rules wrote since the last time. */
   const trace = async () => (await shell('cat /tmp/trace 2>/dev/null; rm -f /tmp/trace')).split('\n').filter(Boolean);
