@@ -139,7 +139,7 @@ describe('rules of a Migration on real clusters', () => {
     );
     const pods = ['-n', agentNamespace, 'delete', 'pods', '-l', 'app.kubernetes.io/name=stork-agent'];
     await clusters.a.kubectl([...pods, '--grace-period=0', '--force']);
-    const done = await endOf(clusters.a, 'r6', { namespace, timeoutMs: 120_000 });
+    const done = await endOf(clusters.a, 'r6', { namespace, timeoutMs: 240_000 });
     console.log(`${done.status.status} ${done.status.reason ?? ''}`);
     const words = await trace();
     const count = (word: string) => words.filter((one) => one === word).length;
