@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
 import {
   type MoverResult,
   moverExitCode,
@@ -10,6 +11,7 @@ import {
   renderMoverResult,
   reportedVolumes,
 } from './contract.ts';
+import { chanceBytes, seededChance } from './testing/test-volumes.ts';
 
 const aVolume = (name: string) => ({
   name,
@@ -47,6 +49,39 @@ describe('the mover contract', () => {
     const text = renderMoverResult(aResult({ volumes, message: 'x'.repeat(2000) }));
     assert.ok(Buffer.byteLength(text) <= moverResultLimitBytes);
     assert.equal(parseMoverResult(text).volumes.length, 10);
+  });
+
+  it('fits thirty volumes with long names and counts of many kinds, packed', () => {
+    const chance = seededChance(7);
+    const hex = (bytes: number) => chanceBytes(chance, bytes).toString('hex');
+    const volumes = Array.from({ length: 30 }, (_, at) => ({
+      ...aVolume(`the-data-of-a-large-stateful-set-of-somebody-${at}-0`),
+      ...{
+        digest: `tree2:${hex(32)}`,
+        sent: hex(8),
+        bytes: 2 ** 41 + at * 7919,
+        warnings: { changed: at, vanished: 3 },
+      },
+    }));
+    const text = renderMoverResult(aResult({ volumes, message: 'x'.repeat(2000) }));
+    assert.ok(Buffer.byteLength(text) <= moverResultLimitBytes, `${Buffer.byteLength(text)}`);
+    assert.deepEqual(
+      parseMoverResult(text).volumes.map(({ name, digest, sent, bytes }) => ({ name, digest, sent, bytes })),
+      volumes.map(({ name, digest, sent, bytes }) => ({ name, digest, sent, bytes })),
+    );
+  });
+
+  it('says that it failed when even so the volumes do not fit', () => {
+    const chance = seededChance(8);
+    const volumes = Array.from({ length: 200 }, () => aVolume(chanceBytes(chance, 100).toString('hex')));
+    const read = parseMoverResult(renderMoverResult(aResult({ volumes })));
+    assert.deepEqual([read.outcome, read.code, read.retryable], ['Failed', 'TooManyVolumes', false]);
+  });
+
+  it('refuses what is packed wrongly, or is too much unpacked', () => {
+    const bomb = `deflate,${deflateRawSync(Buffer.alloc(1024 * 1024, 32)).toString('base64')}`;
+    for (const text of ['deflate,', 'deflate,!!', bomb])
+      assert.throws(() => parseMoverResult(text), { code: 'InvalidMoverMessage' });
   });
 
   it('retries by exit code only what another attempt can help', () => {

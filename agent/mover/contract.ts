@@ -4,6 +4,7 @@
  * Both sides import this file, so a field exists here or not at all. Bytes from outside pass a parser before use;
  * unknown fields are dropped, oversized or misshapen input throws StorkError `InvalidMoverMessage`.
  */
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { StorkError } from '../../kube/errors.ts';
 
 export const moverContractVersion = 1;
@@ -15,6 +16,8 @@ export const moverCaVariable = 'STORK_MOVER_CA';
 export const moverResultFile = '/dev/termination-log';
 /** Kubernetes keeps at most this much of a termination message. */
 export const moverResultLimitBytes = 4096;
+/** Of a result that was packed to fit. */
+const unpackedResultLimitBytes = 64 * 1024;
 export const moverReportLimitBytes = 16 * 1024;
 export const moverReportIntervalMs = 2000;
 /** Of what a mover knows of all its volumes together, and so of what an agent keeps of one. */
@@ -182,7 +185,10 @@ export function parseGateAnswer(bytes: Uint8Array | string): GateAnswer {
 }
 
 export function parseMoverResult(bytes: Uint8Array | string): MoverResult {
-  const read = readFields('result', bytes, moverResultLimitBytes);
+  const text = typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8');
+  if (Buffer.byteLength(text) > moverResultLimitBytes)
+    throw invalid('result', `is more than ${moverResultLimitBytes} bytes`);
+  const read = readFields('result', unpack(text), unpackedResultLimitBytes);
   return {
     version: readVersion(read),
     run: read.text('run', 253),
@@ -197,14 +203,11 @@ export function parseMoverResult(bytes: Uint8Array | string): MoverResult {
 }
 
 /**
- * Serializes a result within `moverResultLimitBytes`: the message is cut first, then per-volume counts of kinds are dropped
- * (their sums stay under `other`), so that what decides (outcome, code, digests) always fits; ≤ 16 volumes fit for certain.
+ * Serializes a result within `moverResultLimitBytes`: the message is cut first, then all is packed, then per-volume counts of
+ * kinds are dropped (their sums stay under `other`), so that what decides (outcome, code, digests) fits for 30 volumes.
  */
 export function renderMoverResult(result: MoverResult): string {
-  const size = (value: MoverResult) => Buffer.byteLength(JSON.stringify(value));
-  if (size(result) <= moverResultLimitBytes) return JSON.stringify(result);
   const short = { ...result, message: cut(result.message, 512) };
-  if (size(short) <= moverResultLimitBytes) return JSON.stringify(short);
   const summed = {
     ...short,
     message: cut(short.message, 128),
@@ -214,8 +217,35 @@ export function renderMoverResult(result: MoverResult): string {
       degraded: sumCounts(volume.degraded),
     })),
   };
-  return JSON.stringify(summed);
+  const ways = [() => JSON.stringify(result), () => JSON.stringify(short), () => pack(short), () => pack(summed)];
+  for (const render of ways) {
+    const text = render();
+    if (Buffer.byteLength(text) <= moverResultLimitBytes) return text;
+  }
+  return JSON.stringify({ ...summed, volumes: [], ...tooMany(result.volumes.length) });
 }
+
+const packedMark = 'deflate,';
+const pack = (result: MoverResult): string =>
+  packedMark + deflateRawSync(JSON.stringify(result), { level: 9 }).toString('base64');
+
+function unpack(text: string): string {
+  if (!text.startsWith(packedMark)) return text;
+  try {
+    const packed = Buffer.from(text.slice(packedMark.length), 'base64');
+    return inflateRawSync(packed, { maxOutputLength: unpackedResultLimitBytes }).toString('utf8');
+  } catch (cause) {
+    throw invalid('result', 'is not packed as it says', cause);
+  }
+}
+
+/** Never told as done: without its digests nobody can say what the volumes hold. */
+const tooMany = (count: number) => ({
+  outcome: 'Failed' as const,
+  code: 'TooManyVolumes',
+  retryable: false,
+  message: `What became of ${count} volumes does not fit into the result of one mover; use them by fewer volumes a pod`,
+});
 
 /** The first 64 bits, to compare with what somebody honest says. */
 export const shortDigest = (digest: string): string => digest.slice(digest.indexOf(':') + 1).slice(0, 16);

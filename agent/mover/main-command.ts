@@ -207,12 +207,11 @@ interface OfVolumes {
   readonly volumes?: readonly MoverVolumeProgress[];
 }
 
-/** The kubelet shows the file to the agent; the same line on stdout is for people who read the pod's log. */
+/** The kubelet shows the file to the agent; the same on stdout, in whole, is for people who read the pod's log. */
 function writeResult(result: MoverResult, path: string, ambient: Ambient): void {
-  const text = renderMoverResult(result);
-  ambient.stdout.write(`${text}\n`);
+  ambient.stdout.write(`${JSON.stringify(result)}\n`);
   try {
-    writeFileSync(path, text);
+    writeFileSync(path, renderMoverResult(result));
   } catch (error) {
     ambient.stderr.write(
       `stork-agent mover: the result could not be written to ${path}: ${errnoOf(error) ?? String(error)}\n`,
