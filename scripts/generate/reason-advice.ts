@@ -148,7 +148,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   StreamBroken: retried,
   Superseded: retried,
   Switching: onItsWay,
-  TooManyVolumes: 'The volumes of one pod are moved together: spread them over more pods, or leave some out of the migration.',
+  TooManyVolumes:
+    'The volumes of one pod are moved together: spread them over more pods, or leave some out of the migration.',
   TransferMismatch: `The copy is not used. ${migrateAgain}`,
   TreeNotKept: 'Nothing: the next sync reads more.',
   TransformationNotReady: 'See what is wrong with it: `kubectl stork get resourcetransformation`.',
