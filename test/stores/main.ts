@@ -1,5 +1,5 @@
 /**
- * `npm run test:stores [-- azure]`: the suite of stores on servers that `npm test` leaves out, because they are large to install (azurite:
+ * `npm run test:stores [-- azure | google]`: the suite of stores on servers that `npm test` leaves out, because they are large to install (azurite:
  * 365 MB of packages; fake-gcs-server: a Go build). They are installed into the cache on first use. S3 is part of `npm test`.
  */
 import { noTests, renderCounts, runTests } from '../../scripts/test/run-tests.ts';

@@ -46,7 +46,8 @@ export type BinaryName =
   | 'coredns'
   | 'csi-driver'
   | 'pause'
-  | 'versitygw';
+  | 'versitygw'
+  | 'fake-gcs-server';
 
 /** What a bare API server needs; people with KUBEBUILDER_ASSETS build nothing for it. */
 export const apiServerBinaries: readonly BinaryName[] = ['etcd', 'kube-apiserver', 'kubectl'];
@@ -119,6 +120,13 @@ const builds: readonly Build[] = [
     what: 'the S3 server (about a minute the first time)',
     names: ['versitygw'],
     module: 'go-stores',
+    packages: ['tool'],
+    env: { CGO_ENABLED: '0' },
+  },
+  {
+    what: 'the server of Google Cloud Storage (two minutes the first time)',
+    names: ['fake-gcs-server'],
+    module: 'go-gcs',
     packages: ['tool'],
     env: { CGO_ENABLED: '0' },
   },

@@ -69,10 +69,7 @@ async function openBare(address: StoreAddress, options: OpenStoreOptions): Promi
     case 'Azure':
       return openAzure(address, options);
     case 'GoogleCloud':
-      throw new StorkError({
-        code: 'StoreKindMissing',
-        message: `Stores of the kind ${address.kind} are not there yet`,
-      });
+      return openGoogleCloud(address, options);
     default:
       return address satisfies never;
   }
@@ -91,7 +88,7 @@ async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: 
   const [, mode, days] = /^(GOVERNANCE|COMPLIANCE):(\d+)$/.exec(settings['s3.object-lock'] ?? '') ?? [];
   const client = s3Client({
     endpoint: address.endpoint,
-    region: settings['s3.region'] ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? address.region ?? 'us-east-1',
+    region: settings['s3.region'] ?? address.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1',
     credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
     addressing: lookup === 'path' || (lookup === 'auto' && !isAws) ? 'Path' : 'Host',
     ca: await authorities(options),
@@ -119,6 +116,16 @@ async function openAzure(address: StoreAddress & { readonly kind: 'Azure' }, { e
     endpoint: settings?.['azure.endpoint'] ?? `https://${account}.blob.${suffix}`,
     credentials: key ? { account, key } : { signature: signature ?? '' },
     ...{ container: address.container, prefix: address.prefix, description },
+  });
+}
+
+async function openGoogleCloud(address: StoreAddress & { readonly kind: 'GoogleCloud' }, options: OpenStoreOptions) {
+  const { googleCloudStore } = await import('./google-cloud-store.ts');
+  const endpoint = options.settings?.['gs.endpoint'];
+  return googleCloudStore({
+    ...{ bucket: address.bucket, prefix: address.prefix, description: renderStoreAddress(address), endpoint },
+    // Credentials of Google's are for Google's servers.
+    credentials: endpoint === undefined ? 'Default' : 'None',
   });
 }
 
