@@ -7,6 +7,7 @@ import { ivBytes } from '../format/seal.ts';
 import { sealDocument } from '../format/unpacked.ts';
 import { putMark } from '../prune/marks.ts';
 import { packName, type Repository } from '../repository.ts';
+import { failRepository } from '../repository-error.ts';
 import { memoryRepository, testKey, writeRestorePoint } from '../testing/write-restore-point.ts';
 import { forbids, isAbandoned, type LockWish, lockLifeMs, lockOf } from './decide-lock.ts';
 import { encodeLock, type LockDocument } from './lock-document.ts';
@@ -135,6 +136,13 @@ describe('locks', () => {
     const repository = await memoryRepository();
     repository.store.objects.set(`locks/${'a'.repeat(64)}`, Buffer.from('no lock'));
     await assert.rejects(takeLock(contextOf(repository, manualClock()), 'write'), { code: 'LockUnreadable' });
+  });
+
+  it('that cannot be given back do not make what was done a failure', async () => {
+    const repository = await memoryRepository();
+    const remove = () => failRepository('StoreUnavailable', 'The store is away');
+    const away = { ...repository, store: { ...repository.store, remove } };
+    await (await takeLock(contextOf(away, manualClock()), 'write')).release();
   });
 
   it('are no longer trusted after a pause, or when somebody removed them', async () => {

@@ -95,7 +95,8 @@ function heldLock(context: LockContext, wish: LockWish, holder: string, first: L
     timer?.[Symbol.dispose]();
     await refreshing;
     timer?.[Symbol.dispose]();
-    await repository.store.remove(state.name);
+    // What was done is done: a lock that can't be removed now counts no more in half an hour, or when this process has ended.
+    await repository.store.remove(state.name).catch(() => undefined);
   };
   return {
     holder,
