@@ -140,7 +140,7 @@ describe('locks', () => {
 
   it('that cannot be given back do not make what was done a failure', async () => {
     const repository = await memoryRepository();
-    const remove = () => failRepository('StoreUnavailable', 'The store is away');
+    const remove = async () => failRepository('StoreUnavailable', 'The store is away');
     const away = { ...repository, store: { ...repository.store, remove } };
     await (await takeLock(contextOf(away, manualClock()), 'write')).release();
   });
