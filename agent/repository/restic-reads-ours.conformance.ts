@@ -17,10 +17,10 @@ const storeIn = (space: Scratch) => directoryStore(space.path('repo'), randomUUI
 const openIn = (space: Scratch): Promise<Repository> => openRepository(storeIn(space), password, randomBytes);
 
 /** Seeded content of every size that is treated differently. */
-function fillWithSizes(root: string, seed: number): void {
+function fillWithSizes(root: string, seed: number, largest = 9_000_001): void {
   const chance = seededChance(seed);
   mkdirSync(root, { recursive: true });
-  for (const size of [1, 4096, 524_288, 524_289, 1_048_576, 2_000_001, 40 * 1024 * 1024])
+  for (const size of [1, 4096, 524_288, 524_289, 1_048_576, 2_000_001, largest])
     writeFileSync(`${root}/size-${size}`, chanceBytes(chance, size));
   writeFileSync(`${root}/text`, 'the same words again and again\n'.repeat(100_000));
   writeFileSync(`${root}/holes`, 'begin');
@@ -35,7 +35,8 @@ describe('repositories that stock restic and we share', { skip }, () => {
   it('what we save it checks, restores and dumps', async () => {
     using space = scratch();
     const root = space.path('data');
-    fillWithSizes(`${root}/sizes`, 5);
+    // All threads read parts of the largest.
+    fillWithSizes(`${root}/sizes`, 5, 40 * 1024 * 1024);
     fillWithEverything(root);
     // restic makes no sockets.
     rmSync(`${root}/socket`);
