@@ -101,7 +101,7 @@ async function run(task: TortureTask): Promise<void> {
     return tell({ did: 'found', damage: objects });
   }
   const { groups } = planForget(await repository.snapshots(), {
-    retention: { last: 2, keep: {}, keepWithin: {}, tags: [] },
+    retention: { last: 1, keep: {}, keepWithin: {}, tags: [] },
     scope: { hosts: [], tags: [], paths: [] },
     groupBy: ['paths'],
     timeZone: 'UTC',
