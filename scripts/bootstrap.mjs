@@ -22,6 +22,7 @@ const node = join(root, 'node_modules', nodePackage, 'bin', 'node');
 
 const commands = {
   bench: 'test/bench/main.ts',
+  'bench:setup': 'test/bench/setup.ts',
   build: 'scripts/build.ts',
   check: 'scripts/check.ts',
   demo: 'test/demo/main.ts',

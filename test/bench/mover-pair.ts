@@ -11,6 +11,7 @@ import {
   parseMoverResult,
 } from '../../agent/mover/contract.ts';
 import { startLoopbackAgent } from '../../agent/mover/testing/loopback-agent.ts';
+import { watchUsage } from './measured-command.ts';
 import { type LinkShape, shapedLink } from './shaped-link.ts';
 
 const entry = fileURLToPath(new URL('../../agent/mover/testing/mover-process.ts', import.meta.url));
@@ -70,33 +71,4 @@ export async function copyWithMovers({ space, from, to, run, extra, shape, progr
     throw new Error(`the copy ended: ${destination.result.message} / ${source.result.message}`);
   const rssMb = Math.max(source.rssMb, destination.rssMb);
   return { wallMs, cpuMs: source.cpuMs + destination.cpuMs, rssMb, volume };
-}
-
-const ticksPerSecond = 100;
-
-/** What the kernel says a process has used, looked at often enough to miss little of its end. */
-function watchUsage(pid: number) {
-  let usage = { cpuMs: 0, rssMb: 0 };
-  const look = () => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const [user, system] = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .slice(11, 13)
-        .map(Number);
-      const peakKb = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-      const cpuMs = (((user ?? 0) + (system ?? 0)) / ticksPerSecond) * 1000;
-      if (peakKb !== undefined) usage = { cpuMs, rssMb: Number(peakKb) / 1024 };
-    } catch {
-      // It has ended: what was seen last counts.
-    }
-  };
-  const timer = setInterval(look, 50);
-  return {
-    end() {
-      clearInterval(timer);
-      return usage;
-    },
-  };
 }

@@ -1,0 +1,85 @@
+/** The programs of `npm run bench -- repo` behind one face: each makes a repository, saves a folder into it, restores the last point. */
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type MeasuredCommand, measureCommand } from './measured-command.ts';
+
+export interface RepositoryTool {
+  readonly name: string;
+  /** Makes the repository in `space`, which is empty. */
+  init(space: string): Promise<void>;
+  backup(space: string, from: string): Promise<MeasuredCommand>;
+  /** The last restore point of `from`, to `to`, which does not exist. */
+  restore(space: string, from: string, to: string): Promise<MeasuredCommand>;
+  /** Bytes that its repository holds. */
+  storedBytes(space: string): number;
+}
+
+const password = 'of the benchmark';
+const repositoryOf = (space: string) => join(space, 'repository');
+
+/** @param agent the built program, or `node …` with what starts it from source */
+export function storkTool(agent: readonly [string, ...string[]]): RepositoryTool {
+  const [program, ...before] = agent;
+  const secret = (space: string) => join(space, 'password');
+  const run = (space: string, args: readonly string[]) =>
+    measureCommand(program, [...before, ...args, '--repo', repositoryOf(space), '--password-file', secret(space)], {});
+  return {
+    name: 'stork',
+    async init(space) {
+      writeFileSync(secret(space), password, { mode: 0o600 });
+      await run(space, ['repo', 'init']);
+    },
+    backup: (space, from) => run(space, ['backup', from]),
+    restore: (space, _from, to) => run(space, ['restore', 'latest', '--target', to]),
+    storedBytes: (space) => sizeOf(repositoryOf(space)),
+  };
+}
+
+export function resticTool(program: string): RepositoryTool {
+  const run = (space: string, args: readonly string[]) =>
+    measureCommand(program, [...args, '--repo', repositoryOf(space), '--cache-dir', join(space, 'cache')], {
+      RESTIC_PASSWORD: password,
+    });
+  return {
+    name: 'restic',
+    async init(space) {
+      await run(space, ['init', '--repository-version', '2']);
+    },
+    backup: (space, from) => run(space, ['backup', from]),
+    restore: (space, _from, to) => run(space, ['restore', 'latest', '--target', to]),
+    storedBytes: (space) => sizeOf(repositoryOf(space)),
+  };
+}
+
+export function kopiaTool(program: string): RepositoryTool {
+  const run = (space: string, args: readonly string[]) =>
+    measureCommand(program, [...args, '--config-file', join(space, 'kopia.config')], {
+      KOPIA_PASSWORD: password,
+      KOPIA_CHECK_FOR_UPDATES: 'false',
+      KOPIA_LOG_DIR: join(space, 'log'),
+      KOPIA_CACHE_DIRECTORY: join(space, 'cache'),
+    });
+  return {
+    name: 'kopia',
+    async init(space) {
+      mkdirSync(repositoryOf(space));
+      await run(space, ['repository', 'create', 'filesystem', '--path', repositoryOf(space)]);
+      // Off by default: without it sizes and CPU could not be compared.
+      await run(space, ['policy', 'set', '--global', '--compression=zstd']);
+    },
+    backup: (space, from) => run(space, ['snapshot', 'create', from]),
+    async restore(space, from, to) {
+      const { stdout } = await run(space, ['snapshot', 'list', from, '--json']);
+      const points: { id: string }[] = JSON.parse(stdout);
+      const last = points.at(-1);
+      if (last === undefined) throw new Error(`kopia lists no snapshot of ${from}`);
+      return run(space, ['snapshot', 'restore', last.id, to]);
+    },
+    storedBytes: (space) => sizeOf(repositoryOf(space)),
+  };
+}
+
+function sizeOf(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
+}
