@@ -3,6 +3,7 @@
  * order (packs, then their index, then the snapshot), so that whatever is visible is complete.
  */
 
+import { StorkError } from '../../kube/errors.ts';
 import { type BlobLocation, type BlobLocations, blobLocations } from './blob-locations.ts';
 import { encodeConfig, newConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
 import { encodeIndex, type IndexedPack } from './format/index-file.ts';
@@ -43,32 +44,64 @@ export interface Repository {
 
 export const packName = (id: string): string => `data/${id.slice(0, 2)}/${id}`;
 
-/** @throws `RepositoryExists`; nothing is changed then */
+/**
+ * Makes a repository. May be repeated after it was cut off: the key slot that is there already is gone on with when the password opens
+ * it. Of two at once one wins.
+ * @throws `RepositoryExists`, `RepositoryUnfinished`; nothing is changed then
+ */
 export async function initRepository(
   store: ObjectStore,
   password: string,
   owner: KeySlotOwner,
   randomBytes: RandomBytes,
+  signal?: AbortSignal,
 ): Promise<Repository> {
-  if ((await store.sizeOf('config')) !== undefined)
-    failRepository(
-      'RepositoryExists',
-      `There is a repository in ${store.description} already`,
-      'config',
-      'Choose another place.',
-    );
-  const key = newMasterKey(randomBytes);
-  const config = newConfig(randomBytes);
+  if ((await store.sizeOf('config', signal)) !== undefined) failExists(store, 'There is a repository');
+  const begun = await findBegun({ store, signal }, password);
+  const key = begun ?? newMasterKey(randomBytes);
   const slot = Buffer.from(encodeKeyFile(key, password, owner, randomBytes));
-  await store.put(`keys/${idOf(slot)}`, slot);
+  const slotName = `keys/${idOf(slot)}`;
+  if (begun === undefined) await store.put(slotName, slot, signal);
+  const config = newConfig(randomBytes);
   const sealed = seal(key, Buffer.from(encodeConfig(config)), randomBytes(ivBytes));
-  await store.put('config', sealed);
-  // A store keeps the object that is there already: of two that begin at the same time one has lost.
-  if (!sealed.equals(await store.get('config'))) {
-    await store.remove(`keys/${idOf(slot)}`);
-    failRepository('RepositoryExists', `Somebody else just made a repository in ${store.description}`, 'config');
+  const kept = await putOrGet(store, 'config', sealed, signal);
+  if (!sealed.equals(kept)) {
+    // A slot of another key would keep stock restic from opening the winner's repository; the winner may go on with ours, though.
+    if (begun === undefined && !opens(key, kept)) await store.remove(slotName);
+    failExists(store, 'Somebody else just made a repository');
   }
   return repositoryOf(store, key, config, randomBytes);
+}
+
+function failExists({ description }: ObjectStore, what: string): never {
+  failRepository('RepositoryExists', `${what} in ${description} already`, 'config', 'Choose another place.');
+}
+
+/** The bytes that lie there afterwards: ours, or those of whoever came first. */
+async function putOrGet(store: ObjectStore, name: string, bytes: Buffer, signal: AbortSignal | undefined) {
+  try {
+    await store.put(name, bytes, signal);
+    return bytes;
+  } catch (error) {
+    if (error instanceof StorkError && error.code === 'ObjectExists') return await store.get(name, undefined, signal);
+    throw error;
+  }
+}
+
+/** The key of an init that was cut off before its config. */
+async function findBegun(at: At, password: string): Promise<RepositoryKey | undefined> {
+  let slots = 0;
+  for await (const key of openSlots(at, password, ['keys/'])) {
+    slots++;
+    if (key !== undefined) return key;
+  }
+  if (slots === 0) return undefined;
+  return failRepository(
+    'RepositoryUnfinished',
+    'There is a key slot that the password does not open, and no config: an init with another password was cut off, or the config was lost',
+    'keys/',
+    'Repeat it with that password, or choose another place.',
+  );
 }
 
 /** @throws `RepositoryMissing`, `WrongPassword`, `RepositoryVersion`, `RepositoryDamaged` */
@@ -76,15 +109,18 @@ export async function openRepository(
   store: ObjectStore,
   password: string,
   randomBytes: RandomBytes,
+  signal?: AbortSignal,
 ): Promise<Repository> {
-  if ((await store.sizeOf('config')) === undefined)
+  if ((await store.sizeOf('config', signal)) === undefined)
     failRepository(
       'RepositoryMissing',
       `There is no repository in ${store.description}`,
       'config',
       'Make one with `stork-agent repo init`.',
     );
-  return openWithKey(store, await findKey(store, password), randomBytes);
+  const config = await store.get('config', undefined, signal);
+  const key = await findKey({ store, signal }, password, config);
+  return repositoryOf(store, key, parseConfig(unseal(key, config, 'config')), randomBytes);
 }
 
 /** The same with the master key itself. */
@@ -96,22 +132,52 @@ export async function openWithKey(
   return repositoryOf(store, key, parseConfig(unseal(key, await store.get('config'), 'config')), randomBytes);
 }
 
-async function findKey(store: ObjectStore, password: string): Promise<RepositoryKey> {
-  let slots = 0;
+interface At {
+  readonly store: ObjectStore;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A slot that is damaged, or is of another key, does not keep the next from opening. */
+async function findKey(at: At, password: string, config: Buffer): Promise<RepositoryKey> {
+  const seen = { slots: 0, ofAnotherKey: 0 };
   // Ours, then those that stock restic opens too.
-  for (const prefix of ['stork/keys/', 'keys/'])
-    for await (const { name } of store.list(prefix)) {
-      slots++;
-      const key = openKeyFile(await store.get(name), password, name);
-      if (key !== undefined) return key;
+  for await (const key of openSlots(at, password, ['stork/keys/', 'keys/'])) {
+    seen.slots++;
+    if (key === undefined) continue;
+    if (opens(key, config)) return key;
+    seen.ofAnotherKey++;
+  }
+  if (seen.slots === 0) failDamaged('The repository has no key slot', 'keys/');
+  if (seen.ofAnotherKey > 0) failDamaged('The key that the password opens does not open the config', 'config');
+  return failRepository(
+    'WrongPassword',
+    `The password opens none of the repository's ${seen.slots} key slots`,
+    at.store.description,
+  );
+}
+
+/** For each slot its key, or undefined when the password does not open it. Slots that can't be read are told after all others. */
+async function* openSlots({ store, signal }: At, password: string, prefixes: readonly string[]) {
+  let damage: unknown;
+  for (const prefix of prefixes)
+    for await (const { name } of store.list(prefix, signal)) {
+      const slot = await store.get(name, undefined, signal);
+      try {
+        yield openKeyFile(slot, password, name);
+      } catch (error) {
+        damage ??= error;
+      }
     }
-  return slots === 0
-    ? failDamaged('The repository has no key slot', 'keys/')
-    : failRepository(
-        'WrongPassword',
-        `The password opens none of the repository's ${slots} key slots`,
-        store.description,
-      );
+  if (damage !== undefined) throw damage;
+}
+
+function opens(key: RepositoryKey, config: Buffer): boolean {
+  try {
+    unseal(key, config, 'config');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function repositoryOf(

@@ -65,7 +65,7 @@ export const runCareCommand = (
 ): Promise<number> => {
   const { clock, randomBytes, signal } = ambient;
   const run = async ({ store, password, ...rest }: StoreRun) => {
-    const repository = await openRepository(store, password, randomBytes);
+    const repository = await openRepository(store, password, randomBytes, signal);
     return await command.run({ ...rest, context: { repository, owner: processOwner(), clock, randomBytes, signal } });
   };
   return runStoreCommand(name, { ...command, run }, argv, ambient);

@@ -33,7 +33,7 @@ export async function runRepoCommand(argv: readonly string[], ambient: Ambient):
 async function init({ store, password, ambient, answer }: StoreRun): Promise<number> {
   if (password === '') throw wrongArgument('The password is empty', '--password-file');
   const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
-  const { config } = await initRepository(store, password, owner, ambient.randomBytes);
+  const { config } = await initRepository(store, password, owner, ambient.randomBytes, ambient.signal);
   answer({ repository: store.description, id: config.id, version: config.version }, [
     `made repository ${config.id.slice(0, 8)} in ${store.description}`,
     'Without its password nothing in it can ever be read.',
