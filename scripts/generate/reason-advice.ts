@@ -73,6 +73,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
     'Give the user of spec.config these rights on the other cluster, or pair with `kubectl stork pair create`.',
   KubeconfigUnauthorized:
     'Put valid credentials into spec.config: `kubectl stork generate clusterpair` prints it anew.',
+  LastKeySlot: 'Add another key slot first: `stork-agent key add`.',
+  LastResticKeySlot: 'Add another slot with `stork-agent key add --restic`, or say --allow-no-restic-key.',
   LeadershipLost: 'Nothing: the agent starts again. If it comes often, the API server answers too slowly.',
   MakingInvitation: onItsWay,
   ManagedByGitOps:
@@ -93,6 +95,9 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   NotConsistent: `The copy would not be consistent. ${mendRule}`,
   NotJoined: 'Join with a code: `kubectl stork pair join`.',
   NotReady: doctor,
+  ObjectMissing: '`stork-agent verify` says which restore points are concerned; `verify --repair` what can be mended.',
+  ObjectNameInvalid: fault,
+  ObjectTooShort: '`stork-agent verify` says which restore points are concerned; `verify --repair` what can be mended.',
   OwnKeyReplaced: good,
   PairRefused: 'Make the pair again if it was not meant to be deleted.',
   PairRevoked: 'Pair again if that was not meant: `kubectl stork pair create`.',
@@ -145,9 +150,14 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   StagingOfAnotherRun: migrateAgain,
   Stopped: retried,
   StorageOptionsUnused: 'Remove spec.options: volumes travel over the link of the pair.',
+  StoreAddressInvalid: 'Write the address as the message says; docs/repository.md shows each kind.',
+  StoreRefused:
+    'Give the credentials the rights that the message names; docs/repository.md has the smallest policy of each kind of store.',
   StreamBroken: retried,
   Superseded: retried,
   Switching: onItsWay,
+  TargetUnwritable:
+    'Choose another --target, or let the user as whom it runs write there; what was restored already is kept.',
   TooManyVolumes:
     'The volumes of one pod are moved together: spread them over more pods, or leave some out of the migration.',
   TransferMismatch: `The copy is not used. ${migrateAgain}`,
