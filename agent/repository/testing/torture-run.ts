@@ -40,7 +40,7 @@ export interface TortureReport {
 }
 
 const password = 'torture';
-const rounds = 2;
+const rounds = 4;
 
 interface Torture {
   readonly space: Scratch;
