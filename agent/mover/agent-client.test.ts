@@ -8,7 +8,7 @@ import { issueServingTls } from '../peer/serving-tls.ts';
 import { createAgentClient } from './agent-client.ts';
 
 describe('a mover’s connection to its agent', () => {
-  it('is opened anew when it leads nowhere, as to the pod of an agent that is gone', { timeout: 10_000 }, async () => {
+  it('is opened anew when it leads nowhere, as to the pod of an agent that is gone', { timeout: 120_000 }, async () => {
     const tls = issueServingTls({
       authorityName: 'ca',
       dnsNames: ['localhost'],

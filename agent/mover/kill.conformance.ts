@@ -56,7 +56,7 @@ async function copyWithKills(
 
 describe('a mover killed with SIGKILL', () => {
   for (const seed of [1, 2, 3]) {
-    it(`continues a fresh copy with an equal tree in the end (seed ${seed})`, { timeout: 120_000 }, async () => {
+    it(`continues a fresh copy with an equal tree in the end (seed ${seed})`, { timeout: 600_000 }, async () => {
       using space = scratch();
       await using agent = await startLoopbackAgent();
       fill(from(space), seed);
@@ -75,7 +75,7 @@ describe('a mover killed with SIGKILL', () => {
 
   for (const seed of [1, 2]) {
     it(`continues an update, untouched before the gate, whole after it (seed ${seed})`, {
-      timeout: 120_000,
+      timeout: 600_000,
     }, async () => {
       using space = scratch();
       await using agent = await startLoopbackAgent();

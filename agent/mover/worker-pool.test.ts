@@ -9,7 +9,7 @@ import { createWorkerPool } from './worker-pool.ts';
 const deadly = { do: 'put', root: undefined, parts: [] } as unknown as PutJob;
 
 describe('the worker threads', () => {
-  it('answer every job, also after one that a thread died of', { timeout: 10_000 }, async () => {
+  it('answer every job, also after one that a thread died of', { timeout: 120_000 }, async () => {
     using space = scratch();
     mkdirSync(space.path('tree'));
     const measure = { do: 'measure', root: space.path('tree'), kind: 'files' } as const;
