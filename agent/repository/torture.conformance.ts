@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { resticMissing } from './testing/stock-restic.ts';
 import { tortureRun } from './testing/torture-run.ts';
 
-const first = randomInt(2 ** 31);
+/** The same in every run: seeds that nobody has tried yet are for `npm run test:torture`. */
+const first = 1;
 
 describe('a repository under torture', { skip: resticMissing }, () => {
   for (let seed = first; seed < first + 10; seed++)
