@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { directoryStore } from './directory-store.ts';
 import { describeStore, fails } from './testing/store-suite.ts';
@@ -33,6 +33,14 @@ describeStore(
 );
 
 describe('directory store', () => {
+  it('takes a place as from the working directory, also one to be made', async () => {
+    await using directory = await emptyDirectory();
+    const store = directoryStore(relative(process.cwd(), join(directory.root, 'new')), randomUUID);
+    assert.equal(store.description, `directory ${join(directory.root, 'new')}`);
+    await store.put('data/aa/x', Buffer.of(1));
+    assert.equal((await stat(join(directory.root, 'new/data/aa/x'))).size, 1);
+  });
+
   it('keeps its files from other users, and from being written', async () => {
     await using directory = await emptyDirectory();
     await directoryStore(directory.root, randomUUID).put('data/aa/x', Buffer.of(1));

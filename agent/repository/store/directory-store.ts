@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { type ByteRange, completeStore, type ObjectStore, type StoredPage } from './object-store.ts';
@@ -24,12 +24,16 @@ export interface DirectoryStoreOptions {
   readonly flush?: 'Files' | 'None';
 }
 
-/** @param uniqueName makes names of unfinished objects that no other writer takes */
+/**
+ * @param place absolute, or as from the working directory of now
+ * @param uniqueName makes names of unfinished objects that no other writer takes
+ */
 export function directoryStore(
-  root: string,
+  place: string,
   uniqueName: () => string,
   { flush = 'Files' }: DirectoryStoreOptions = {},
 ): ObjectStore {
+  const root = resolve(place);
   const pathOf = (name: string) => join(root, name);
   const sizeOf = async (name: string) => (await orUndefined(stat(pathOf(name)), name))?.size;
   const get = (name: string, range?: ByteRange, signal?: AbortSignal) => readWhole(pathOf(name), name, range, signal);
@@ -107,7 +111,8 @@ async function* readPieces(
 async function makeDirectories(path: string, flush: 'Files' | 'None'): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined || flush === 'None') return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await flushDirectory(dirname(made));
+  for (let made = path; made.length >= first.length && made !== dirname(made); made = dirname(made))
+    await flushDirectory(dirname(made));
 }
 
 async function writeNew(path: string, bytes: Uint8Array, flush: 'Files' | 'None'): Promise<void> {
