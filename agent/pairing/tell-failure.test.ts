@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyDefaults } from '../../crds/schema/index.ts';
 import { clusterPairs } from '../../crds/v1alpha1/index.ts';
+import { core } from '../../kube/client/core.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
 import { faulty } from '../../kube/fake/faulty.ts';
+import { silentLog } from '../../kube/log.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
-import { describeFailure } from './tell-failure.ts';
+import { describeFailure, tellingFailures } from './tell-failure.ts';
 import { startClusterOn } from './test-cluster.ts';
 
 const now = new Date('2026-11-21T10:00:00Z');
@@ -55,6 +57,30 @@ describe('a pair whose reconcile throws', () => {
     const fails = (message: string) => new StorkError({ code: 'Broken', message });
     const status = describeFailure(pair(), fails('at 1'), now);
     assert.equal(describeFailure(pair(status?.conditions), fails('at 2'), now), undefined);
+  });
+
+  it('keeps to itself what may pass, until it comes again and again', async () => {
+    const server = fakeApiServer({ clock: systemClock() });
+    server.serve(clusterPairs);
+    const client = server.client();
+    await client.create(core.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+    const { uid: _given, ...metadata } = pair().metadata;
+    await client.create(clusterPairs, applyDefaults(clusterPairs.schema, { ...pair(), metadata }));
+    const told: string[] = [];
+    const conflict = new StorkError({ code: 'Conflict', message: 'the object has been modified', retryable: true });
+    const reconcile = tellingFailures(
+      {
+        ...{ client, clock: systemClock(), log: silentLog() },
+        events: { record: ({ reason }) => void told.push(reason) },
+      },
+      () => Promise.reject(conflict),
+    );
+    const ready = async () =>
+      findCondition((await client.get(clusterPairs, pair().metadata)).status?.conditions, 'Ready')?.reason;
+    for (const _ of [1, 2, 3]) assert.equal((await reconcile('shop/west', new AbortController().signal)).do, 'retry');
+    assert.deepEqual([told, await ready()], [[], undefined]);
+    await reconcile('shop/west', new AbortController().signal);
+    assert.deepEqual([told, await ready()], [['Conflict'], 'Conflict']);
   });
 
   it('tells it on the object, tries again, and takes it back', async () => {

@@ -5,7 +5,7 @@
 import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { StorkError } from '../../kube/errors.ts';
+import { isConflict, StorkError } from '../../kube/errors.ts';
 import type { Log } from '../../kube/log.ts';
 import { findCondition, setCondition } from '../../kube/runtime/conditions.ts';
 import type { EventRecorder } from '../../kube/runtime/events.ts';
@@ -20,13 +20,22 @@ interface TellingServices {
   readonly log: Log;
 }
 
+/** Failures in a row that may pass by themselves and are not told: whoever waits for the pair would take them for its end. */
+const passingFailures = 3;
+
 /** The same reconcile, its failures told on the object. */
 export function tellingFailures(services: TellingServices, reconcile: Reconcile): Reconcile {
+  const inRow = new Map<string, number>();
   return async (key, signal) => {
     try {
-      return await reconcile(key, signal);
+      const result = await reconcile(key, signal);
+      inRow.delete(key);
+      return result;
     } catch (error) {
       signal.throwIfAborted();
+      const failures = (inRow.get(key) ?? 0) + 1;
+      inRow.set(key, failures);
+      if (mayPass(error) && failures <= passingFailures) return retry(error);
       await tellFailure(services, key, error, signal).catch((untold: unknown) => {
         // An API server that is away, mostly: then nobody could read it there either.
         services.log.warn('a failure could not be told on the ClusterPair', { key, error: untold });
@@ -35,6 +44,9 @@ export function tellingFailures(services: TellingServices, reconcile: Reconcile)
     }
   };
 }
+
+/** Somebody else's write came first, or the API server was away for a moment. */
+const mayPass = (error: unknown): boolean => isConflict(error) || (error instanceof StorkError && error.retryable);
 
 async function tellFailure(
   { client, events, clock }: TellingServices,
