@@ -1,10 +1,13 @@
 /** zstd as repository version 2 uses it. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { failDamaged } from '../repository-error.ts';
+import { smallLimitBytes, smallZstd } from './small-zstd.ts';
 
 export type CompressionLevel = 1 | 3 | 9 | 19;
 
 export function compress(bytes: Uint8Array, level: CompressionLevel): Buffer {
+  const small = bytes.length <= smallLimitBytes ? smallZstd()?.compress(bytes, level) : undefined;
+  if (small !== undefined) return small;
   return zstdCompressSync(bytes, {
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_contentSizeFlag]: 1 },
     pledgedSrcSize: bytes.length,
@@ -15,6 +18,9 @@ export function compress(bytes: Uint8Array, level: CompressionLevel): Buffer {
 
 /** @param limitBytes the most that may come out. Throws `RepositoryDamaged` for anything else than zstd, or for more. */
 export function decompress(bytes: Uint8Array, limitBytes: number, about: string): Buffer {
+  // What this can't read is read once more below, where the error says why.
+  const small = limitBytes <= smallLimitBytes ? smallZstd()?.decompress(bytes, limitBytes) : undefined;
+  if (small !== undefined) return small;
   try {
     return zstdDecompressSync(bytes, {
       maxOutputLength: limitBytes,
