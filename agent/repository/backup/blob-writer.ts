@@ -8,7 +8,7 @@ import { sealBlob } from '../format/pack.ts';
 import { ivBytes, type RepositoryKey } from '../format/seal.ts';
 import type { WrittenPack } from './backup-job.ts';
 import type { Claims } from './claims.ts';
-import { createPacker, type FinishedPack } from './packer.ts';
+import { createPacker, type FinishedPack, packBufferBytes } from './packer.ts';
 
 export interface BlobWriter {
   /** Stores the content unless the repository has it; its id. */
@@ -33,7 +33,7 @@ export function blobWriter({ key, claims, level }: BlobWriterOptions): BlobWrite
   const takeBuffer = (bytes: number) => {
     const fitting = spare.findIndex(({ byteLength }) => byteLength >= bytes);
     return fitting < 0
-      ? new ArrayBuffer(Math.max(bytes, bufferBytes))
+      ? new ArrayBuffer(Math.max(bytes, packBufferBytes))
       : (spare.splice(fitting, 1)[0] ?? new ArrayBuffer(bytes));
   };
   const packers = {
@@ -68,13 +68,11 @@ export function blobWriter({ key, claims, level }: BlobWriterOptions): BlobWrite
     takePacks: () => full.splice(0).map(written),
     takeRest: () =>
       [packers.data.takeRest(), packers.tree.takeRest()].flatMap((pack) => (pack === undefined ? [] : [written(pack)])),
-    giveBack: (buffers) => void spare.push(...buffers.slice(0, sparesKept)),
+    giveBack: (buffers) => void spare.push(...buffers.slice(0, Math.max(0, sparesKept - spare.length))),
   };
 }
 
-/** A full pack, its last blob, and its header mostly fit. */
-const bufferBytes = 18 * 1024 * 1024;
-const sparesKept = 2;
+const sparesKept = 1;
 
 const probeFrom = 64 * 1024;
 const probeBytes = 8 * 1024;

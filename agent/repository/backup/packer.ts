@@ -27,32 +27,39 @@ export interface PackerOptions {
   readonly type: BlobType;
   readonly key: RepositoryKey;
   readonly newIv: () => Uint8Array;
-  /** Used buffers come back through this, so that memory stays where it is. */
+  /** Used buffers come back through this, so that memory stays where it is. At least so many bytes. */
   readonly takeBuffer: (bytes: number) => ArrayBuffer;
 }
 
+/** How many bytes a full pack, its last blob, and its header mostly take. */
+export const packBufferBytes = 18 * 1024 * 1024;
+
 export function createPacker({ type, key, newIv, takeBuffer }: PackerOptions): Packer {
-  let parts: Buffer[] = [];
   let blobs: PackedBlob[] = [];
+  let bytes = new Uint8Array(new ArrayBuffer(0));
   let offset = 0;
+  /** Blobs go to their places at once: to collect them first would need the memory twice. */
+  const makeRoom = (needed: number) => {
+    if (needed <= bytes.length) return;
+    const larger = new Uint8Array(takeBuffer(Math.max(needed, Math.min(2 * bytes.length, packBufferBytes))));
+    larger.set(bytes.subarray(0, offset));
+    bytes = larger;
+  };
   const finish = (): FinishedPack => {
     const end = encodePackEnd(key, blobs, newIv());
-    const bytes = new Uint8Array(takeBuffer(offset + packEndBytes(blobs.length)), 0, offset + end.length);
-    let at = 0;
-    for (const part of [...parts, end]) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    const pack = { bytes, blobs };
-    parts = [];
+    makeRoom(offset + end.length);
+    bytes.set(end, offset);
+    const pack = { bytes: bytes.subarray(0, offset + end.length), blobs };
     blobs = [];
+    bytes = new Uint8Array(new ArrayBuffer(0));
     offset = 0;
     return pack;
   };
   return {
     add(id, { sealed, uncompressedLength }) {
+      makeRoom(offset + sealed.length + packEndBytes(blobs.length + 1));
       blobs.push({ id, type, offset, length: sealed.length, uncompressedLength });
-      parts.push(sealed);
+      bytes.set(sealed, offset);
       offset += sealed.length;
     },
     takeFull: () => (offset >= packTargetBytes || blobs.length >= blobsPerPack ? finish() : undefined),

@@ -15,6 +15,7 @@ export const pageBlockBytes = 128 * 1024;
 /** Larger files are read in parts of this size by all threads. */
 export const partBytes = 32 * 1024 * 1024;
 const memoryPage = 4096;
+const readStepBytes = 2 * 1024 * 1024;
 
 /** Files that are rewritten in place, as databases and disk images are, have whole pages; others hardly ever do. */
 export function decideChunking(size: number): Chunking {
@@ -36,8 +37,8 @@ export interface SavedContent {
 }
 
 export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint32Array): ContentReader {
-  // Twice the largest chunk, so that what is left of it moves to the front once for many chunks.
-  const buffer = Buffer.allocUnsafeSlow(2 * fileChunks.max);
+  // Read in smaller steps than this: most of it is never touched, and what isn't touched takes no memory.
+  const buffer = Buffer.allocUnsafeSlow(fileChunks.max + readStepBytes);
   const zeroBlock = Buffer.alloc(pageBlockBytes);
 
   const saveWhole = (fd: number, offset: number, length: number): SavedContent => {
@@ -71,15 +72,17 @@ export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint
     let held = 0;
     let read = 0;
     for (;;) {
-      const wanted = Math.min(buffer.length - held, length - read);
+      const wanted = Math.min(readStepBytes, buffer.length - held, length - read);
       const got = readFully(fd, buffer.subarray(held, held + wanted), offset + read);
       read += got;
       held += got;
       const isEnd = read === length || got < wanted;
       if (held === 0) return { ids, bytes: read };
       let from = 0;
-      while (from < held && (isEnd || held - from >= fileChunks.max)) {
+      while (from < held) {
         const size = cutAfter(buffer.subarray(from, held), table, fileChunks);
+        // No cut in what is here: more bytes tell where it is.
+        if (!isEnd && from + size === held && size < fileChunks.max) break;
         ids.push(blobs.save(buffer.subarray(from, from + size), 'data'));
         from += size;
       }
