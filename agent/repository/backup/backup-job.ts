@@ -4,17 +4,23 @@ import type { CompressionLevel } from '../format/compress.ts';
 import type { PackedBlob } from '../format/pack.ts';
 import type { ClaimTables } from './claims.ts';
 
-/** What makes an entry count as unchanged: equal to the same text of the parent snapshot's node. */
-export type Stamp = string;
-
 export interface EntriesJob {
   readonly do: 'entries';
   /** The descriptor of their directory, open in this process. */
   readonly directory: number;
   readonly names: readonly ByteString[];
   readonly isDirectory: readonly boolean[];
-  /** Of the parent snapshot, for each name. */
-  readonly before: readonly (Stamp | undefined)[];
+  /** The directory has no other names, and no directory among these: the thread may save its tree as well. */
+  readonly isAll: boolean;
+  readonly before: ParentNodes | undefined;
+}
+
+/** What the parent snapshot has between the first and the last of some names. */
+export interface ParentNodes {
+  /** A tree's JSON with these nodes, in order. */
+  readonly json: Uint8Array<ArrayBuffer>;
+  /** Of the tree, when these are all of its nodes. */
+  readonly tree: string | undefined;
 }
 
 /** The content of a part of a large file. */
@@ -45,20 +51,27 @@ export type BackupJob = EntriesJob | ContentJob | TreeJob | FlushJob;
 export type Chunking = 'content' | 'pages' | 'whole';
 
 export type SavedEntry =
-  | { readonly is: 'node'; readonly text: string }
-  /** As the parent snapshot has it. */
-  | { readonly is: 'unchanged' }
+  /** One or more, with commas between them. */
+  | { readonly is: 'nodes'; readonly text: string }
   /** A directory's text without its subtree. */
-  | { readonly is: 'directory'; readonly head: string }
+  | { readonly is: 'directory'; readonly name: ByteString; readonly head: string }
   /** A large file's text without its content. */
   | {
       readonly is: 'large';
+      readonly name: ByteString;
       readonly head: string;
       readonly inode: bigint;
       readonly size: number;
       readonly chunking: Chunking;
-    }
-  | { readonly is: 'skipped' };
+    };
+
+export interface EntryCounts {
+  /** As the parent snapshot has them. */
+  readonly unchanged: number;
+  readonly bytesUnchanged: number;
+  /** Left out. */
+  readonly skipped: number;
+}
 
 /** `changed`: saved, but perhaps some of it before and some after a change. The others are left out. */
 export interface Problem {
@@ -74,8 +87,10 @@ export interface WrittenPack {
 }
 
 export interface BackupAnswer {
+  /** In order; none when the tree is saved. */
   readonly entries: readonly SavedEntry[];
-  /** Of a content job: the blobs in order. Of a tree job: its id. */
+  readonly entryCounts: EntryCounts;
+  /** Of a content job: the blobs in order. Of a tree job, and of entries that are a whole directory: the tree's id. */
   readonly ids: readonly string[];
   readonly problems: readonly Problem[];
   /** Packs that became full. */
@@ -96,6 +111,8 @@ export interface BackupThreadData {
   readonly key: { readonly encrypt: Uint8Array; readonly macK: Uint8Array; readonly macR: Uint8Array };
   readonly tables: ClaimTables;
   readonly level: CompressionLevel | undefined;
+  /** In ns: what changed at or after this moment, when the parent was begun, may have changed after it was read. */
+  readonly trustBefore: bigint;
 }
 
 export interface BackupRequest {

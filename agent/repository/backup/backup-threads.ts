@@ -78,6 +78,11 @@ interface ThreadOptions {
   readonly failAll: (error: unknown) => void;
 }
 
+function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
+  if (job.do === 'tree') return [job.json.buffer];
+  return job.do === 'entries' && job.before !== undefined ? [job.before.json.buffer] : [];
+}
+
 function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOptions) {
   const tables: ClaimTables = [...data.tables];
   const worker = startWorker('repository/backup/backup-worker', {
@@ -92,7 +97,7 @@ function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOption
     const more = data.tables.slice(tables.length);
     tables.push(...more);
     const request: BackupRequest = { job: one.job, tables: more, buffers };
-    worker.postMessage(request, one.job.do === 'tree' ? [...buffers, one.job.json.buffer] : buffers);
+    worker.postMessage(request, [...buffers, ...buffersOf(one.job)]);
     buffers = [];
   };
   const next = () => {

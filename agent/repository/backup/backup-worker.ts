@@ -8,14 +8,16 @@ import { gearTable } from './gear-chunker.ts';
 import { contentReader } from './save-content.ts';
 import { entrySaver } from './save-entries.ts';
 
-const { key: given, tables, level } = workerData as BackupThreadData;
+const { key: given, tables, level, trustBefore } = workerData as BackupThreadData;
 const key = { encrypt: Buffer.from(given.encrypt), macK: Buffer.from(given.macK), macR: Buffer.from(given.macR) };
 const syscalls = openSyscalls();
-const blobs = blobWriter({ key, claims: claims(tables), level });
-const saver = entrySaver(contentReader(blobs, syscalls, gearTable(key.encrypt)), syscalls);
+const known = claims(tables);
+const blobs = blobWriter({ key, claims: known, level });
+const content = contentReader(blobs, syscalls, gearTable(key.encrypt));
+const saver = entrySaver({ content, blobs, known, syscalls, trustBefore });
 
 const countNow = (): BackupCounts => ({ ...saver.counts, ...blobs.counts });
-const nothing = { entries: [], ids: [], problems: [] };
+const nothing = { entries: [], entryCounts: { unchanged: 0, bytesUnchanged: 0, skipped: 0 }, ids: [], problems: [] };
 
 function answerTo(job: BackupJob): Omit<BackupAnswer, 'packs' | 'counts'> {
   if (job.do === 'entries') return { ...nothing, ...saver.entries(job) };

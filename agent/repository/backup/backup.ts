@@ -71,12 +71,11 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   const index = indexWriter(options);
   const threads = startThreads(options, locations, index.storePack);
   try {
-    const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
     const saved = await saveTree({
       selection: selectPaths(paths) satisfies Selection,
       excludes: options.excludes ?? everyPath,
       threads,
-      parents: parentTrees(repository, locations, trustBefore),
+      parents: parentTrees(repository, locations),
       parentTree: parent?.tree,
       signal,
       onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
@@ -110,11 +109,12 @@ function startThreads(
   locations: BlobLocations,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
-  const { repository, level, threads } = options;
+  const { repository, level, threads, parent } = options;
+  const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
   const tables = [newClaimTable(Math.ceil(locations.size * 1.6))];
   const known = claims(tables);
   locations.forEachId((id, type) => void known.claim(id, type));
-  return backupThreads({ key: repository.key, tables, level, threads, storePack });
+  return backupThreads({ key: repository.key, tables, level, trustBefore, threads, storePack });
 }
 
 function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: BackupOptions) {

@@ -7,57 +7,64 @@ import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
 import { pathIn } from '../directory-fd.ts';
 import { encodeNodeHead, type NodeStats, type NodeType, withContent } from '../format/tree.ts';
-import type { BackupAnswer, ContentJob, EntriesJob, Problem, SavedEntry, Stamp } from './backup-job.ts';
+import type { BackupAnswer, ContentJob, EntriesJob, Problem, SavedEntry } from './backup-job.ts';
+import type { BlobWriter } from './blob-writer.ts';
+import type { Claims } from './claims.ts';
+import { type ParentNode, parentCursor } from './parent-nodes.ts';
 import { type ContentReader, decideChunking, partBytes } from './save-content.ts';
+import { treeOf } from './tree-builder.ts';
 
 export interface EntrySaver {
-  entries(job: EntriesJob): Pick<BackupAnswer, 'entries' | 'problems'>;
+  entries(job: EntriesJob): Pick<BackupAnswer, 'entries' | 'entryCounts' | 'ids' | 'problems'>;
   content(job: ContentJob): Pick<BackupAnswer, 'ids' | 'problems'>;
   readonly counts: { filesRead: number; bytesRead: number };
 }
 
-export const stampOf = (stats: Pick<NodeStats, 'type' | 'size' | 'mtimeNs' | 'ctimeNs' | 'inode'>): Stamp =>
-  `${stats.type} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs} ${stats.inode}`;
+export interface EntrySaverTools {
+  readonly content: ContentReader;
+  readonly blobs: Pick<BlobWriter, 'save'>;
+  readonly known: Pick<Claims, 'has'>;
+  readonly syscalls: Syscalls;
+  readonly trustBefore: bigint;
+}
 
-export function entrySaver(content: ContentReader, syscalls: Syscalls): EntrySaver {
+export function entrySaver({ content, blobs, known, syscalls, trustBefore }: EntrySaverTools): EntrySaver {
   const counts = { filesRead: 0, bytesRead: 0 };
-  const readFile = (path: ByteString, stats: NodeStats, head: (size: number) => string): Read => {
+  const readFile = (path: ByteString, name: ByteString, stats: NodeStats, head: (size: number) => string): Read => {
     const chunking = decideChunking(stats.size);
     if (stats.size > partBytes)
-      return { is: 'large', head: head(stats.size), inode: stats.inode, size: stats.size, chunking };
-    if (stats.size === 0) return { is: 'node', text: withContent(head(0), []) };
+      return { is: 'large', name, head: head(stats.size), inode: stats.inode, size: stats.size, chunking };
+    if (stats.size === 0) return { is: 'nodes', text: withContent(head(0), []) };
     const fd = openRegular(path, stats.inode);
     if (fd === undefined) return 'vanished';
     try {
       const saved = content.save(fd, { offset: 0, length: stats.size, chunking });
       counts.filesRead++;
       counts.bytesRead += saved.bytes;
-      const entry = { is: 'node', text: withContent(head(saved.bytes), saved.ids) } as const;
+      const entry = { is: 'nodes', text: withContent(head(saved.bytes), saved.ids) } as const;
       return isChanged(fd, stats) ? { changed: entry } : entry;
     } finally {
       closeSync(fd);
     }
   };
   /** A file that goes on changing counts as what was read last. */
-  const saveOne = (job: EntriesJob, at: number, problems: Problem[]): SavedEntry => {
-    const name = job.names[at] ?? '';
-    const path = pathIn(job.directory, name);
-    const skip = (kind: Problem['kind'], message: string): SavedEntry => {
+  const saveOne = ({ directory, name, isDirectory, before }: OneName, problems: Problem[]): OneSaved => {
+    const path = pathIn(directory, name);
+    const skip = (kind: Problem['kind'], message: string): OneSaved => {
       problems.push({ kind, name, message });
-      return { is: 'skipped' };
+      return 'skipped';
     };
     try {
       for (let attempt = 1; ; attempt++) {
         const stats = nodeStats(lstatSync(Buffer.from(path, 'latin1'), { bigint: true }));
-        if ((stats.type === 'dir') !== job.isDirectory[at])
-          return skip('vanished', 'became something else while it was read');
-        if (stats.type !== 'dir' && job.before[at] === stampOf(stats)) return { is: 'unchanged' };
+        if ((stats.type === 'dir') !== isDirectory) return skip('vanished', 'became something else while it was read');
+        if (stats.type !== 'dir' && before?.isUnchanged(stats) === true) return { unchanged: before, size: stats.size };
         const linkTarget = stats.type === 'symlink' ? readlinkSync(Buffer.from(path, 'latin1'), 'latin1') : '';
         const xattrs = syscalls.listXattrs(path);
         const head = (size: number) => encodeNodeHead({ ...stats, size, name, linkTarget, xattrs });
-        if (stats.type === 'dir') return { is: 'directory', head: head(0) };
-        if (stats.type !== 'file') return { is: 'node', text: withContent(head(0), undefined) };
-        const read = readFile(path, stats, head);
+        if (stats.type === 'dir') return { is: 'directory', name, head: head(0) };
+        if (stats.type !== 'file') return { is: 'nodes', text: withContent(head(0), undefined) };
+        const read = readFile(path, name, stats, head);
         if (read === 'vanished') return skip('vanished', 'vanished while it was read');
         if ('is' in read) return read;
         if (attempt < readAttempts) continue;
@@ -72,8 +79,26 @@ export function entrySaver(content: ContentReader, syscalls: Syscalls): EntrySav
   return {
     counts,
     entries(job) {
+      const { directory, names, isAll, before } = job;
       const problems: Problem[] = [];
-      return { entries: job.names.map((_, at) => saveOne(job, at, problems)), problems };
+      const parent = parentCursor(before, known, trustBefore);
+      const saved = names.map((name, at) =>
+        saveOne({ directory, name, isDirectory: job.isDirectory[at] === true, before: parent.find(name) }, problems),
+      );
+      const same = saved.flatMap((one) => (isSame(one) ? [one] : []));
+      const entryCounts = {
+        unchanged: same.length,
+        bytesUnchanged: same.reduce((sum, { size }) => sum + size, 0),
+        skipped: saved.filter((one) => one === 'skipped').length,
+      };
+      // The repository has this very tree: it was read from there.
+      if (isAll && before?.tree !== undefined && same.length === names.length && same.length === parent.count)
+        return { entries: [], entryCounts, ids: [before.tree], problems };
+      const entries = [...joinNodes(saved)];
+      const [first, ...others] = entries;
+      if (isAll && others.length === 0 && (first === undefined || first.is === 'nodes'))
+        return { entries: [], entryCounts, ids: [blobs.save(treeOf(first?.text ?? ''), 'tree')], problems };
+      return { entries, entryCounts, ids: [], problems };
     },
     content(job) {
       const fd = openRegular(pathIn(job.directory, job.name), job.inode);
@@ -95,6 +120,34 @@ export function entrySaver(content: ContentReader, syscalls: Syscalls): EntrySav
       }
     },
   };
+}
+
+interface OneName {
+  readonly directory: number;
+  readonly name: ByteString;
+  readonly isDirectory: boolean;
+  readonly before: ParentNode | undefined;
+}
+
+type OneSaved = SavedEntry | 'skipped' | { readonly unchanged: ParentNode; readonly size: number };
+
+const isSame = (one: OneSaved): one is Exclude<OneSaved, SavedEntry | 'skipped'> =>
+  typeof one === 'object' && 'unchanged' in one;
+
+/** Nodes that are complete become one text, up to the next that is not. */
+function* joinNodes(saved: readonly OneSaved[]): Generator<SavedEntry> {
+  let texts: string[] = [];
+  for (const one of saved) {
+    if (one === 'skipped') continue;
+    if (isSame(one)) texts.push(one.unchanged.text());
+    else if (one.is === 'nodes') texts.push(one.text);
+    else {
+      if (texts.length > 0) yield { is: 'nodes', text: texts.join() };
+      texts = [];
+      yield one;
+    }
+  }
+  if (texts.length > 0) yield { is: 'nodes', text: texts.join() };
 }
 
 /** How often a file that changes under us is read again. */

@@ -4,7 +4,7 @@ import type { PathFilter } from '../select-paths.ts';
 import type { BackupProblem } from './backup.ts';
 import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
 import type { BackupThreads } from './backup-threads.ts';
-import type { ParentEntry, ParentTree, ParentTrees } from './parent-trees.ts';
+import type { ParentTree, ParentTrees } from './parent-trees.ts';
 import { partBytes } from './save-content.ts';
 import { fileText, type OpenTree, openTree } from './tree-builder.ts';
 import { closeDirectory, type Selection, type WalkStep, walkDirectories } from './walk-directories.ts';
@@ -44,6 +44,8 @@ interface OpenDirectory {
   readonly up: OpenDirectory | undefined;
   /** Resolves when all names so far are in the tree. */
   named: Promise<void>;
+  /** A thread saved all of it. */
+  saved?: string | undefined;
 }
 
 /** Steps that threads work at or wait for: bounds descriptors and memory. */
@@ -85,38 +87,33 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
     ahead.add(step);
   };
   const saveNames = async (directory: OpenDirectory, step: Extract<WalkStep, { is: 'names' }>) => {
-    const before = step.names.map((name) => directory.before.get(name));
-    const job = {
-      do: 'entries' as const,
-      directory: directory.fd,
-      names: step.names,
-      isDirectory: step.isDirectory,
-      before: before.map((entry) => entry?.stamp),
-    };
+    const { names, isDirectory, isAll, isOnly } = step;
+    const { before: parent } = directory;
+    const before = isOnly ? parent.all(isDirectory.includes(true)) : parent.upTo(names.at(-1) ?? '');
     const earlier = directory.named;
-    const answer = threads.run(job);
-    const done = Promise.all([answer, earlier]).then(([{ entries, problems: found }]) => {
+    const answer = threads.run({ do: 'entries', directory: directory.fd, names, isDirectory, isAll, before });
+    const done = Promise.all([answer, earlier]).then(([{ entries, entryCounts, ids, problems: found }]) => {
       for (const problem of found) note(directory.path, problem);
-      for (const [at, entry] of entries.entries()) addEntry(directory, step.names[at] ?? '', entry, before[at]);
-      counts.entries += entries.length;
+      for (const entry of entries) addEntry(directory, entry);
+      directory.saved = ids[0];
+      counts.entries += names.length;
+      counts.unchanged += entryCounts.unchanged;
+      counts.bytesUnchanged += entryCounts.bytesUnchanged;
+      counts.skipped += entryCounts.skipped;
       onProgress(counts);
     });
     directory.named = done;
     await done;
   };
-  const addEntry = ({ tree, fd, path }: OpenDirectory, name: ByteString, entry: SavedEntry, before?: ParentEntry) => {
-    if (entry.is === 'node') tree.add(entry.text);
-    else if (entry.is === 'directory') tree.addDirectory(name, entry.head);
-    else if (entry.is === 'large') tree.add(saveLarge(threads, fd, name, entry, (problem) => note(path, problem)));
-    else if (entry.is === 'unchanged') {
-      counts.unchanged++;
-      counts.bytesUnchanged += before?.size ?? 0;
-      tree.add(before?.text);
-    } else counts.skipped++;
+  const addEntry = ({ tree, fd, path }: OpenDirectory, entry: SavedEntry) => {
+    if (entry.is === 'nodes') tree.add(entry.text);
+    else if (entry.is === 'directory') tree.addDirectory(entry.name, entry.head);
+    else tree.add(saveLarge(threads, fd, entry, (problem) => note(path, problem)));
   };
   const finish = async (directory: OpenDirectory): Promise<string | undefined> => {
     try {
       await directory.named;
+      if (directory.saved !== undefined) return directory.saved;
       const json = await directory.tree.finish();
       const { ids } = await threads.run({ do: 'tree', json });
       return ids[0];
@@ -131,8 +128,8 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
     async take(step: WalkStep, current: OpenDirectory | undefined): Promise<OpenDirectory | undefined> {
       if (step.is === 'enter') {
         const path = current === undefined ? '' : `${current.path}/${step.name}`;
-        const subtree = current === undefined ? parentTree : current.before.get(step.name)?.subtree;
-        const before = await parents.entries(subtree);
+        const subtree = current === undefined ? parentTree : current.before.subtreeOf(step.name);
+        const before = await parents.open(subtree);
         return {
           path,
           before,
@@ -179,11 +176,10 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
 async function saveLarge(
   threads: BackupThreads,
   directory: number,
-  name: ByteString,
   file: Extract<SavedEntry, { is: 'large' }>,
   onProblem: (problem: Problem) => void,
 ): Promise<string | undefined> {
-  const { head, inode, size, chunking } = file;
+  const { name, head, inode, size, chunking } = file;
   const parts: Promise<BackupAnswer>[] = [];
   for (let offset = 0; offset < size; offset += partBytes) {
     const length = Math.min(partBytes, size - offset);

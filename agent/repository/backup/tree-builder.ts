@@ -2,7 +2,7 @@
 import type { ByteString } from '../../mover/syscalls.ts';
 import { treeEnd, treeStart, withContent, withSubtree } from '../format/tree.ts';
 
-/** An entry's text now, or when what it lacks is known; undefined leaves it out. */
+/** The text of an entry, or of some with commas between them, now, or when what it lacks is known; undefined leaves it out. */
 export type EntryText = string | Promise<string | undefined> | undefined;
 
 export interface OpenTree {
@@ -15,12 +15,13 @@ export interface OpenTree {
   finish(): Promise<Buffer<ArrayBuffer>>;
 }
 
-/** Texts are joined as soon as they are complete: a buffer is smaller than many strings. */
-const joinAt = 512;
+/** Texts of so many characters are joined: a buffer is smaller than many strings. */
+const joinAt = 128 * 1024;
 
 export function openTree(): OpenTree {
   const parts: (Buffer | EntryText)[] = [];
   let recent: string[] = [];
+  let recentLength = 0;
   const subtrees = new Map<ByteString, PromiseWithResolvers<string | undefined>>();
   const subtreeOf = (name: ByteString) => {
     const known = subtrees.get(name) ?? Promise.withResolvers<string | undefined>();
@@ -30,11 +31,13 @@ export function openTree(): OpenTree {
   const join = () => {
     if (recent.length > 0) parts.push(Buffer.from(recent.join(',')));
     recent = [];
+    recentLength = 0;
   };
   const add = (text: EntryText) => {
     if (typeof text === 'string') {
       recent.push(text);
-      if (recent.length >= joinAt) join();
+      recentLength += text.length;
+      if (recentLength >= joinAt) join();
     } else if (text !== undefined) {
       join();
       // Who awaits it sees its failure; until then nobody does.
@@ -63,6 +66,9 @@ export function openTree(): OpenTree {
     },
   };
 }
+
+/** @param nodes their texts with commas between them */
+export const treeOf = (nodes: string): Buffer<ArrayBuffer> => joinTree(nodes === '' ? [] : [Buffer.from(nodes)]);
 
 function joinTree(texts: readonly Buffer[]): Buffer<ArrayBuffer> {
   const commas = Math.max(0, texts.length - 1);

@@ -16,6 +16,10 @@ export type WalkStep =
       readonly directory: number;
       readonly names: readonly ByteString[];
       readonly isDirectory: readonly boolean[];
+      /** The directory has no other names, and no directory among these. */
+      readonly isAll: boolean;
+      /** All names of the directory, of whatever kind, are in this step. */
+      readonly isOnly: boolean;
     }
   | { readonly is: 'leave'; readonly directory: number }
   /** A directory that can't be entered, or a selected name that isn't there: nothing of it follows. */
@@ -28,6 +32,8 @@ export type Selection = ReadonlyMap<ByteString, Selection | undefined> | undefin
 
 /** Names of one step: enough that a message costs little, few enough that all threads have work. */
 export const namesPerStep = 256;
+/** A directory of so many names that has no others in it is one step. */
+const wholePerStep = 512;
 
 /** @param excludes what of the selection is left out */
 export function* walkDirectories(root: string, selection: Selection, excludes: PathFilter): Generator<WalkStep> {
@@ -64,13 +70,17 @@ function* walkInto({ path, name, shown }: Place, selection: Selection, excludes:
   for (const wanted of selection?.keys() ?? [])
     if (!present.has(wanted) && excludes.isMeant(`${shown}/${wanted}`))
       yield { is: 'refused', name: wanted, code: 'ENOENT' };
-  for (let at = 0; at < found.length; at += namesPerStep) {
-    const some = found.slice(at, at + namesPerStep);
+  const isAll = found.length <= wholePerStep && found.every((one) => !one.isDirectory);
+  const perStep = isAll ? wholePerStep : namesPerStep;
+  for (let at = 0; at < found.length; at += perStep) {
+    const some = found.slice(at, at + perStep);
     yield {
       is: 'names',
       directory,
       names: some.map((one) => one.name),
       isDirectory: some.map((one) => one.isDirectory),
+      isAll,
+      isOnly: found.length <= perStep,
     };
   }
   for (const one of found)

@@ -5,6 +5,11 @@ import { exactNumbers } from './read-json.ts';
 const [quote, backslash, open, close] = [0x22, 0x5c, 0x7b, 0x7d];
 
 export function* splitNodes(json: Buffer, about: string): Generator<unknown> {
+  for (const { from, to } of nodeRanges(json, about)) yield parseNode(json.toString('utf8', from, to), about);
+}
+
+/** Where each node's text begins and ends. */
+export function* nodeRanges(json: Buffer, about: string): Generator<{ readonly from: number; readonly to: number }> {
   const begin = json.indexOf('"nodes":[');
   if (begin < 0 || begin > 64) return failDamaged('A tree has no nodes', about);
   let depth = 0;
@@ -16,7 +21,7 @@ export function* splitNodes(json: Buffer, about: string): Generator<unknown> {
     else if (byte === close) {
       depth--;
       if (depth < 0) return;
-      if (depth === 0) yield parse(json.toString('utf8', from, at + 1), about);
+      if (depth === 0) yield { from, to: at + 1 };
     }
   }
   return failDamaged('A tree is cut short', about);
@@ -31,7 +36,8 @@ function endOfString(json: Buffer, start: number, about: string): number {
   return failDamaged('A tree is cut short', about);
 }
 
-function parse(text: string, about: string): unknown {
+/** A node by itself. Throws `RepositoryDamaged`. */
+export function parseNode(text: string, about: string): unknown {
   try {
     return JSON.parse(exactNumbers(text));
   } catch (cause) {

@@ -94,7 +94,8 @@ export function* readTree(json: Buffer, about: string): Generator<TreeNode> {
   }
 }
 
-function wholeNodes(json: Buffer, about: string): readonly unknown[] {
+/** The nodes of a tree, not looked at yet. */
+export function wholeNodes(json: Buffer, about: string): readonly unknown[] {
   try {
     return jsonReader(JSON.parse(exactNumbers(json.toString('utf8'))), about).list('nodes');
   } catch (cause) {
@@ -102,7 +103,8 @@ function wholeNodes(json: Buffer, about: string): readonly unknown[] {
   }
 }
 
-function readNode(read: JsonReader): TreeNode {
+/** Of a node as `splitNodes` or `wholeNodes` gives it. Throws `RepositoryDamaged`. */
+export function readNode(read: JsonReader): TreeNode {
   const { about } = read;
   const type =
     nodeTypes.find((one) => one === read.text('type', 16)) ?? failDamaged('A node has an unknown type', about);
