@@ -29,16 +29,24 @@ export function blobLocations(): BlobLocations {
   let size = 0;
   const packs: string[] = [];
   const numbers = new Map<string, number>();
+  /** The first words of the id that is looked for. */
+  const key = new Uint32Array(idWords);
+  const keyBytes = Buffer.alloc(idWords * 4);
+  const setKey = (id: string) => {
+    keyBytes.write(id.slice(0, idWords * 8), 'hex');
+    for (let word = 0; word < idWords; word++) key[word] = keyBytes.readUInt32BE(word * 4);
+  };
 
-  const slotOf = (key: readonly number[], type: BlobType): { at: number; isTaken: boolean } => {
+  /** Where the id in `key` is; -1 - the free place where it belongs when it isn't. */
+  const slotOf = (type: BlobType): number => {
     const flag = type === 'tree' ? treeFlag : 0;
-    for (let slot = (key[idWords] ?? 0) % slots; ; slot = (slot + 1) % slots) {
+    for (let slot = (key[0] ?? 0) % slots; ; slot = (slot + 1) % slots) {
       const at = slot * words;
       const pack = cells[at + idWords] ?? 0;
-      if (pack === noPack) return { at, isTaken: false };
+      if (pack === noPack) return -1 - at;
       const isSame =
         cells[at] === key[0] && cells[at + 1] === key[1] && cells[at + 2] === key[2] && cells[at + 3] === key[3];
-      if (isSame && (pack & treeFlag) >>> 0 === flag) return { at, isTaken: true };
+      if (isSame && (pack & treeFlag) >>> 0 === flag) return at;
     }
   };
   const grow = () => {
@@ -48,10 +56,8 @@ export function blobLocations(): BlobLocations {
     for (let from = 0; from < old.length; from += words) {
       const pack = old[from + idWords] ?? 0;
       if (pack === noPack) continue;
-      // The slot comes from the id's first word again, as in keyOf.
-      const key = [...old.subarray(from, from + idWords), old[from] ?? 0];
-      const { at } = slotOf(key, (pack & treeFlag) === 0 ? 'data' : 'tree');
-      cells.set(old.subarray(from, from + words), at);
+      key.set(old.subarray(from, from + idWords));
+      cells.set(old.subarray(from, from + words), -1 - slotOf((pack & treeFlag) === 0 ? 'data' : 'tree'));
     }
   };
   return {
@@ -68,11 +74,12 @@ export function blobLocations(): BlobLocations {
       }
       for (const { id, type, offset, length, uncompressedLength } of blobs) {
         if (size > slots * 0.7) grow();
-        const key = keyOf(id);
-        const { at, isTaken } = slotOf(key, type);
-        if (isTaken) continue;
+        setKey(id);
+        const place = slotOf(type);
+        if (place >= 0) continue;
+        const at = -1 - place;
         size++;
-        cells.set(key.slice(0, idWords), at);
+        cells.set(key, at);
         cells[at + idWords] = number + (type === 'tree' ? treeFlag : 0);
         cells[at + idWords + 1] = offset;
         cells[at + idWords + 2] = length;
@@ -90,18 +97,12 @@ export function blobLocations(): BlobLocations {
       }
     },
     find(id, type) {
-      const { at, isTaken } = slotOf(keyOf(id), type);
-      if (!isTaken) return undefined;
+      setKey(id);
+      const at = slotOf(type);
+      if (at < 0) return undefined;
       const [number = 0, offset = 0, length = 0, uncompressed = 0] = cells.subarray(at + idWords, at + words);
       const pack = packs[((number & ~treeFlag) >>> 0) - 1] ?? '';
       return { id, type, pack, offset, length, uncompressedLength: uncompressed === 0 ? undefined : uncompressed };
     },
   };
-}
-
-/** Four words of the id, then the one that chooses the slot. */
-function keyOf(id: string): readonly number[] {
-  const word = (at: number) => Number.parseInt(id.slice(at * 8, at * 8 + 8), 16);
-  const first = word(0);
-  return [first, word(1), word(2), word(3), first];
 }

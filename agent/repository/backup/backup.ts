@@ -4,7 +4,6 @@
  */
 
 import type { Clock } from '../../../kube/clock.ts';
-import type { BlobLocations } from '../blob-locations.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { IndexedPack } from '../format/index-file.ts';
 import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
@@ -13,7 +12,7 @@ import type { Repository, StoredSnapshot } from '../repository.ts';
 import { everyPath, type PathFilter } from '../select-paths.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
-import { claims, newClaimTable } from './claims.ts';
+import { readKnownBlobs } from './known-blobs.ts';
 import { parentTrees } from './parent-trees.ts';
 import { type SaveProgress, saveTree } from './save-tree.ts';
 import { type Selection, selectPaths } from './walk-directories.ts';
@@ -67,15 +66,15 @@ const clockSlackNs = 2_000_000_000n;
 
 export async function backup(options: BackupOptions): Promise<BackupResult> {
   const { repository, session, paths, describe, parent, signal } = options;
-  const locations = await repository.loadIndex(signal, session?.markedPacks);
+  const known = await readKnownBlobs(repository, signal, session?.markedPacks);
   const index = indexWriter(options);
-  const threads = startThreads(options, locations, index.storePack);
+  const threads = startThreads(options, known.table, index.storePack);
   try {
     const saved = await saveTree({
       selection: selectPaths(paths) satisfies Selection,
       excludes: options.excludes ?? everyPath,
       threads,
-      parents: parentTrees(repository, locations),
+      parents: parentTrees(repository, known.trees),
       parentTree: parent?.tree,
       signal,
       onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
@@ -106,15 +105,12 @@ const summaryOf = (saved: SaveProgress, { bytesRead, bytesAdded }: BackupCounts)
 
 function startThreads(
   options: BackupOptions,
-  locations: BlobLocations,
+  table: SharedArrayBuffer,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
   const { repository, level, threads, parent } = options;
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
-  const tables = [newClaimTable(Math.ceil(locations.size * 1.6))];
-  const known = claims(tables);
-  locations.forEachId((id, type) => void known.claim(id, type));
-  return backupThreads({ key: repository.key, tables, level, trustBefore, threads, storePack });
+  return backupThreads({ key: repository.key, tables: [table], level, trustBefore, threads, storePack });
 }
 
 function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: BackupOptions) {

@@ -25,6 +25,22 @@ export function newClaimTable(slots: number): SharedArrayBuffer {
 
 const slotsOf = (table: SharedArrayBuffer): number => (table.byteLength / 4 - 1) / words;
 
+/** The same claims in twice the slots; for who fills a table before anybody else sees it. */
+export function largerTable(table: SharedArrayBuffer): SharedArrayBuffer {
+  const larger = newClaimTable(slotsOf(table) * 2);
+  const [from, to] = [new Int32Array(table), new Int32Array(larger)];
+  const slots = slotsOf(larger);
+  for (let at = 0; at < from.length - 1; at += words) {
+    if (from[at] === 0) continue;
+    // As in `search`.
+    let slot = ((from[at + 2] ?? 0) >>> 0) % slots;
+    while (to[slot * words] !== 0) slot = (slot + 1) % slots;
+    to.set(from.subarray(at, at + words), slot * words);
+  }
+  to[to.length - 1] = from[from.length - 1] ?? 0;
+  return larger;
+}
+
 /** Whether a larger table should follow the last one. */
 export function isCrowded(tables: ClaimTables): boolean {
   const last = tables.at(-1);

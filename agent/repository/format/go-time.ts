@@ -7,13 +7,21 @@ const pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d
 const earliestMs = Date.parse('0001-01-01T00:00:00Z');
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59);
 
+/** Files beside each other often changed in the same second. */
+let last = { second: 0n, text: '1970-01-01T00:00:00' };
+
 /** Times that Go could not write become the nearest that it can. */
 export function formatTime(ns: bigint): string {
-  const fraction = ((ns % second) + second) % second;
-  const ms = Number((ns - fraction) / 1_000_000n);
-  const iso = new Date(Math.min(latestMs, Math.max(earliestMs, ms))).toISOString().slice(0, 19);
-  if (fraction === 0n) return `${iso}Z`;
-  return `${iso}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}Z`;
+  const rest = ns % second;
+  const fraction = Number(rest < 0n ? rest + second : rest);
+  const whole = (ns - BigInt(fraction)) / second;
+  if (whole !== last.second) {
+    const ms = Math.min(latestMs, Math.max(earliestMs, Number(whole) * 1000));
+    last = { second: whole, text: new Date(ms).toISOString().slice(0, 19) };
+  }
+  if (fraction === 0) return `${last.text}Z`;
+  const digits = `${fraction}`.padStart(9, '0');
+  return `${last.text}.${digits.endsWith('0') ? digits.replace(/0+$/, '') : digits}Z`;
 }
 
 /** Nanoseconds since 1970; 0 when the field is missing. */

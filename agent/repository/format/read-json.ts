@@ -40,51 +40,82 @@ export function readJson(bytes: Uint8Array, about: string): JsonReader {
 }
 
 export function jsonReader(value: unknown, about: string): JsonReader {
-  if (!isRecord(value)) return failDamaged('A document is no JSON object', about);
-  const wrong = (field: string, wanted: string): never => failDamaged(`Field ${field} is no ${wanted}`, about);
-  const optionalText = (field: string, limit = textLimit) => {
-    const found = value[field];
+  return isRecord(value) ? new FieldReader(value, about) : failDamaged('A document is no JSON object', about);
+}
+
+/** A class, as there are many: one for each blob of an index and each node of a tree. */
+class FieldReader implements JsonReader {
+  readonly about: string;
+  readonly #value: Readonly<Record<string, unknown>>;
+
+  constructor(value: Readonly<Record<string, unknown>>, about: string) {
+    this.#value = value;
+    this.about = about;
+  }
+
+  #wrong(field: string, wanted: string): never {
+    return failDamaged(`Field ${field} is no ${wanted}`, this.about);
+  }
+
+  optionalText(field: string, limit = textLimit): string | undefined {
+    const found = this.#value[field];
     if (found === undefined || found === null) return undefined;
     return typeof found === 'string' && found.length <= limit
       ? found
-      : wrong(field, `text of up to ${limit} characters`);
-  };
-  const optionalCount = (field: string) => {
-    const found = value[field];
+      : this.#wrong(field, `text of up to ${limit} characters`);
+  }
+
+  text(field: string, limit?: number): string {
+    return this.optionalText(field, limit) ?? this.#wrong(field, 'text');
+  }
+
+  optionalCount(field: string): number | undefined {
+    const found = this.#value[field];
     if (found === undefined || found === null) return undefined;
     const isCount = typeof found === 'number' && Number.isSafeInteger(found) && found >= 0;
-    return isCount ? found : wrong(field, 'whole number');
-  };
-  const optionalWide = (field: string) => {
-    const found = value[field];
+    return isCount ? found : this.#wrong(field, 'whole number');
+  }
+
+  count(field: string): number {
+    return this.optionalCount(field) ?? this.#wrong(field, 'whole number');
+  }
+
+  optionalWide(field: string): bigint | undefined {
+    const found = this.#value[field];
     if (typeof found !== 'string') {
-      const count = optionalCount(field);
+      const count = this.optionalCount(field);
       return count === undefined ? undefined : BigInt(count);
     }
     const isWide = /^\d{1,20}$/.test(found) && BigInt(found) < 2n ** 64n;
-    return isWide ? BigInt(found) : wrong(field, 'whole number of 64 bits');
-  };
-  const optionalList = (field: string) => {
-    const found = value[field];
+    return isWide ? BigInt(found) : this.#wrong(field, 'whole number of 64 bits');
+  }
+
+  flag(field: string): boolean {
+    return this.#value[field] === true;
+  }
+
+  optionalList(field: string): readonly unknown[] | undefined {
+    const found = this.#value[field];
     if (found === undefined || found === null) return undefined;
-    return Array.isArray(found) ? (found as readonly unknown[]) : wrong(field, 'list');
-  };
-  return {
-    about,
-    optionalText,
-    optionalCount,
-    optionalWide,
-    optionalList,
-    text: (field, limit) => optionalText(field, limit) ?? wrong(field, 'text'),
-    count: (field) => optionalCount(field) ?? wrong(field, 'whole number'),
-    flag: (field) => value[field] === true,
-    list: (field) => optionalList(field) ?? [],
-    texts: (field) =>
-      (optionalList(field) ?? []).map((one) => (typeof one === 'string' ? one : wrong(field, 'list of texts'))),
-    object: (field) => jsonReader(value[field], `${about} ${field}`),
-    optionalObject: (field) =>
-      value[field] === undefined || value[field] === null ? undefined : jsonReader(value[field], `${about} ${field}`),
-  };
+    return Array.isArray(found) ? (found as readonly unknown[]) : this.#wrong(field, 'list');
+  }
+
+  list(field: string): readonly unknown[] {
+    return this.optionalList(field) ?? [];
+  }
+
+  texts(field: string): readonly string[] {
+    return this.list(field).map((one) => (typeof one === 'string' ? one : this.#wrong(field, 'list of texts')));
+  }
+
+  object(field: string): JsonReader {
+    return jsonReader(this.#value[field], `${this.about} ${field}`);
+  }
+
+  optionalObject(field: string): JsonReader | undefined {
+    const found = this.#value[field];
+    return found === undefined || found === null ? undefined : jsonReader(found, `${this.about} ${field}`);
+  }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
