@@ -14,8 +14,6 @@ export interface BlobLocations {
   add(pack: string, blobs: readonly PackedBlob[]): void;
   find(id: string, type: BlobType): BlobLocation | undefined;
   packs(): readonly string[];
-  /** @param visit gets the first 16 bytes of the id */
-  forEachId(visit: (id: Uint8Array, type: BlobType) => void): void;
 }
 
 const idWords = 4;
@@ -85,15 +83,6 @@ export function blobLocations(): BlobLocations {
         cells[at + idWords + 2] = length;
         // 0 means stored as it is; an empty compressed blob doesn't exist.
         cells[at + idWords + 3] = uncompressedLength ?? 0;
-      }
-    },
-    forEachId(visit) {
-      const id = Buffer.alloc(idWords * 4);
-      for (let at = 0; at < cells.length; at += words) {
-        const pack = cells[at + idWords] ?? 0;
-        if (pack === noPack) continue;
-        for (let word = 0; word < idWords; word++) id.writeUInt32BE(cells[at + word] ?? 0, word * 4);
-        visit(id, (pack & treeFlag) === 0 ? 'data' : 'tree');
       }
     },
     find(id, type) {

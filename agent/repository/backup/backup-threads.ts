@@ -32,6 +32,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Jobs that wait when a thread is free again: fewer are done before another thread has begun. */
+const jobsPerThread = 8;
 /** Packs of one thread that may wait for the store while it works on. */
 const packsInFlight = 2;
 
@@ -49,8 +51,16 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
     counts.newBlobs += answer.counts.newBlobs;
     counts.bytesAdded += answer.counts.bytesAdded;
     if (isCrowded(data.tables)) data.tables.push(newClaimTable((data.tables.at(-1)?.byteLength ?? 0) / 8));
+    if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
-  const all = Array.from({ length: threads }, () => oneThread({ data, waiting, storePack, onAnswer, failAll }));
+  const all: ReturnType<typeof oneThread>[] = [];
+  let isClosed = false;
+  const start = () => {
+    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll });
+    all.push(thread);
+    thread.next();
+  };
+  start();
   const run = (job: BackupJob) =>
     new Promise<BackupAnswer>((resolve, reject) => {
       if (failure !== undefined) return reject(failure.error);
@@ -65,6 +75,7 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
       if (failure !== undefined) throw failure.error;
     },
     close: async () => {
+      isClosed = true;
       await Promise.all(all.map(({ stop }) => stop()));
     },
   };

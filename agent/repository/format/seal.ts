@@ -2,7 +2,7 @@
  * Encryption of everything in a repository: AES-256-CTR under a random IV, then Poly1305-AES over the ciphertext.
  * Source: "Keys, Encryption and MAC" of restic's design document (https://restic.readthedocs.io/en/stable/100_references.html).
  */
-import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto';
+import { type Cipheriv, createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto';
 import { failDamaged } from '../repository-error.ts';
 import { poly1305 } from './poly1305.ts';
 
@@ -47,7 +47,17 @@ export function unseal(key: RepositoryKey, sealed: Uint8Array, about?: string): 
 }
 
 function authenticate(key: RepositoryKey, nonce: Uint8Array, ciphertext: Uint8Array): Buffer {
-  const aes = createCipheriv('aes-128-ecb', key.macK, null).setAutoPadding(false);
   // Poly1305's one-time key is r ‖ s; the implementation clamps r as its specification asks.
-  return poly1305(Buffer.concat([key.macR, aes.update(nonce)]), ciphertext);
+  return poly1305(Buffer.concat([key.macR, blockCipher(key.macK).update(nonce)]), ciphertext);
+}
+
+const blockCiphers = new WeakMap<Buffer, Cipheriv>();
+
+/** AES-128 of single blocks: ECB keeps nothing from one to the next, so one cipher does for all nonces. */
+function blockCipher(macK: Buffer): Cipheriv {
+  const known = blockCiphers.get(macK);
+  if (known !== undefined) return known;
+  const made = createCipheriv('aes-128-ecb', macK, null).setAutoPadding(false);
+  blockCiphers.set(macK, made);
+  return made;
 }
