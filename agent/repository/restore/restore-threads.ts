@@ -24,7 +24,18 @@ export function restoreThreads(key: RepositoryKey, threads: number): RestoreThre
     failure ??= { error };
     for (const { reject } of waiting.splice(0)) reject(error);
   };
-  const all = Array.from({ length: threads }, () => oneThread(key, waiting, failAll));
+  const all: ReturnType<typeof oneThread>[] = [];
+  let isClosed = false;
+  /** Another thread costs more than the few jobs of a small restore. */
+  const onReply = () => {
+    if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
+  };
+  const start = () => {
+    const thread = oneThread({ key, waiting, failAll, onReply });
+    all.push(thread);
+    thread.next();
+  };
+  start();
   return {
     threads,
     run: (job) =>
@@ -34,13 +45,24 @@ export function restoreThreads(key: RepositoryKey, threads: number): RestoreThre
         for (const { next } of all) next();
       }),
     async close() {
+      isClosed = true;
       failAll(new StorkError({ code: 'Stopped', message: 'The restore was stopped' }));
       await Promise.all(all.map(({ stop }) => stop()));
     },
   };
 }
 
-function oneThread(key: RepositoryKey, waiting: Waiting[], failAll: (error: unknown) => void) {
+/** Jobs that wait when a thread is free again. */
+const jobsPerThread = 2;
+
+interface ThreadOptions {
+  readonly key: RepositoryKey;
+  readonly waiting: Waiting[];
+  readonly failAll: (error: unknown) => void;
+  readonly onReply: () => void;
+}
+
+function oneThread({ key, waiting, failAll, onReply }: ThreadOptions) {
   const worker = startWorker('repository/restore/restore-worker', {
     workerData: { key } satisfies RestoreThreadData,
     resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 },
@@ -59,6 +81,7 @@ function oneThread(key: RepositoryKey, waiting: Waiting[], failAll: (error: unkn
     if ('answer' in reply) done?.resolve(reply.answer);
     else done?.reject(new StorkError(reply.error));
     next();
+    onReply();
   });
   worker.on('error', (error) => {
     failAll(error);
