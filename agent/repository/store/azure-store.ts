@@ -8,7 +8,7 @@ import { AnonymousCredential, ContainerClient, StorageSharedKeyCredential } from
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { azureErrorOf, explainAzureError } from './azure-error.ts';
 import { type ByteRange, completeStore, type ObjectStore } from './object-store.ts';
-import { acceptEqual, failCutOff, failMissing, failTooShort, unavailable } from './store-error.ts';
+import { failCutOff, failMissing, failTooShort, unavailable } from './store-error.ts';
 
 export interface AzureStoreOptions {
   /** With the account, e.g. `https://ACCOUNT.blob.core.windows.net`. */
@@ -107,12 +107,13 @@ export function azureStore(options: AzureStoreOptions): ObjectStore {
     sizeOf,
     get,
     read,
-    async put(name, bytes, signal) {
+    async create(name, bytes, signal) {
       try {
         await upload(name, bytes, signal);
+        return 'Made';
       } catch (error) {
         const { status, code } = azureErrorOf(error);
-        if (status === 412 || code === 'BlobAlreadyExists') return acceptEqual({ get, sizeOf }, name, bytes, signal);
+        if (status === 412 || code === 'BlobAlreadyExists') return 'Taken';
         throw explain(error, name, signal);
       }
     },

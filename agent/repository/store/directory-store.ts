@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { type ByteRange, completeStore, type ObjectStore, type StoredPage } from './object-store.ts';
-import { acceptEqual, failTooShort, StoreError, storeFull, storeRefused, unavailable } from './store-error.ts';
+import { failTooShort, StoreError, storeFull, storeRefused, unavailable } from './store-error.ts';
 
 /** Unfinished objects: no object's name begins so, and restic passes over what is named by no digest. */
 const leftover = /^\.[^/]+\.part$/;
@@ -41,7 +41,7 @@ export function directoryStore(
     description: `directory ${root}`,
     sizeOf,
     get,
-    async put(name, bytes, signal) {
+    async create(name, bytes) {
       const path = pathOf(name);
       const temporary = join(dirname(path), `.${uniqueName()}.part`);
       let isTaken = false;
@@ -57,7 +57,7 @@ export function directoryStore(
       } finally {
         await unlink(temporary).catch(() => undefined);
       }
-      if (isTaken) await acceptEqual({ get, sizeOf }, name, bytes, signal);
+      return isTaken ? 'Taken' : 'Made';
     },
     read: (name, range, signal) => readPieces(pathOf(name), name, range, signal),
     page: async (prefix, from, signal) => readDirectoryPage(root, prefix, from, signal),

@@ -8,7 +8,7 @@ import { finished } from 'node:stream/promises';
 import { Storage } from '@google-cloud/storage';
 import { explainGoogleCloudError, statusOf } from './google-cloud-error.ts';
 import { type ByteRange, completeStore, type ObjectStore } from './object-store.ts';
-import { acceptEqual, failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
+import { failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
 
 export interface GoogleCloudStoreOptions {
   /** Undefined: Google's own. */
@@ -109,11 +109,12 @@ export function googleCloudStore(options: GoogleCloudStoreOptions): ObjectStore 
     sizeOf,
     get,
     read,
-    async put(name, bytes, signal) {
+    async create(name, bytes, signal) {
       try {
         await upload(name, bytes, signal);
+        return 'Made';
       } catch (error) {
-        if (statusOf(error) === 412) return acceptEqual({ get, sizeOf }, name, bytes, signal);
+        if (statusOf(error) === 412) return 'Taken';
         if (statusOf(error) === 404) await checkBucket(signal);
         throw explain(error, name, signal);
       }

@@ -1,6 +1,6 @@
 /** Objects in memory: for tests and simulations; the same suite as the real ones. */
 import { type ByteRange, completeStore, type ObjectStore, type StoredObject } from './object-store.ts';
-import { acceptEqual, failMissing, failTooShort } from './store-error.ts';
+import { failMissing, failTooShort } from './store-error.ts';
 
 export interface MemoryStore extends ObjectStore {
   /** By name; tests damage them here. */
@@ -32,10 +32,11 @@ export function memoryStore(
   });
   const store = completeStore({
     description: 'memory',
-    async put(name, bytes, signal) {
-      if (objects.has(name)) return acceptEqual({ get, sizeOf }, name, bytes, signal);
+    async create(name, bytes) {
+      if (objects.has(name)) return 'Taken';
       objects.set(name, Buffer.from(bytes));
       modified.set(name, now());
+      return 'Made';
     },
     get,
     async *read(name, range) {

@@ -6,7 +6,7 @@
  * after any failure: what an earlier try did already is found and kept. Deciding to repeat is retry-store.ts' alone.
  */
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
-import { failImpossibleName } from './store-error.ts';
+import { acceptEqual, failImpossibleName } from './store-error.ts';
 
 export interface StoredObject {
   readonly name: string;
@@ -56,8 +56,11 @@ export interface ObjectStore {
 }
 
 /** What a kind of store writes by itself; `completeStore` adds what follows from it. */
-export type StoreCore = Omit<ObjectStore, 'get' | 'list' | 'removeMany'> &
-  Partial<Pick<ObjectStore, 'get' | 'removeMany'>>;
+export type StoreCore = Omit<ObjectStore, 'get' | 'list' | 'put' | 'removeMany'> &
+  Partial<Pick<ObjectStore, 'get' | 'removeMany'>> & {
+    /** Makes the object durable unless something has its name. */
+    create(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<'Made' | 'Taken'>;
+  };
 
 /** Removals under way at once where a store removes one at a time. */
 const removalsAtOnce = 8;
@@ -76,7 +79,10 @@ export function completeStore(core: StoreCore): ObjectStore {
   const remove: ObjectStore['remove'] = async (name, signal) => core.remove(checked(name, signal), signal);
   return {
     description: core.description,
-    put: async (name, bytes, signal) => core.put(checked(name, signal), bytes, signal),
+    async put(name, bytes, signal) {
+      if ((await core.create(checked(name, signal), bytes, signal)) === 'Taken')
+        await acceptEqual({ get, sizeOf: core.sizeOf }, name, bytes, signal);
+    },
     get: async (name, range, signal) => get(checked(name, signal), range, signal),
     async *read(name, range, signal) {
       yield* core.read(checked(name, signal), range, signal);

@@ -14,12 +14,12 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { type ByteRange, completeStore, type ObjectStore } from './object-store.ts';
+import { type ByteRange, completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
 import { isPrecondition, s3ErrorOf } from './s3-error.ts';
 import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
 import { s3Place } from './s3-place.ts';
-import { acceptEqual, failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
+import { failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
 
 /** What every object of a bucket is stored with. */
 export interface S3ObjectSettings {
@@ -119,16 +119,16 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
     await client.send(command, until(signal));
   };
 
-  const put = async (name: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> => {
-    if (!known.exclusive && (await sizeOf(name, signal)) !== undefined)
-      return acceptEqual({ get, sizeOf }, name, bytes, signal);
+  const create: StoreCore['create'] = async (name, bytes, signal) => {
+    if (!known.exclusive && (await sizeOf(name, signal)) !== undefined) return 'Taken';
     try {
       await upload(name, bytes, signal);
+      return 'Made';
     } catch (error) {
-      if (isPrecondition(error)) return acceptEqual({ get, sizeOf }, name, bytes, signal);
+      if (isPrecondition(error)) return 'Taken';
       if (known.exclusive && s3ErrorOf(error).status === 501) {
         known.exclusive = false;
-        return put(name, bytes, signal);
+        return create(name, bytes, signal);
       }
       throw explain(error, name, signal);
     }
@@ -140,7 +140,7 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
 
   return completeStore({
     description,
-    put,
+    create,
     get,
     read,
     sizeOf,
