@@ -59,18 +59,23 @@ export async function initRepository(
   if ((await store.sizeOf('config', signal)) !== undefined) failExists(store, 'There is a repository');
   const begun = await findBegun({ store, signal }, password);
   const key = begun ?? newMasterKey(randomBytes);
-  const slot = Buffer.from(encodeKeyFile(key, password, owner, randomBytes));
-  const slotName = `keys/${idOf(slot)}`;
-  if (begun === undefined) await store.put(slotName, slot, signal);
+  const ownSlot = begun === undefined ? await putKeySlot() : undefined;
   const config = newConfig(randomBytes);
   const sealed = seal(key, Buffer.from(encodeConfig(config)), randomBytes(ivBytes));
   const kept = await putOrGet(store, 'config', sealed, signal);
   if (!sealed.equals(kept)) {
     // A slot of another key would keep stock restic from opening the winner's repository; the winner may go on with ours, though.
-    if (begun === undefined && !opens(key, kept)) await store.remove(slotName);
+    if (ownSlot !== undefined && !opens(key, kept)) await store.remove(ownSlot);
     failExists(store, 'Somebody else just made a repository');
   }
   return repositoryOf(store, key, config, randomBytes);
+
+  async function putKeySlot(): Promise<string> {
+    const slot = Buffer.from(encodeKeyFile(key, password, owner, randomBytes));
+    const name = `keys/${idOf(slot)}`;
+    await store.put(name, slot, signal);
+    return name;
+  }
 }
 
 function failExists({ description }: ObjectStore, what: string): never {
@@ -111,14 +116,15 @@ export async function openRepository(
   randomBytes: RandomBytes,
   signal?: AbortSignal,
 ): Promise<Repository> {
-  if ((await store.sizeOf('config', signal)) === undefined)
-    failRepository(
+  const config = await store.get('config', undefined, signal).catch((error: unknown) => {
+    if (!(error instanceof StorkError) || error.code !== 'ObjectMissing') throw error;
+    return failRepository(
       'RepositoryMissing',
       `There is no repository in ${store.description}`,
       'config',
       'Make one with `stork-agent repo init`.',
     );
-  const config = await store.get('config', undefined, signal);
+  });
   const key = await findKey({ store, signal }, password, config);
   return repositoryOf(store, key, parseConfig(unseal(key, config, 'config')), randomBytes);
 }
