@@ -18,7 +18,7 @@ import type { DestinationOptions } from './destination-run.ts';
 import { findMark } from './incoming-marker.ts';
 import { openSyscalls } from './syscalls.ts';
 import { asUser } from './testing/as-user.ts';
-import { copyVolume, digestOf, type Scratch, scratch } from './testing/test-volumes.ts';
+import { type CopyOptions, copyVolume, digestOf, type Scratch, scratch } from './testing/test-volumes.ts';
 import { inlinePool } from './worker-pool.ts';
 
 const [user, group] = [1001, 2002];
@@ -39,20 +39,16 @@ async function appliedOnce(space: Scratch) {
     writeFileSync(`${from}/top`, 'top');
   });
   const first = await copyVolume({ from, to, staging, run: 'first' });
+  const expectDigest = first.destination.digest;
   const update = (destination: Partial<DestinationOptions> = {}) =>
-    asUser(user, [group], () =>
-      copyVolume({
-        from,
-        to,
-        staging: space.path('own-staging'),
-        mode: 'update',
-        run: 'second',
-        expectDigest: first.destination.digest,
-        destination,
-      }),
-    );
+    updateAsUser(space, { from, to, run: 'second', expectDigest, destination });
   return { from, to, update };
 }
+
+const updateAsUser = (
+  space: Scratch,
+  options: Pick<CopyOptions, 'from' | 'to' | 'run' | 'expectDigest' | 'destination'>,
+) => asUser(user, [group], () => copyVolume({ ...options, staging: space.path('own-staging'), mode: 'update' }));
 
 const rootTimes = { mtime: 1 };
 
@@ -201,17 +197,10 @@ describe('an update by who is not root', () => {
       const before = await digestOf(to);
       const { ctimeNs } = lstatSync(to, { bigint: true });
       await assert.rejects(
-        asUser(user, [group], () =>
-          copyVolume({
-            from,
-            to,
-            staging: space.path('own-staging'),
-            mode: 'update',
-            run: 'third',
-            expectDigest,
-            destination: { awaitGate: () => assert.fail('asked for leave') },
-          }),
-        ),
+        updateAsUser(space, {
+          ...{ from, to, run: 'third', expectDigest },
+          destination: { awaitGate: () => assert.fail('asked for leave') },
+        }),
         (error: { code: string; message: string }) => {
           assert.equal(error.code, 'UpdateForbidden', error.message);
           assert.match(error.message, at);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { seededRandom } from '../testing/crashing-store.ts';
 import { fuzzParsers } from '../testing/fuzz-parsers.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 
 /** The same in every run; fuzzParsers takes any. */
 const seed = 1;

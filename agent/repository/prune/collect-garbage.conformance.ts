@@ -4,46 +4,22 @@ import { describe, it } from 'node:test';
 import { manualClock } from '../../../kube/clock.ts';
 import { forget } from '../forget/forget.ts';
 import { beginWriting } from '../locks/writer-session.ts';
-import { packName, type Repository } from '../repository.ts';
+import { packName } from '../repository.ts';
 import { memoryStore } from '../store/memory-store.ts';
-import { crashingStore, seededRandom, slowStore } from '../testing/crashing-store.ts';
+import { crashingStore, slowStore } from '../testing/crashing-store.ts';
+import { allowed, assertWhole, forgottenPoint } from '../testing/forgotten-point.ts';
 import { testHost } from '../testing/lock-context.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { memoryRepository, type TestFiles, writeRestorePoint } from '../testing/write-restore-point.ts';
-import { verify } from '../verify/verify.ts';
 import { type CollectOptions, collectGarbage } from './collect-garbage.ts';
 
 const atOnce: CollectOptions = { minWaitMs: 0, unusedShare: 0.05, repackBytes: 2 ** 30, effects: 'Done' };
-const allowed = { forgettingAll: 'Allowed' } as const;
-
-async function assertWhole(repository: Repository) {
-  const { damage, affected, notes } = await verify({ repository, depth: { read: 'everything' } });
-  assert.deepEqual({ damage, affected }, { damage: [], affected: [] });
-  return notes;
-}
-
-/** Two restore points that share a file; the first is forgotten. */
-async function aRepository() {
-  const clock = manualClock();
-  const host = testHost(clock);
-  const repository = await memoryRepository();
-  const shared = randomBytes(3000);
-  const files: Record<'first' | 'second', TestFiles> = {
-    first: { one: randomBytes(50_000), shared },
-    second: { shared, two: randomBytes(4000) },
-  };
-  const first = await writeRestorePoint(repository, files.first);
-  const second = await writeRestorePoint(repository, files.second);
-  const context = host.context(repository);
-  await forget(context, { snapshots: [first.snapshot], ...allowed });
-  return { clock, host, repository, context, first, second, files, objects: repository.store.objects };
-}
-
 describe('garbage collection, killed', () => {
   it('at any change, before or after it, harms nothing and is finished by the next run', async () => {
     let points = 0;
     for (let change = 1, isPast = false; !isPast; change++)
       for (const when of ['before', 'after'] as const) {
-        const { host, repository, objects, second } = await aRepository();
+        const { host, repository, objects, second } = await forgottenPoint();
         const dying = crashingStore(memoryStore(objects), { change, when });
         const victim = await host.open(dying);
         await collectGarbage(victim, atOnce).catch(() => undefined);

@@ -1,53 +1,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { manualClock } from '../../../kube/clock.ts';
 import { forget } from '../forget/forget.ts';
 import { idOf } from '../format/object-id.ts';
 import { ivBytes } from '../format/seal.ts';
 import { sealDocument } from '../format/unpacked.ts';
 import { encodeLock } from '../locks/lock-document.ts';
 import { beginReading, beginWriting } from '../locks/writer-session.ts';
-import { packName, type Repository } from '../repository.ts';
+import { packName } from '../repository.ts';
 import { memoryStore } from '../store/memory-store.ts';
-import { testHost } from '../testing/lock-context.ts';
+import { allowed, assertWhole, forgottenPoint } from '../testing/forgotten-point.ts';
 import { smallStore } from '../testing/small-store.ts';
-import { memoryRepository, type TestFiles, testKey, writeRestorePoint } from '../testing/write-restore-point.ts';
-import { verify } from '../verify/verify.ts';
+import { testKey, writeRestorePoint } from '../testing/write-restore-point.ts';
 import { type CollectOptions, collectGarbage } from './collect-garbage.ts';
 
 const hourMs = 3_600_000;
 const later: CollectOptions = { minWaitMs: hourMs, unusedShare: 0.05, repackBytes: 2 ** 30, effects: 'Done' };
 const atOnce: CollectOptions = { ...later, minWaitMs: 0 };
 
-const allowed = { forgettingAll: 'Allowed' } as const;
-
-async function assertWhole(repository: Repository) {
-  const { damage, affected, notes } = await verify({ repository, depth: { read: 'everything' } });
-  assert.deepEqual({ damage, affected }, { damage: [], affected: [] });
-  return notes;
-}
-
-/** Two restore points that share a file; the first is forgotten. */
-async function aRepository() {
-  const clock = manualClock();
-  const host = testHost(clock);
-  const repository = await memoryRepository();
-  const shared = randomBytes(3000);
-  const files: Record<'first' | 'second', TestFiles> = {
-    first: { one: randomBytes(50_000), shared },
-    second: { shared, two: randomBytes(4000) },
-  };
-  const first = await writeRestorePoint(repository, files.first);
-  const second = await writeRestorePoint(repository, files.second);
-  const context = host.context(repository);
-  await forget(context, { snapshots: [first.snapshot], ...allowed });
-  return { clock, host, repository, context, first, second, files, objects: repository.store.objects };
-}
-
 describe('garbage collection', () => {
   it('marks, waits, and deletes what nothing needs, and nothing else', async () => {
-    const { clock, repository, context, first, objects } = await aRepository();
+    const { clock, repository, context, first, objects } = await forgottenPoint();
     const marked = await collectGarbage(context, later);
     assert.equal(marked.marked.packs, 3, 'a file and two trees');
     assert.equal(marked.deleted.packs, 0);
@@ -66,7 +39,7 @@ describe('garbage collection', () => {
   });
 
   it('tells what it would do and does nothing on a dry run', async () => {
-    const { context, objects } = await aRepository();
+    const { context, objects } = await forgottenPoint();
     const before = [...objects.keys()].sort();
     const { marked } = await collectGarbage(context, { ...atOnce, effects: 'OnlyPlanned' });
     assert.equal(marked.packs, 3);
@@ -74,7 +47,7 @@ describe('garbage collection', () => {
   });
 
   it('waits for a writer that began before the mark, and keeps what it came to need', async () => {
-    const { host, repository, context, first, files } = await aRepository();
+    const { host, repository, context, first, files } = await forgottenPoint();
     const writer = await beginWriting(host.context(repository));
     assert.match((await collectGarbage(context, atOnce)).waitsFor[0] ?? '', /for 1 that worked/);
     const third = await writeRestorePoint(repository, files.first, { commit: (snapshot) => writer.commit(snapshot) });
@@ -86,7 +59,7 @@ describe('garbage collection', () => {
   });
 
   it('waits for a reader, and no longer for one that died', async () => {
-    const { host, repository, context } = await aRepository();
+    const { host, repository, context } = await forgottenPoint();
     const reader = host.context(repository);
     await beginReading(reader);
     assert.equal((await collectGarbage(context, atOnce)).deleted.packs, 0);
@@ -95,7 +68,7 @@ describe('garbage collection', () => {
   });
 
   it('deletes while a writer works that began after the mark', async () => {
-    const { clock, host, repository, context, files } = await aRepository();
+    const { clock, host, repository, context, files } = await forgottenPoint();
     await collectGarbage(context, later);
     await using writer = await beginWriting(host.context(repository));
     await clock.advance(hourMs);
@@ -109,7 +82,7 @@ describe('garbage collection', () => {
   });
 
   it('takes the packs of a backup that died, but not while it lives', async () => {
-    const { host, repository, context, objects } = await aRepository();
+    const { host, repository, context, objects } = await forgottenPoint();
     const writer = host.context(repository);
     await beginWriting(writer);
     const id = await repository.putPack(randomBytes(1000));
@@ -121,7 +94,7 @@ describe('garbage collection', () => {
   });
 
   it('deletes nothing beside stock restic', async () => {
-    const { clock, context, repository } = await aRepository();
+    const { clock, context, repository } = await forgottenPoint();
     const lock = { time: clock.now(), exclusive: false, hostname: 'x', username: 'y', pid: 1, ours: undefined };
     const sealed = sealDocument(testKey, encodeLock(lock), randomBytes(ivBytes));
     await repository.store.put(`locks/${idOf(sealed)}`, sealed);
@@ -132,7 +105,7 @@ describe('garbage collection', () => {
 
   for (const what of ['snapshots/', 'index/', 'data/'] as const)
     it(`deletes nothing when something of ${what} is damaged`, async () => {
-      const { context, objects, second } = await aRepository();
+      const { context, objects, second } = await forgottenPoint();
       const names = { 'snapshots/': `snapshots/${second.snapshot}`, 'data/': packName(second.treePack) };
       const name = what === 'index/' ? ([...objects.keys()].find((one) => one.startsWith(what)) ?? '') : names[what];
       objects.set(name, Buffer.alloc(objects.get(name)?.length ?? 0, 1));
@@ -145,14 +118,14 @@ describe('garbage collection', () => {
     });
 
   it('keeps what manifests of application backups need', async () => {
-    const { repository, context, first } = await aRepository();
+    const { repository, context, first } = await forgottenPoint();
     const manifest = sealDocument(testKey, JSON.stringify({ trees: [first.tree] }), randomBytes(ivBytes));
     await repository.store.put(`stork/manifests/${idOf(manifest)}`, manifest);
     assert.equal((await collectGarbage(context, atOnce)).marked.packs, 0);
   });
 
   it('cleans a store that is full', async () => {
-    const { host, clock, objects, second } = await aRepository();
+    const { host, clock, objects, second } = await forgottenPoint();
     await collectGarbage(await host.open(memoryStore(objects)), later);
     const limit = { bytes: [...objects.values()].reduce((sum, { length }) => sum + length, 0) };
     const context = await host.open(smallStore(memoryStore(objects), limit));

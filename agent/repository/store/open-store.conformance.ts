@@ -9,12 +9,12 @@ import { type S3Server, startVersitygw } from '../../../test/stores/versitygw.ts
 import { scratch } from '../../mover/testing/test-volumes.ts';
 import { backup } from '../backup/backup.ts';
 import { initRepository, openRepository } from '../repository.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { checkWithRestic, restic, resticMissing } from '../testing/stock-restic.ts';
 import { faultyStore } from './faulty-store.ts';
 import { openStore } from './open-store.ts';
 import { s3Client } from './s3-client.ts';
 import { parseStoreSettings } from './store-settings.ts';
-import { seededRandom } from './testing/instant-clock.ts';
 import { describeStore, fails } from './testing/store-suite.ts';
 
 const options = { env: {}, clock: systemClock(), random: Math.random, uniqueName: randomUUID };

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { manualClock, systemClock } from '../../../kube/clock.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { faultyStore } from './faulty-store.ts';
 import { openStore } from './open-store.ts';
 import { parseStoreSettings } from './store-settings.ts';
-import { instantClock, seededRandom } from './testing/instant-clock.ts';
+import { instantClock } from './testing/instant-clock.ts';
 import { describeStore, idOf, sampleBytes } from './testing/store-suite.ts';
 
 const random = () => 0.5;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { seededRandom } from '../testing/seeded-random.ts';
 import { type Fault, faultyStore } from './faulty-store.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 import type { ObjectStore } from './object-store.ts';
 import { retryLimits, retryStore } from './retry-store.ts';
 import { StoreError, unavailable } from './store-error.ts';
-import { instantClock, seededRandom } from './testing/instant-clock.ts';
+import { instantClock } from './testing/instant-clock.ts';
 import { describeStore, fails, sampleBytes } from './testing/store-suite.ts';
 
 /** Fails each call as often as told, then works. */

@@ -19,7 +19,7 @@ import { faultyStore } from '../store/faulty-store.ts';
 import { listByPages, type ObjectStore } from '../store/object-store.ts';
 import { retryStore } from '../store/retry-store.ts';
 import { verify } from '../verify/verify.ts';
-import { seededRandom } from './crashing-store.ts';
+import { seededRandom } from './seeded-random.ts';
 
 export interface TortureTask {
   readonly do: 'backup' | 'forget' | 'prune' | 'verify';

@@ -26,7 +26,7 @@ import { restore } from '../restore/restore.ts';
 import { pathFilter } from '../select-paths.ts';
 import { directoryStore } from '../store/directory-store.ts';
 import { verify } from '../verify/verify.ts';
-import { seededRandom } from './crashing-store.ts';
+import { seededRandom } from './seeded-random.ts';
 import { checkWithRestic, restic } from './stock-restic.ts';
 import type { TortureEvent, TortureTask } from './torture-child.ts';
 
