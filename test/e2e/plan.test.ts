@@ -1,6 +1,8 @@
 /** Issue 4, acceptance 6: a plan changes nothing on either cluster, and the run that follows does exactly what it said. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from '../demo/commands.ts';
 import { expectSuccess } from '../demo/pairing.ts';
 import { type Bed, bed, type MigrationView, migration, removeNamespaces } from './bed.ts';
@@ -45,7 +47,7 @@ describe('a plan on real clusters', () => {
 
   /** Plans, and sees that every object of both clusters has the version it had. */
   async function plan(name: string, exitCode: number): Promise<Planned['status']['plan']> {
-    const earlier = await versions(clusters);
+    const earlier = await settledVersions(clusters);
     const args = ['plan', 'migrate', namespace, '--to', 'b', '--name', name, '-o', 'json'];
     const result = await clusters.a.stork(args, { timeoutMs: 120_000 });
     assert.equal(result.exitCode, exitCode, `${result.stdout}${result.stderr}`);
@@ -121,6 +123,17 @@ function assertSame(planned: Planned['status']['plan'], done: MigrationView): vo
       .toSorted(),
     (done.status.resources ?? []).map(({ kind, name, status }) => `${kind}/${name} ${status}`).toSorted(),
   );
+}
+
+/** Waits for what earlier steps left to controllers: a removed claim's PersistentVolume goes when its node has let go of it. */
+async function settledVersions(clusters: Bed): Promise<readonly string[]> {
+  for (let earlier = await versions(clusters), looks = 1; ; looks++) {
+    await sleep(2000);
+    const now = await versions(clusters);
+    if (isDeepStrictEqual(now, earlier)) return now;
+    assert.ok(looks < 60, 'the clusters never came to rest');
+    earlier = now;
+  }
 }
 
 /** Of every object of every kind that can be listed, on both clusters. */
