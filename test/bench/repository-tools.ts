@@ -14,8 +14,8 @@ export interface RepositoryTool {
   storedBytes(space: string): number;
 }
 
-const password = 'of the benchmark';
-const repositoryOf = (space: string) => join(space, 'repository');
+export const repositoryPassword = 'of the benchmark';
+export const repositoryOf = (space: string) => join(space, 'repository');
 
 /** @param agent the built program, or `node …` with what starts it from source */
 export function storkTool(agent: readonly [string, ...string[]]): RepositoryTool {
@@ -26,7 +26,7 @@ export function storkTool(agent: readonly [string, ...string[]]): RepositoryTool
   return {
     name: 'stork',
     async init(space) {
-      writeFileSync(secret(space), password, { mode: 0o600 });
+      writeFileSync(secret(space), repositoryPassword, { mode: 0o600 });
       await run(space, ['repo', 'init']);
     },
     backup: (space, from) => run(space, ['backup', from]),
@@ -38,7 +38,7 @@ export function storkTool(agent: readonly [string, ...string[]]): RepositoryTool
 export function resticTool(program: string): RepositoryTool {
   const run = (space: string, args: readonly string[]) =>
     measureCommand(program, [...args, '--repo', repositoryOf(space), '--cache-dir', join(space, 'cache')], {
-      RESTIC_PASSWORD: password,
+      RESTIC_PASSWORD: repositoryPassword,
     });
   return {
     name: 'restic',
@@ -54,7 +54,7 @@ export function resticTool(program: string): RepositoryTool {
 export function kopiaTool(program: string): RepositoryTool {
   const run = (space: string, args: readonly string[]) =>
     measureCommand(program, [...args, '--config-file', join(space, 'kopia.config')], {
-      KOPIA_PASSWORD: password,
+      KOPIA_PASSWORD: repositoryPassword,
       KOPIA_CHECK_FOR_UPDATES: 'false',
       KOPIA_LOG_DIR: join(space, 'log'),
       KOPIA_CACHE_DIRECTORY: join(space, 'cache'),
