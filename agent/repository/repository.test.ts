@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { encodeKeyFile, newMasterKey } from './format/key-file.ts';
 import { idOf } from './format/object-id.ts';
+import { byPassphrase } from './keys/unlock.ts';
 import { initRepository, openRepository } from './repository.ts';
 import { memoryStore } from './store/memory-store.ts';
 
@@ -26,7 +27,7 @@ describe('making a repository', () => {
     const slots = slotsOf(store);
     const { config } = await init(store);
     assert.deepEqual(slotsOf(store), slots);
-    assert.equal((await openRepository(store, 'pw', randomBytes)).config.id, config.id);
+    assert.equal((await openRepository(store, byPassphrase('pw'), randomBytes)).config.id, config.id);
   });
 
   it('refuses one that was cut off with another password, and changes nothing', async () => {
@@ -47,12 +48,12 @@ describe('making a repository', () => {
       const lost = made.find((one) => one.status === 'rejected');
       assert.equal(lost?.reason.code, 'RepositoryExists');
       const won = passwords[made.findIndex(({ status }) => status === 'fulfilled')] ?? '';
-      await openRepository(store, won, randomBytes);
+      await openRepository(store, byPassphrase(won), randomBytes);
       for (const left of slotsOf(store)) {
         const alone = memoryStore();
         for (const [name, bytes] of store.objects)
           if (name === left || !name.startsWith('keys/')) alone.objects.set(name, bytes);
-        await openRepository(alone, won, randomBytes);
+        await openRepository(alone, byPassphrase(won), randomBytes);
       }
     }
   });
@@ -72,7 +73,7 @@ describe('opening a repository', () => {
       store.objects.clear();
       store.objects.set(`keys/${idOf(slot)}`, slot);
       for (const [name, bytes] of objects) store.objects.set(name, bytes);
-      await openRepository(store, 'pw', randomBytes);
+      await openRepository(store, byPassphrase('pw'), randomBytes);
     });
 
   it('says which object is damaged when only a damaged slot is left', async () => {
@@ -80,6 +81,6 @@ describe('opening a repository', () => {
     await init(store);
     const [name = ''] = slotsOf(store);
     store.objects.set(name, Buffer.from('{}'));
-    await assert.rejects(openRepository(store, 'pw', randomBytes), { about: name });
+    await assert.rejects(openRepository(store, byPassphrase('pw'), randomBytes), { about: name });
   });
 });

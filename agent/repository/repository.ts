@@ -7,12 +7,13 @@ import { StorkError } from '../../kube/errors.ts';
 import { type BlobLocation, type BlobLocations, blobLocations } from './blob-locations.ts';
 import { encodeConfig, newConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
 import { encodeIndex, type IndexedPack } from './format/index-file.ts';
-import { encodeKeyFile, type KeySlotOwner, newMasterKey, openKeyFile } from './format/key-file.ts';
+import { encodeKeyFile, type KeySlotOwner, newMasterKey } from './format/key-file.ts';
 import { idOf } from './format/object-id.ts';
 import { unsealBlob } from './format/pack.ts';
 import { ivBytes, type RepositoryKey, seal, unseal } from './format/seal.ts';
 import { encodeSnapshot, type Snapshot } from './format/snapshot.ts';
 import { sealDocument } from './format/unpacked.ts';
+import { byPassphrase, describeUnlock, openSlot, type Unlock } from './keys/unlock.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { againWhenReplaced, readIndexObjects } from './verify/read-index.ts';
@@ -96,7 +97,7 @@ async function putOrGet(store: ObjectStore, name: string, bytes: Buffer, signal:
 /** The key of an init that was cut off before its config. */
 async function findBegun(at: At, password: string): Promise<RepositoryKey | undefined> {
   let slots = 0;
-  for await (const key of openSlots(at, password, ['keys/'])) {
+  for await (const key of openSlots(at, byPassphrase(password), ['keys/'])) {
     slots++;
     if (key !== undefined) return key;
   }
@@ -112,7 +113,7 @@ async function findBegun(at: At, password: string): Promise<RepositoryKey | unde
 /** @throws `RepositoryMissing`, `WrongPassword`, `RepositoryVersion`, `RepositoryDamaged` */
 export async function openRepository(
   store: ObjectStore,
-  password: string,
+  unlock: Unlock,
   randomBytes: RandomBytes,
   signal?: AbortSignal,
 ): Promise<Repository> {
@@ -125,7 +126,7 @@ export async function openRepository(
       'Make one with `stork-agent repo init`.',
     );
   });
-  const key = await findKey({ store, signal }, password, config);
+  const key = await findKey({ store, signal }, unlock, config);
   return repositoryOf(store, key, parseConfig(unseal(key, config, 'config')), randomBytes);
 }
 
@@ -144,32 +145,33 @@ interface At {
 }
 
 /** A slot that is damaged, or is of another key, does not keep the next from opening. */
-async function findKey(at: At, password: string, config: Buffer): Promise<RepositoryKey> {
+async function findKey(at: At, unlock: Unlock, config: Buffer): Promise<RepositoryKey> {
   const seen = { slots: 0, ofAnotherKey: 0 };
   // Ours, then those that stock restic opens too.
-  for await (const key of openSlots(at, password, ['stork/keys/', 'keys/'])) {
+  for await (const key of openSlots(at, unlock, ['stork/keys/', 'keys/'])) {
     seen.slots++;
     if (key === undefined) continue;
     if (opens(key, config)) return key;
     seen.ofAnotherKey++;
   }
   if (seen.slots === 0) failDamaged('The repository has no key slot', 'keys/');
-  if (seen.ofAnotherKey > 0) failDamaged('The key that the password opens does not open the config', 'config');
+  if (seen.ofAnotherKey > 0)
+    failDamaged(`The key that the ${describeUnlock[unlock.by]} opens does not open the config`, 'config');
   return failRepository(
     'WrongPassword',
-    `The password opens none of the repository's ${seen.slots} key slots`,
+    `The ${describeUnlock[unlock.by]} opens none of the repository's ${seen.slots} key slots`,
     at.store.description,
   );
 }
 
-/** For each slot its key, or undefined when the password does not open it. Slots that can't be read are told after all others. */
-async function* openSlots({ store, signal }: At, password: string, prefixes: readonly string[]) {
+/** For each slot its key, or undefined when it is not for who asks. Slots that can't be read are told after all others. */
+async function* openSlots({ store, signal }: At, unlock: Unlock, prefixes: readonly string[]) {
   let damage: unknown;
   for (const prefix of prefixes)
     for await (const { name } of store.list(prefix, signal)) {
       const slot = await store.get(name, undefined, signal);
       try {
-        yield openKeyFile(slot, password, name);
+        yield await openSlot(slot, unlock, name);
       } catch (error) {
         damage ??= error;
       }

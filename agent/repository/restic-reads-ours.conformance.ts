@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'no
 import { describe, it } from 'node:test';
 import { chanceBytes, digestOf, type Scratch, scratch, seededChance } from '../mover/testing/test-volumes.ts';
 import { canTell, fillWithEverything, listing } from '../mover/testing/tree-of-everything.ts';
+import { byPassphrase } from './keys/unlock.ts';
 import { initRepository, openRepository, type Repository } from './repository.ts';
 import { dumpFile } from './restore/dump.ts';
 import { snapshotTrees } from './restore/snapshot-trees.ts';
@@ -14,7 +15,8 @@ import { checkWithRestic, restic, resticBeside, resticMissing } from './testing/
 const password = 'a password';
 const owner = { created: new Date(0), username: 'root', hostname: 'here' };
 const storeIn = (space: Scratch) => directoryStore(space.path('repo'), randomUUID);
-const openIn = (space: Scratch): Promise<Repository> => openRepository(storeIn(space), password, randomBytes);
+const openIn = (space: Scratch): Promise<Repository> =>
+  openRepository(storeIn(space), byPassphrase(password), randomBytes);
 
 /** Seeded content of every size that is treated differently. */
 function fillWithSizes(root: string, seed: number, largest = 9_000_001): void {

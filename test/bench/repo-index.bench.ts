@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { IndexedPack } from '../../agent/repository/format/index-file.ts';
 import type { BlobType } from '../../agent/repository/format/pack.ts';
+import { byPassphrase } from '../../agent/repository/keys/unlock.ts';
 import { openRepository, type Repository } from '../../agent/repository/repository.ts';
 import { directoryStore } from '../../agent/repository/store/directory-store.ts';
 import { ensurePeer } from './peers.ts';
@@ -60,7 +61,7 @@ try {
   const stork = storkTool([values.program]);
   await stork.init(space);
   const store = directoryStore(repositoryOf(space), randomUUID);
-  await fillIndex(await openRepository(store, repositoryPassword, randomBytes));
+  await fillIndex(await openRepository(store, byPassphrase(repositoryPassword), randomBytes));
   const tools: readonly RepositoryTool[] = [stork, resticTool(await ensurePeer('restic', say))];
   const rows: Record<string, Record<string, number>> = {};
   for (const tool of tools) {

@@ -1,18 +1,22 @@
 /** What the commands about a repository have in common: where it is, how it is opened, how they answer and fail. */
-import { readFileSync } from 'node:fs';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
+import type { Unlock } from '../keys/unlock.ts';
 import { processOwner } from '../locks/process-owner.ts';
 import type { LockContext } from '../locks/repository-lock.ts';
 import { openRepository } from '../repository.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
+import { readUnlock, textsOf, unlockOptions, unlockUsage, wrongArgument } from './unlock-arguments.ts';
+
+export { textsOf, wrongArgument };
 
 export interface CareRun {
   readonly ambient: Ambient;
   readonly context: LockContext;
+  readonly unlock: Unlock;
   /** Texts and flags by name; lists for options that may come more than once. */
   readonly options: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
   readonly words: readonly string[];
@@ -23,9 +27,8 @@ export interface CareRun {
 }
 
 /** Of a command that wants the place only. */
-export interface StoreRun extends Pick<CareRun, 'ambient' | 'options' | 'words' | 'answer' | 'warn'> {
+export interface StoreRun extends Pick<CareRun, 'ambient' | 'unlock' | 'options' | 'words' | 'answer' | 'warn'> {
   readonly store: ObjectStore;
-  readonly password: string;
 }
 
 export interface CareCommand extends RepositoryCommand<CareRun> {}
@@ -39,7 +42,7 @@ export interface RepositoryCommand<Run> {
 
 const common = {
   repo: { type: 'string', short: 'r' },
-  'password-file': { type: 'string', short: 'p' },
+  ...unlockOptions,
   option: { type: 'string', short: 'o', multiple: true },
   cacert: { type: 'string' },
   json: { type: 'boolean' },
@@ -47,8 +50,7 @@ const common = {
 } as const satisfies ParseArgsOptionsConfig;
 
 export const commonUsage = `  -r, --repo PLACE            the repository: a directory, s3:https://HOST/BUCKET/PREFIX, …
-  -p, --password-file FILE    its password, in the file's first line
-  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
+${unlockUsage}  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
       --cacert FILE           the store's authorities, in PEM form
       --json                  answer with one JSON document
 `;
@@ -64,8 +66,8 @@ export const runCareCommand = (
   ambient: Ambient,
 ): Promise<number> => {
   const { clock, randomBytes, signal } = ambient;
-  const run = async ({ store, password, ...rest }: StoreRun) => {
-    const repository = await openRepository(store, password, randomBytes, signal);
+  const run = async ({ store, ...rest }: StoreRun) => {
+    const repository = await openRepository(store, rest.unlock, randomBytes, signal);
     return await command.run({ ...rest, context: { repository, owner: processOwner(), clock, randomBytes, signal } });
   };
   return runStoreCommand(name, { ...command, run }, argv, ambient);
@@ -84,11 +86,11 @@ export async function runStoreCommand(
       ambient.stdout.write(command.usage);
       return 0;
     }
-    const { store, password } = await open(values, ambient);
+    const { store, unlock } = await open(values, ambient);
     return await command.run({
       ambient,
       store,
-      password,
+      unlock,
       options: values,
       words: positionals,
       answer(value, lines) {
@@ -109,6 +111,8 @@ export async function runStoreCommand(
 
 const exitCodes: Readonly<Record<string, number>> = {
   ArgumentInvalid: 2,
+  IdentityInvalid: 2,
+  RecipientInvalid: 2,
   StoreAddressInvalid: 2,
   StoreAddressSecret: 2,
   StoreSettingInvalid: 2,
@@ -126,9 +130,9 @@ function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
 }
 
 async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient) {
-  const { repo, 'password-file': passwordFile } = values;
+  const { repo } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
-  if (typeof passwordFile !== 'string') throw wrongArgument('Say where its password is', '--password-file');
+  const unlock = await readUnlock(values, (line) => void ambient.stderr.write(`${line}\n`));
   const { env, clock, random, randomUuid } = ambient;
   const store = await openStore(repo, {
     env,
@@ -139,20 +143,8 @@ async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient)
     caFile: typeof values.cacert === 'string' ? values.cacert : undefined,
     onRetry: (error) => void ambient.stderr.write(`trying again: ${renderError(error)}\n`),
   });
-  return { store, password: readPassword(passwordFile) };
+  return { store, unlock };
 }
-
-/** The file's first line. */
-export function readPassword(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').split(/\r?\n/, 1)[0] ?? '';
-  } catch (cause) {
-    throw wrongArgument(`The password file cannot be read: ${cause instanceof Error ? cause.message : ''}`, file);
-  }
-}
-
-export const wrongArgument = (message: string, about?: string): StorkError =>
-  new StorkError({ code: 'ArgumentInvalid', message, about, hint: 'See --help.' });
 
 /** Of an option that takes a whole number. @throws `ArgumentInvalid` */
 export function wholeNumber(value: unknown, option: string): number | undefined {
@@ -160,6 +152,3 @@ export function wholeNumber(value: unknown, option: string): number | undefined 
   if (typeof value === 'string' && /^(-1|\d{1,9})$/.test(value)) return Number(value);
   throw wrongArgument(`${JSON.stringify(value)} is no whole number`, option);
 }
-
-export const textsOf = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];

@@ -11,20 +11,21 @@ import {
   rotateKeySlot,
 } from '../keys/key-slots.ts';
 import { newRecoveryPassphrase, renderRecoveryKit } from '../keys/recovery-kit.ts';
-import { type CareRun, commonUsage, readPassword, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { byPassphrase } from '../keys/unlock.ts';
+import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { readWrapping, wrappingOptions, wrappingUsage } from './unlock-arguments.ts';
 
 const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --repo PLACE --password-file FILE [options]
 
   list           the key slots: ours, and restic's own, which stock restic opens too
-  add            another passphrase; with --restic one that stock restic takes
+  add            another key slot: for a passphrase (with --restic one that stock restic takes), or for recipients of age
   remove ID      never the last one
-  rotate         another passphrase instead of the one that was given; the data is not encrypted anew
+  rotate         another passphrase instead of the key slot that was opened; the data is not encrypted anew
   recovery-kit   a new passphrase for stock restic, shown once, to print and lock away
 
 A passphrase may be the content of a Kubernetes Secret: mount it as a file.
 
-${commonUsage}      --new-password-file FILE   the new passphrase, in the file's first line
-      --restic                   add: a slot for stock restic
+${commonUsage}${wrappingUsage}      --restic                   add: a slot for stock restic
       --label TEXT               add, rotate: what a slot of ours is for
       --allow-no-restic-key      remove: also the last slot that stock restic takes
 `;
@@ -33,7 +34,7 @@ export const runKeyCommand = (argv: readonly string[], ambient: Ambient): Promis
   runCareCommand('key', { usage, options, run }, argv, ambient);
 
 const options = {
-  'new-password-file': { type: 'string' },
+  ...wrappingOptions,
   restic: { type: 'boolean' },
   label: { type: 'string' },
   'allow-no-restic-key': { type: 'boolean' },
@@ -66,27 +67,32 @@ async function list({ context, answer }: CareRun): Promise<void> {
   const slots = await listKeySlots(context.repository.store, context.signal);
   answer(
     slots.map(tell),
-    slots.map(({ id, kind, created, username, hostname: host, label, bytes }) =>
-      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
+    slots.map(({ id, kind, kdf, recipients, created, username, hostname: host, label, bytes }) =>
+      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${openedWith(kdf, recipients).padEnd(14)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
     ),
   );
 }
 
+const openedWith = (kdf: string, recipients: readonly string[]): string => {
+  if (kdf === 'scrypt') return 'passphrase';
+  return kdf === 'age' ? `age, ${recipients.length} recipient${recipients.length === 1 ? '' : 's'}` : kdf;
+};
+
 const labelOf = ({ options: given }: CareRun): string =>
   typeof given.label === 'string' ? given.label.slice(0, 200) : '';
-
-function newPassphrase({ options: given }: CareRun): string {
-  const file = given['new-password-file'];
-  if (typeof file !== 'string') throw wrongArgument('Say where the new passphrase is', '--new-password-file');
-  return readPassword(file);
-}
 
 async function add(care: CareRun): Promise<void> {
   const { context, options: given, answer } = care;
   const kind = given.restic === true ? 'restic' : 'ours';
-  const wanted = { kind, passphrase: newPassphrase(care), label: labelOf(care), owner: ownerNow(care) } as const;
+  const wrapping = readWrapping(given);
+  if (kind === 'restic' && wrapping.by !== 'Passphrase')
+    throw wrongArgument('Stock restic takes passphrases only', '--restic');
+  const wanted = { kind, wrapping, label: labelOf(care), owner: ownerNow(care) } as const;
   const slot = await addKeySlot(context.repository, wanted, context.randomBytes);
-  answer(tell(slot), [`added ${slot.name}`]);
+  answer(tell(slot), [
+    `added ${slot.name}`,
+    ...(wrapping.by === 'Recipients' ? ['prove that it opens: `stork-agent repo info --identity-file FILE`'] : []),
+  ]);
 }
 
 async function remove(care: CareRun): Promise<void> {
@@ -109,12 +115,16 @@ async function remove(care: CareRun): Promise<void> {
 }
 
 async function rotate(care: CareRun): Promise<void> {
-  const { context, options: given, answer } = care;
-  const passphrase = newPassphrase(care);
-  const file = given['password-file'];
-  const found = await findKeySlot(context.repository.store, readPassword(typeof file === 'string' ? file : ''));
-  if (found === undefined) throw wrongArgument('No key slot is opened by this passphrase', '--password-file');
-  const change = { passphrase, label: labelOf(care) || found.slot.label, owner: ownerNow(care) };
+  const { context, options: given, answer, unlock } = care;
+  const wrapping = readWrapping(given);
+  if (wrapping.by === 'Recipients')
+    throw wrongArgument(
+      'A key slot for recipients can only be proven by their holders: use `key add`, then `repo info --identity-file`, then `key remove`',
+      '--recipient',
+    );
+  const found = await findKeySlot(context.repository.store, unlock, context.signal);
+  if (found === undefined) throw wrongArgument('The key slot that was opened is gone', 'key rotate');
+  const change = { wrapping, label: labelOf(care) || found.slot.label, owner: ownerNow(care) };
   const slot = await rotateKeySlot(context.repository, found.slot, change, context.randomBytes);
   answer(tell(slot), [`added ${slot.name}`, `removed ${found.slot.name}`]);
 }
@@ -124,7 +134,11 @@ async function makeKit(care: CareRun): Promise<void> {
   const { repository, randomBytes } = context;
   const passphrase = newRecoveryPassphrase(randomBytes);
   const owner = { ...ownerNow(care), username: 'recovery-kit' };
-  const slot = await addKeySlot(repository, { kind: 'restic', passphrase, label: '', owner }, randomBytes);
+  const slot = await addKeySlot(
+    repository,
+    { kind: 'restic', wrapping: byPassphrase(passphrase), label: '', owner },
+    randomBytes,
+  );
   const place = typeof given.repo === 'string' ? given.repo : '';
   const lines = renderRecoveryKit(place, repository.config.id, passphrase, slot.id.slice(0, 8));
   answer({ ...tell(slot), passphrase }, lines);

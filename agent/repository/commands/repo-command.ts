@@ -30,7 +30,13 @@ export async function runRepoCommand(argv: readonly string[], ambient: Ambient):
   return isHelp ? 0 : 2;
 }
 
-async function init({ store, password, ambient, answer }: StoreRun): Promise<number> {
+async function init({ store, unlock, ambient, answer }: StoreRun): Promise<number> {
+  if (unlock.by !== 'Passphrase')
+    throw wrongArgument(
+      'A repository begins with a password, which stock restic takes; add other key slots later',
+      '--password-file',
+    );
+  const password = unlock.passphrase;
   if (password === '') throw wrongArgument('The password is empty', '--password-file');
   const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
   const { config } = await initRepository(store, password, owner, ambient.randomBytes, ambient.signal);

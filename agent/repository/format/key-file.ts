@@ -31,11 +31,7 @@ export function encodeKeyFile(
   randomBytes: (sizeBytes: number) => Uint8Array,
 ): string {
   const salt = Buffer.from(randomBytes(saltBytes));
-  const json = JSON.stringify({
-    mac: { k: master.macK.toString('base64'), r: master.macR.toString('base64') },
-    encrypt: master.encrypt.toString('base64'),
-  });
-  const data = seal(deriveKey(password, salt, cost), Buffer.from(json), randomBytes(ivBytes));
+  const data = seal(deriveKey(password, salt, cost), encodeMasterKey(master), randomBytes(ivBytes));
   return JSON.stringify({
     created: owner.created.toISOString(),
     username: owner.username,
@@ -70,7 +66,17 @@ export function openKeyFile(bytes: Uint8Array, password: string, about: string):
   return readMasterKey(json, about);
 }
 
-function readMasterKey(json: Buffer, about: string): RepositoryKey {
+/** What every slot wraps, whatever it wraps it with: restic's JSON of the key. */
+export const encodeMasterKey = ({ encrypt, macK, macR }: RepositoryKey): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      mac: { k: macK.toString('base64'), r: macR.toString('base64') },
+      encrypt: encrypt.toString('base64'),
+    }),
+  );
+
+/** Throws `RepositoryDamaged`. */
+export function readMasterKey(json: Uint8Array, about: string): RepositoryKey {
   const read = readJson(json, about);
   const part = (text: string, size: number) => {
     const bytes = Buffer.from(text, 'base64');
@@ -92,7 +98,8 @@ function deriveKey(
   return splitKey(scryptSync(password, salt, 64, { N, r, p, maxmem: 2 * costLimit.memoryBytes }));
 }
 
-const splitKey = (bytes: Buffer): RepositoryKey => ({
+/** @param bytes 64 */
+export const splitKey = (bytes: Buffer): RepositoryKey => ({
   encrypt: bytes.subarray(0, 32),
   macK: bytes.subarray(32, 48),
   macR: bytes.subarray(48, 64),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { byPassphrase } from '../keys/unlock.ts';
 import { initRepository, openRepository, openWithKey, packName, type Repository } from '../repository.ts';
 import { type MemoryStore, memoryStore } from '../store/memory-store.ts';
 import { openKeyFile } from './key-file.ts';
@@ -14,7 +15,7 @@ const password = 'vector password';
 const storeOf = (): MemoryStore =>
   memoryStore(new Map(Object.entries(written.objects).map(([name, text]) => [name, Buffer.from(text, 'base64')])));
 
-const { key } = await openRepository(storeOf(), password, randomBytes);
+const { key } = await openRepository(storeOf(), byPassphrase(password), randomBytes);
 const openNow = (store = storeOf()) => openWithKey(store, key, randomBytes);
 
 /** Every node below a tree, by path. */
@@ -35,9 +36,9 @@ async function nodesOf(repository: Repository, tree: string): Promise<ReadonlyMa
 
 describe('a repository that stock restic wrote', () => {
   it('opens with its password and with no other', async () => {
-    const { config } = await openRepository(storeOf(), password, randomBytes);
+    const { config } = await openRepository(storeOf(), byPassphrase(password), randomBytes);
     assert.equal(config.version, 2);
-    await assert.rejects(openRepository(storeOf(), 'another', randomBytes), { code: 'WrongPassword' });
+    await assert.rejects(openRepository(storeOf(), byPassphrase('another'), randomBytes), { code: 'WrongPassword' });
   });
 
   it('has its snapshot and all nodes of its trees', async () => {

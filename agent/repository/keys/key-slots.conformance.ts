@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { memoryRepository } from '../testing/write-restore-point.ts';
 import { addKeySlot, findKeySlot, type KeySlotKind, listKeySlots, removeKeySlot, rotateKeySlot } from './key-slots.ts';
 import { newRecoveryPassphrase, renderRecoveryKit } from './recovery-kit.ts';
+import { byPassphrase } from './unlock.ts';
 
 const owner = { created: new Date('2026-01-01T00:00:00Z'), username: 'u', hostname: 'h' };
 const refused = { lastOfRestic: 'Refused' } as const;
@@ -12,7 +13,13 @@ async function withSlots(...kinds: readonly KeySlotKind[]) {
   const repository = await memoryRepository();
   const slots = [];
   for (const [number, kind] of kinds.entries())
-    slots.push(await addKeySlot(repository, { kind, passphrase: `pass ${number}`, label: 'mine', owner }, randomBytes));
+    slots.push(
+      await addKeySlot(
+        repository,
+        { kind, wrapping: byPassphrase(`pass ${number}`), label: 'mine', owner },
+        randomBytes,
+      ),
+    );
   return { repository, store: repository.store, slots };
 }
 
@@ -23,11 +30,11 @@ describe('key slots', () => {
       ['pass 0', 'ours'],
       ['pass 1', 'restic'],
     ]) {
-      const found = await findKeySlot(store, passphrase ?? '');
+      const found = await findKeySlot(store, byPassphrase(passphrase ?? ''));
       assert.equal(found?.slot.kind, kind);
       assert.deepEqual(found?.key, repository.key);
     }
-    assert.equal(await findKeySlot(store, 'another'), undefined);
+    assert.equal(await findKeySlot(store, byPassphrase('another')), undefined);
     assert.deepEqual(
       (await listKeySlots(store)).map(({ kind, label }) => [kind, label]),
       [
@@ -45,7 +52,7 @@ describe('key slots', () => {
     await assert.rejects(removeKeySlot(store, second, refused), { code: 'LastKeySlot' });
     store.objects.set(first.name, Buffer.from('damaged'));
     await assert.rejects(removeKeySlot(store, second, refused), { code: 'LastKeySlot' });
-    assert.ok(await findKeySlot(store, 'pass 1'));
+    assert.ok(await findKeySlot(store, byPassphrase('pass 1')));
   });
 
   it('of restic keep one for stock restic, unless told', async () => {
@@ -67,15 +74,15 @@ describe('key slots', () => {
     const { repository, store, slots } = await withSlots('restic');
     const [old] = slots;
     assert.ok(old);
-    const slot = await rotateKeySlot(repository, old, { passphrase: 'new', label: '', owner }, randomBytes);
+    const slot = await rotateKeySlot(repository, old, { wrapping: byPassphrase('new'), label: '', owner }, randomBytes);
     assert.equal(slot.kind, 'restic');
-    assert.equal(await findKeySlot(store, 'pass 0'), undefined);
-    assert.ok(await findKeySlot(store, 'new'));
+    assert.equal(await findKeySlot(store, byPassphrase('pass 0')), undefined);
+    assert.ok(await findKeySlot(store, byPassphrase('new')));
   });
 
   it('need a passphrase', async () => {
     const { repository } = await withSlots();
-    const empty = { kind: 'ours', passphrase: '', label: '', owner } as const;
+    const empty = { kind: 'ours', wrapping: byPassphrase(''), label: '', owner } as const;
     await assert.rejects(addKeySlot(repository, empty, randomBytes), { code: 'PassphraseEmpty' });
   });
 });

@@ -1,10 +1,11 @@
 /**
- * Ways to open a repository: passphrases, each of which wraps the same master key. Ours lie under `stork/keys/`; those under `keys/` are
- * restic's own, so that stock restic opens the repository too (break-glass). A slot is proven to open before an older one goes.
+ * Ways to open a repository, each of which wraps the same master key: passphrases, recipients of age. Ours lie under `stork/keys/`; those
+ * under `keys/` are restic's own, so that stock restic opens the repository too (break-glass). A slot is proven to open before an older
+ * one goes.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { StorkError } from '../../../kube/errors.ts';
-import { encodeKeyFile, type KeySlotOwner, openKeyFile } from '../format/key-file.ts';
+import { encodeKeyFile, type KeySlotOwner } from '../format/key-file.ts';
 import { idOf, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import type { RepositoryKey } from '../format/seal.ts';
@@ -12,6 +13,8 @@ import type { RandomBytes, Repository } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { isDamage, readNamed } from '../verify/read-document.ts';
+import { wrapForRecipients } from './age-slot.ts';
+import { byPassphrase, openSlot, type Unlock } from './unlock.ts';
 
 export type KeySlotKind = 'ours' | 'restic';
 
@@ -27,7 +30,13 @@ export interface KeySlot {
   readonly username: string;
   readonly hostname: string;
   readonly label: string;
+  /** What it is opened with: `scrypt` for passphrases, `age`; '' when it is damaged. */
+  readonly kdf: string;
+  /** Of age. */
+  readonly recipients: readonly string[];
 }
+
+const undescribed = { created: '', username: '', hostname: '', label: '', kdf: '', recipients: [] } as const;
 
 export async function listKeySlots(store: ObjectStore, signal?: AbortSignal): Promise<readonly KeySlot[]> {
   const slots: KeySlot[] = [];
@@ -48,64 +57,103 @@ async function readSlot(
     const bytes = await readNamed(store, slot.name, signal);
     const read = readJson(bytes, slot.name);
     const text = (field: string) => read.optionalText(field, 1024) ?? '';
-    const [created, username, hostname, label] = ['created', 'username', 'hostname', 'label'].map(text);
     return {
       ...slot,
       bytes,
-      ...{ created: created ?? '', username: username ?? '', hostname: hostname ?? '', label: label ?? '' },
+      ...{ created: text('created'), username: text('username'), hostname: text('hostname'), label: text('label') },
+      ...{ kdf: text('kdf'), recipients: read.texts('recipients') },
     };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return { ...slot, bytes: undefined, created: '', username: '', hostname: '', label: '' };
+    return { ...slot, bytes: undefined, ...undescribed };
   }
 }
 
-/** The slot that a passphrase opens, ours first. */
+/** The first slot that opens, ours before those of restic. */
 export async function findKeySlot(
   store: ObjectStore,
-  passphrase: string,
+  unlock: Unlock,
   signal?: AbortSignal,
 ): Promise<{ readonly slot: KeySlot; readonly key: RepositoryKey } | undefined> {
   for (const slot of await listKeySlots(store, signal)) {
-    const key = slot.bytes === undefined ? undefined : openKeyFile(slot.bytes, passphrase, slot.name);
+    const key = slot.bytes === undefined ? undefined : await openSlot(slot.bytes, unlock, slot.name);
     if (key !== undefined) return { slot, key };
   }
   return undefined;
 }
 
+/** What a new slot wraps the master key with. */
+export type Wrapping =
+  | { readonly by: 'Passphrase'; readonly passphrase: string }
+  /** `age1…`; nobody here can prove that their holders can open it. */
+  | { readonly by: 'Recipients'; readonly recipients: readonly string[] };
+
 export interface NewKeySlot {
+  /** Those of restic take passphrases only. */
   readonly kind: KeySlotKind;
-  readonly passphrase: string;
+  readonly wrapping: Wrapping;
   readonly label: string;
   readonly owner: KeySlotOwner;
 }
 
-/** The new slot, read back and proven to open the repository. */
+/**
+ * The new slot, read back; one that can be opened here (any but those for recipients) is proven to open the repository.
+ * @throws `PassphraseEmpty`, `RecipientInvalid`, `KeySlotUnproven`; nothing is left then
+ */
 export async function addKeySlot(
-  { store, key }: Pick<Repository, 'store' | 'key'>,
-  { kind, passphrase, label, owner }: NewKeySlot,
+  repository: Pick<Repository, 'store' | 'key'>,
+  wanted: NewKeySlot,
   randomBytes: RandomBytes,
 ): Promise<KeySlot> {
-  if (passphrase === '')
-    failRepository(
-      'PassphraseEmpty',
-      'A passphrase must not be empty',
-      undefined,
-      'Put it into the first line of the file.',
-    );
-  const encoded = encodeKeyFile(key, passphrase, owner, randomBytes);
-  // restic ignores fields that it doesn't know, but its slots stay as it writes them.
-  const text = kind === 'restic' ? encoded : JSON.stringify({ ...JSON.parse(encoded), label });
-  const bytes = Buffer.from(text);
+  const { store, key } = repository;
+  const { kind } = wanted;
+  const bytes = Buffer.from(await encodeSlot(key, wanted, randomBytes));
   const id = idOf(bytes);
   const name = `${keyPrefixes[kind]}${id}`;
   await store.put(name, bytes);
   const slot = await readSlot(store, { name, id, kind }, undefined);
-  const opened = slot.bytes === undefined ? undefined : openKeyFile(slot.bytes, passphrase, name);
+  const unlock = unlockOf(wanted.wrapping);
+  if (slot.bytes !== undefined && unlock === undefined) return slot;
+  const opened =
+    slot.bytes === undefined || unlock === undefined ? undefined : await openSlot(slot.bytes, unlock, name);
   if (opened !== undefined && isSameKey(opened, key)) return slot;
   await store.remove(name);
   return failRepository('KeySlotUnproven', 'The new key slot did not open the repository when it was read back', name);
 }
+
+/** Undefined: who wraps can't open. */
+function unlockOf(wrapping: Wrapping): Unlock | undefined {
+  return wrapping.by === 'Passphrase' ? byPassphrase(wrapping.passphrase) : undefined;
+}
+
+async function encodeSlot(
+  key: RepositoryKey,
+  { kind, wrapping, label, owner }: NewKeySlot,
+  randomBytes: RandomBytes,
+): Promise<string> {
+  switch (wrapping.by) {
+    case 'Passphrase': {
+      if (wrapping.passphrase === '') failEmpty();
+      const encoded = encodeKeyFile(key, wrapping.passphrase, owner, randomBytes);
+      // restic ignores fields that it doesn't know, but its slots stay as it writes them.
+      return kind === 'restic' ? encoded : JSON.stringify({ ...JSON.parse(encoded), label });
+    }
+    case 'Recipients': {
+      const fields = await wrapForRecipients(key, wrapping.recipients);
+      return JSON.stringify({ ...owner, label, ...fields });
+    }
+    default:
+      return wrapping satisfies never;
+  }
+}
+
+const failEmpty = (): never =>
+  failRepository(
+    'PassphraseEmpty',
+    'A passphrase must not be empty',
+    undefined,
+    'Put it into the first line of the file.',
+  );
 
 const isSameKey = (left: RepositoryKey, right: RepositoryKey): boolean =>
   timingSafeEqual(
@@ -149,7 +197,7 @@ const refusal = (code: string, message: string, { name }: KeySlot): StorkError =
         : 'Add another with `stork-agent key add --restic`, or say that it is meant with --allow-no-restic-key.',
   });
 
-/** A new passphrase for the slot that the old one opens: the new slot first, proven, then the old one goes. */
+/** Another passphrase instead of a slot: the new slot first, proven, then the old one goes. */
 export async function rotateKeySlot(
   repository: Pick<Repository, 'store' | 'key'>,
   old: KeySlot,

@@ -8,6 +8,7 @@ import { systemClock } from '../../../kube/clock.ts';
 import { type S3Server, startVersitygw } from '../../../test/stores/versitygw.ts';
 import { scratch } from '../../mover/testing/test-volumes.ts';
 import { backup } from '../backup/backup.ts';
+import { byPassphrase } from '../keys/unlock.ts';
 import { initRepository, openRepository } from '../repository.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { checkWithRestic, restic, resticMissing } from '../testing/stock-restic.ts';
@@ -117,7 +118,7 @@ describe('S3 as commands open it', () => {
     const env = envOf(server);
     const open = () => openStore(address('repository'), { ...options, env });
     await initRepository(await open(), 'pw', { created: new Date(0), username: 'u', hostname: 'h' }, randomBytes);
-    const repository = await openRepository(await open(), 'pw', randomBytes);
+    const repository = await openRepository(await open(), byPassphrase('pw'), randomBytes);
     await backup({
       ...{ repository, paths: [root], parent: undefined, level: 3, threads: 2, signal: new AbortController().signal },
       describe: { time: new Date(), hostname: 'h', username: 'u', tags: [], excludes: [] },
