@@ -5,8 +5,8 @@ import { fail } from './mover-error.ts';
 import { type DigestPart, digestParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKind } from './walk.ts';
 
-/** 1 hashed every block with SHA-256, 2 pushed to fresh volumes only; no release spoke them. */
-export const protocolVersion = 3;
+/** 1 hashed every block with SHA-256, 2 pushed to fresh volumes only, 3 sent every entry; no release spoke them. */
+export const protocolVersion = 4;
 
 /** First message of both on every stream. `volume`, `received`, `settled`: where a receiver is, for continuing on a new stream. */
 export interface Hello {
@@ -53,6 +53,8 @@ export interface VolumeReady {
    * changed in files since without being asked, and of those only the changed blocks.
    */
   readonly base: string | null;
+  /** All of its digest: a sender whose last sync left exactly that names what is unchanged by runs of entries. */
+  readonly whole: string | null;
 }
 
 export interface VolumeEnd {
@@ -106,6 +108,7 @@ export function decodeControl(payload: Buffer): Control {
         volume: count(fields.volume),
         pushAfter: fields.pushAfter === null ? null : text(fields.pushAfter),
         base: fields.base === null ? null : text(fields.base),
+        whole: fields.whole === null ? null : text(fields.whole),
       };
     case 'volumeEnd':
       return {

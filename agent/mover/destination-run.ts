@@ -33,7 +33,7 @@ import type { VolumeSpec } from './source-volume.ts';
 import { type StagingSink, stagingFiles, stagingSink } from './staging.ts';
 import type { Syscalls } from './syscalls.ts';
 import { type CacheOptions, openTreeCache, type TreeCache } from './tree-cache.ts';
-import { isSameTree } from './tree-digest.ts';
+import { isSameTree, wholeOf } from './tree-digest.ts';
 import { Verdict } from './verdict.ts';
 import { resultOf, verifyVolumes } from './verify-volume.ts';
 import { volumeKeeper } from './volume-keeper.ts';
@@ -98,7 +98,7 @@ interface CurrentVolume {
 }
 
 /** What the sender may send without being asked. */
-export type ReadyFor = Pick<VolumeReady, 'pushAfter' | 'base'>;
+export type ReadyFor = Pick<VolumeReady, 'pushAfter' | 'base' | 'whole'>;
 
 /** What outlasts streams. */
 export interface DestinationRun {
@@ -185,8 +185,10 @@ function createRun(options: KeyedDestination) {
       (met === 'Unproven' ? provingSink(() => failNotEmpty(spec, own)) : freshSink(volumeWriter(spec.path, pool, key)));
     const isMet = met === 'Expected' && spec.kind === 'files';
     const base = !isFresh && isMet ? own.tree.parts.content : null;
-    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed, isBaseKnown: base !== null });
-    const pushing = { pushAfter: isFresh && isMet ? own.lastPath : null, base };
+    const isBaseKnown = base !== null;
+    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed, isBaseKnown });
+    const whole = isBaseKnown ? wholeOf(own.tree) : null;
+    const pushing = { pushAfter: isFresh && isMet ? own.lastPath : null, base, whole };
     return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushing };
   };
   const run: DestinationRun = {

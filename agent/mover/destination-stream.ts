@@ -105,8 +105,8 @@ async function hearControl(stream: Stream, control: Control): Promise<'over' | '
   const say = (answer: Control) => link.send(frameTypes.control, encodeControl(answer));
   switch (control.type) {
     case 'volumeStart': {
-      const { pushAfter, base } = await run.beginVolume(control);
-      await say({ type: 'volumeReady', volume: control.volume, pushAfter, base });
+      const { pushAfter, base, whole } = await run.beginVolume(control);
+      await say({ type: 'volumeReady', volume: control.volume, pushAfter, base, whole });
       return 'more';
     }
     case 'volumeEnd':

@@ -74,7 +74,7 @@ const tasksPerWorker = 4;
 const packsPerWorker = 1;
 
 export function destinationVolume(options: DestinationVolumeOptions): DestinationVolume {
-  const { own, sink, pool, changed } = options;
+  const { own, sink, pool, changed, isBaseKnown } = options;
   const counts = { files: 0, bytes: 0, blocks: 0, bytesRead: 0 };
   const background = createBackground(pool.workers * tasksPerWorker, changed);
   const content = createBackground(pool.workers * packsPerWorker + 1, changed);
@@ -86,7 +86,11 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
   const ledger = itemLedger(async (item) => {
     await settler.settle(item);
     if (item.is === 'segment') counts.bytes += lengthOf(item);
-    else counts.files++;
+    else if (item.is === 'entry') counts.files++;
+    else {
+      counts.files += item.parts.length;
+      for (const { entry } of item.parts) counts.bytes += entry.size;
+    }
   });
   const settleReady = () => background.inOrder(ledger.settleReady);
   const wants: Want[] = [];
@@ -118,6 +122,12 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
       for (const item of items) {
         if (item.is === 'segment') {
           await arriveSegment(file ?? fail('ProtocolError', 'A segment that no file has'), item);
+          continue;
+        }
+        if (item.is === 'same') {
+          if (!isBaseKnown) fail('ProtocolError', 'A run of entries from who does not know what we have');
+          ledger.add({ is: 'same', parts: join.joinSame(item.path, item.entries) });
+          file = undefined;
           continue;
         }
         const { entry } = item;

@@ -81,8 +81,7 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
 /** Refuses what no honest walk sends: names with `.`/`..`/empty parts, wrong types, out-of-range numbers. */
 export function readEntry(reader: ByteReader): Entry {
   const type = entryTypes[reader.byte()] ?? fail('ProtocolError', 'An entry has an unknown type');
-  const path = reader.text(pathLimitBytes);
-  assertSafePath(path);
+  const path = readPath(reader);
   const mode = reader.number();
   if (mode > 0o7777) fail('ProtocolError', 'An entry has mode bits beyond 07777');
   const uid = reader.number();
@@ -100,6 +99,13 @@ export function readEntry(reader: ByteReader): Entry {
       ? noXattrs
       : Array.from({ length: count }, () => ({ name: reader.text(255), value: reader.bytes(65_536) }));
   return { path, type, mode, uid, gid, mtimeNs, size, target, rdev, xattrs };
+}
+
+/** Refuses one that leads out of a volume. */
+export function readPath(reader: ByteReader): ByteString {
+  const path = reader.text(pathLimitBytes);
+  assertSafePath(path);
+  return path;
 }
 
 function assertSafePath(path: ByteString): void {

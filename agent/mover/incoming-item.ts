@@ -40,7 +40,19 @@ export interface IncomingEntry {
   readonly own: Entry | undefined;
 }
 
-export type IncomingItem = IncomingEntry | IncomingSegment;
+/** Entries of ours that are as the sender has them. */
+export interface IncomingRun {
+  readonly is: 'same';
+  readonly parts: readonly SamePart[];
+}
+
+export interface SamePart {
+  readonly entry: Entry;
+  /** Of its segments. */
+  readonly hashes: readonly Uint8Array[];
+}
+
+export type IncomingItem = IncomingEntry | IncomingSegment | IncomingRun;
 
 export const lengthOf = ({ file, segment }: IncomingSegment): number => segmentLength(file.entry.size, segment);
 

@@ -20,7 +20,8 @@ export interface KnownTree {
 }
 
 export type Meeting =
-  | { readonly is: 'Same'; readonly entry: Entry }
+  /** `order`: the one right after the last that was `Same`, or others lay between. */
+  | { readonly is: 'Same'; readonly entry: Entry; readonly order: 'Next' | 'Later' }
   /** A file that may hold much of what it held. */
   | { readonly is: 'Changed' }
   | { readonly is: 'New' };
@@ -68,12 +69,14 @@ export function openKnownTree({
     }
     return next;
   };
+  let order: 'Next' | 'Later' = 'Later';
   const skipTo = (path: ByteString): TreeRecord | undefined => {
     for (let record = peek(); record !== undefined; record = peek()) {
-      const order = record.found.entry.path === path ? 0 : comparePaths(record.found.entry.path, path);
-      if (order > 0) return undefined;
+      const compared = record.found.entry.path === path ? 0 : comparePaths(record.found.entry.path, path);
+      if (compared > 0) return undefined;
       step();
-      if (order === 0) return record;
+      if (compared === 0) return record;
+      order = 'Later';
       isSame = false;
     }
     return undefined;
@@ -86,12 +89,16 @@ export function openKnownTree({
       hasSegments = false;
       if (record === undefined) {
         isSame = false;
+        order = 'Later';
         return unknown;
       }
       if (isSettled(record) && isSameStat(record.found, found)) {
         hasSegments = true;
-        return { is: 'Same', entry: record.found.entry };
+        const met = { is: 'Same', entry: record.found.entry, order } as const;
+        order = 'Next';
+        return met;
       }
+      order = 'Later';
       isSame = false;
       hasSegments = record.found.entry.type === found.entry.type && hasContent(found.entry);
       return hasSegments ? changed : unknown;

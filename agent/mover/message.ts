@@ -6,15 +6,18 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { byteReader, byteWriter } from './byte-codec.ts';
 import { hashBytes, tagBytes } from './content-hash.ts';
-import { type Entry, readEntry, writeEntry } from './entry.ts';
+import { type Entry, readEntry, readPath, writeEntry } from './entry.ts';
 import { blockStates, uniformStates } from './job.ts';
 import { blockCount, segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
+import type { ByteString } from './syscalls.ts';
 
 export type WireItem =
   | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
   /** `coming`: its content follows in a data frame without being asked for. */
-  | { readonly is: 'segment'; readonly hash: Buffer; readonly coming: boolean };
+  | { readonly is: 'segment'; readonly hash: Buffer; readonly coming: boolean }
+  /** So many entries with their segments, beginning at this path, are what the receiver said it holds; nothing of its own lies between. */
+  | { readonly is: 'same'; readonly path: ByteString; readonly entries: number };
 
 export interface Want {
   readonly item: number;
@@ -46,7 +49,9 @@ export interface DataMessage {
 export const itemsTargetBytes = 256 * 1024;
 const itemsLimitBytes = 2 * 1024 * 1024;
 export const wantsPerMessage = 64;
-const itemTags = { entry: 0, sparseEntry: 1, segment: 2, comingSegment: 3 } as const;
+const itemTags = { entry: 0, sparseEntry: 1, segment: 2, comingSegment: 3, same: 4 } as const;
+/** Entries in one run: a sender's window. */
+export const sameLimit = 16_384;
 const allBlocks = 3;
 const partsLimit = 4096;
 
@@ -64,6 +69,12 @@ export function itemsEncoder(): ItemsEncoder {
       if (item.is === 'entry') {
         writer.byte(item.sparse ? itemTags.sparseEntry : itemTags.entry);
         writeEntry(writer, item.entry);
+        return;
+      }
+      if (item.is === 'same') {
+        writer.byte(itemTags.same);
+        writer.text(item.path);
+        writer.number(item.entries);
         return;
       }
       writer.byte(item.coming ? itemTags.comingSegment : itemTags.segment);
@@ -95,14 +106,22 @@ export function decodeItems(payload: Buffer): { readonly first: number; readonly
   const items: WireItem[] = [];
   while (!reader.done) {
     const tag = reader.byte();
-    if (tag > itemTags.comingSegment) fail('ProtocolError', 'An item is of an unknown kind');
-    if (tag <= itemTags.sparseEntry) {
+    if (tag > itemTags.same) fail('ProtocolError', 'An item is of an unknown kind');
+    if (tag === itemTags.same) items.push(readSame(reader));
+    else if (tag <= itemTags.sparseEntry) {
       items.push({ is: 'entry', entry: readEntry(reader), sparse: tag === itemTags.sparseEntry });
     } else {
       items.push({ is: 'segment', hash: Buffer.from(reader.raw(hashBytes)), coming: tag === itemTags.comingSegment });
     }
   }
   return { first, items };
+}
+
+function readSame(reader: ReturnType<typeof byteReader>): WireItem {
+  const path = readPath(reader);
+  const entries = reader.number();
+  if (entries === 0 || entries > sameLimit) fail('ProtocolError', 'A run of entries has an impossible length');
+  return { is: 'same', path, entries };
 }
 
 export function encodeWants(wants: readonly Want[]): readonly Uint8Array[] {

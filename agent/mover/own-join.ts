@@ -3,7 +3,9 @@
  * source doesn't have or has as something else. Also the guard of paths: an entry must follow the one before and lie in a
  * directory that came before, so no list of entries can lead out of the volume.
  */
-import { comparePaths, type Entry, isBelow } from './entry.ts';
+import { comparePaths, type Entry, hasContent, isBelow } from './entry.ts';
+import type { SamePart } from './incoming-item.ts';
+import { segmentCount } from './layout.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
 import type { ByteString } from './syscalls.ts';
@@ -12,6 +14,8 @@ import type { TreeSegment } from './tree-file.ts';
 export interface OwnJoin {
   /** Takes the next incoming entry; answers ours of the same name and type. */
   join(entry: Entry): Entry | undefined;
+  /** Takes the next entries of ours, which the sender has just so, from this path on. */
+  joinSame(path: ByteString, entries: number): readonly SamePart[];
   /** Our next segment of the entry joined last. */
   takeSegment(): TreeSegment | undefined;
   /** No more entries come: removes the rest of ours. */
@@ -27,17 +31,41 @@ export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void)
     remove(path);
     for (let next = own.peek(); next !== undefined && isWithin(next.path, path); next = own.peek()) own.take();
   };
+  const arrive = (entry: Entry) => {
+    assertNext(entry, lastPath, arriving);
+    lastPath = entry.path;
+    if (entry.type === 'directory') arriving.push(entry.path);
+  };
+  const peekFrom = (path: ByteString): Entry | undefined => {
+    let mine = own.peek();
+    while (mine !== undefined && comparePaths(mine.path, path) < 0) {
+      removeOwn(mine.path);
+      mine = own.peek();
+    }
+    return mine;
+  };
+  const takeSame = (entry: Entry): SamePart => {
+    arrive(entry);
+    own.take();
+    const segments = hasContent(entry) ? segmentCount(entry.size) : 0;
+    if (segments === 0) return { entry, hashes: [] };
+    const hash = () => own.takeSegment()?.hash ?? fail('StagingDamaged', 'The index lacks a segment', entry.path);
+    return { entry, hashes: Array.from({ length: segments }, hash) };
+  };
   return {
     takeSegment: own.takeSegment,
+    joinSame(path, entries) {
+      if (peekFrom(path)?.path !== path) fail('ProtocolError', 'A run of entries begins with one that is not there');
+      return Array.from({ length: entries }, () => {
+        const mine = own.peek();
+        if (mine === undefined || mine.type === 'hardlink')
+          return fail('ProtocolError', 'A run of entries names what can be in none');
+        return takeSame(mine);
+      });
+    },
     join(entry) {
-      assertNext(entry, lastPath, arriving);
-      lastPath = entry.path;
-      if (entry.type === 'directory') arriving.push(entry.path);
-      let mine = own.peek();
-      while (mine !== undefined && comparePaths(mine.path, entry.path) < 0) {
-        removeOwn(mine.path);
-        mine = own.peek();
-      }
+      arrive(entry);
+      const mine = peekFrom(entry.path);
       if (mine?.path !== entry.path) return undefined;
       if (mine.type === entry.type) {
         own.take();

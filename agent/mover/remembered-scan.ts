@@ -4,7 +4,7 @@ import type { WorkerPool } from './job.ts';
 import { type ScannedBatch, scanVolume } from './scan-volume.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import type { CachedVolume, TreeCache, TreeRecorder } from './tree-cache.ts';
-import type { TreeDigest } from './tree-digest.ts';
+import { type TreeDigest, wholeOf } from './tree-digest.ts';
 
 /** What the receiver is told without asking. */
 export interface Pushing {
@@ -12,6 +12,8 @@ export interface Pushing {
   readonly packAfter: ByteString | undefined;
   /** The content part of what the receiver holds: when that is what was kept, what changed since comes along. */
   readonly base: string | undefined;
+  /** All of its digest: when that is what was kept, what is unchanged is marked. */
+  readonly whole: string | undefined;
 }
 
 export interface RememberedScan {
@@ -30,11 +32,13 @@ export function rememberedScan(
 ): RememberedScan {
   let recorder: TreeRecorder | undefined;
   return {
-    async *batches(key, { packAfter, base }, signal) {
+    async *batches(key, { packAfter, base, whole }, signal) {
       const known = cache?.known(key);
       recorder = cache?.record(known === undefined ? 'Read' : 'Known', key);
-      const packChanges = base !== undefined && known !== undefined && cache?.summary?.tree?.parts.content === base;
-      const scan = { key, root: path, kind, packAfter, packChanges, known, tags: cache !== undefined };
+      const kept = known === undefined ? null : cache?.summary?.tree;
+      const packChanges = base !== undefined && kept?.parts.content === base;
+      const markSame = whole !== undefined && kept !== undefined && kept !== null && wholeOf(kept) === whole;
+      const scan = { key, root: path, kind, packAfter, packChanges, markSame, known, tags: cache !== undefined };
       try {
         for await (const batch of scanVolume({ ...scan, pool, syscalls, signal })) {
           recorder?.add(batch);

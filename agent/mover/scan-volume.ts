@@ -32,6 +32,8 @@ export interface ScanOptions {
   readonly known?: KnownTree | undefined;
   /** The peer holds what is known: of files that changed since, what changed comes along as packs. */
   readonly packChanges?: boolean | undefined;
+  /** The peer holds all that is known, metadata too: entries say whether they are part of it. */
+  readonly markSame?: boolean | undefined;
   /** Tags of blocks come along, of all but small segments. */
   readonly tags?: boolean | undefined;
   /** Sees each entry as the walk finds it. */
@@ -48,6 +50,8 @@ export type ScannedItem =
       readonly sparse: boolean;
       /** As the walk saw it, with its attributes. */
       readonly found: FoundEntry;
+      /** When the peer has it, with all its segments: the entry after the one before it there, or others lie between there. */
+      readonly same: 'Next' | 'Later' | undefined;
     }
   | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined };
 
@@ -66,6 +70,7 @@ const unitsPerJob = 256;
 /** A unit of the walk; what is known of it is for no worker. */
 interface Unit extends ScanUnit {
   readonly found: FoundEntry | undefined;
+  readonly same: 'Next' | 'Later' | undefined;
   readonly known?: TreeSegment | 'Entry' | undefined;
   readonly base?: SegmentBase | undefined;
 }
@@ -174,7 +179,10 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
   if (units.length > 0) yield units;
 }
 
-function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known, packChanges }: ScanOptions): Generator<Unit> {
+const noEntry = { found: undefined, same: undefined, entry: undefined } as const;
+
+function* unitsOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<Unit> {
+  const { onFound, known, packChanges, markSame = false } = options;
   for (const met of entries) {
     onFound?.(met);
     const meeting = known?.meet(met);
@@ -183,12 +191,13 @@ function* unitsOf(entries: Iterable<FoundEntry>, { onFound, known, packChanges }
     const { path, size } = found.entry;
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
     const entry = isSame ? undefined : found.entry;
-    if (segments === 0) yield { found, entry, place: undefined, known: isSame ? 'Entry' : undefined };
+    const same = isSame && markSame ? meeting.order : undefined;
+    if (segments === 0) yield { found, same, entry, place: undefined, known: isSame ? 'Entry' : undefined };
     const isPacked = packChanges === true && meeting?.is === 'Changed';
     for (let segment = 0; segment < segments; segment++) {
       const place = { path, size, segment, sparse: found.sparse };
       const before = meeting === undefined || meeting.is === 'New' ? undefined : known?.nextSegment();
-      const unit = { place, ...(segment === 0 ? { found, entry } : { found: undefined, entry: undefined }) };
+      const unit = { place, ...(segment === 0 ? { found, same, entry } : noEntry) };
       if (isSame) yield { ...unit, known: before ?? fail('CacheDamaged', 'A tree file lacks a segment', path) };
       else yield { ...unit, base: isPacked ? { hash: before?.hash, tags: before?.tags } : undefined };
     }
@@ -203,11 +212,11 @@ function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteSt
   const itemOfUnit = new Map<number, number>();
   let asked = 0;
   let segments = 0;
-  for (const { found, place, known } of units) {
+  for (const { found, same, place, known } of units) {
     const at = known === undefined ? asked++ : -1;
     const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
     if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
-    else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry));
+    else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry, same));
     if (place === undefined || known === 'Entry') continue;
     const segment = known ?? answered(answer, segments++);
     if (dropped.has(place.path)) continue;
@@ -232,8 +241,9 @@ function answered(
   return { hash, tags: tags[segment] };
 }
 
-const entryItem = (found: FoundEntry, entry: Entry): ScannedItem => ({
+const entryItem = (found: FoundEntry, entry: Entry, same: Unit['same']): ScannedItem => ({
   is: 'entry',
+  same,
   entry,
   sparse: found.sparse,
   found: found.entry === entry ? found : { ...found, entry },

@@ -3,7 +3,7 @@
  * that their times are set last), and folds the digest of what was received.
  */
 import { type Entry, hasContent, isBelow, isSpecial, sameMetadata } from './entry.ts';
-import { type IncomingItem, type IncomingSegment, targetOf } from './incoming-item.ts';
+import { type IncomingItem, type IncomingRun, type IncomingSegment, targetOf } from './incoming-item.ts';
 import { parentOf } from './own-join.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -55,8 +55,20 @@ export function createSettler(sink: VolumeSink): Settler {
     const isSame = own !== undefined && sameMetadata(own, entry) && !wrote;
     if (!cameWithContent && !isSame) await sink.finish(entry);
   };
+  const settleSame = async ({ parts }: IncomingRun) => {
+    for (const { entry, hashes } of parts) {
+      const last = open.at(-1);
+      if (last !== undefined && !isBelow(entry.path, last.entry.path)) await closeDirectories(entry.path);
+      digester.addEntry(entry);
+      for (const hash of hashes) digester.addSegment(hash);
+      if (entry.type === 'directory') open.push({ entry, touched: false });
+    }
+  };
   return {
-    settle: (item) => (item.is === 'entry' ? settleEntry(item.entry, item.own) : settleSegment(item)),
+    settle: (item) => {
+      if (item.is === 'same') return settleSame(item);
+      return item.is === 'entry' ? settleEntry(item.entry, item.own) : settleSegment(item);
+    },
     noteRemoved: (path) => void removedIn.add(parentOf(path)),
     async finish() {
       await closeDirectories(undefined);

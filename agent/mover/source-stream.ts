@@ -3,7 +3,7 @@
  * When the stream breaks, what was not settled is offered again on the next one.
  */
 import { type RunKey, runKeyBytes } from './content-hash.ts';
-import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
+import { type Control, decodeControl, encodeControl, type Hello, protocolVersion, type VolumeReady } from './control-message.ts';
 import { type Frame, type FrameLink, frameTypes } from './frame-link.ts';
 import { segmentLength } from './layout.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from './message.ts';
 import { fail } from './mover-error.ts';
 import { packLimitBytes } from './pack-codec.ts';
+import type { Pushing } from './remembered-scan.ts';
 import type { SegmentPlace } from './scan-units.ts';
 import { failureOf, greet, runTogether } from './session.ts';
 import type { SourceRun } from './source-run.ts';
@@ -149,7 +150,7 @@ function hearControl(stream: Stream, control: Control): 'over' | 'more' {
     case 'volumeReady':
       if (control.volume !== run.at) fail('ProtocolError', 'The peer is ready for another volume');
       stream.ready = true;
-      run.startScan({ packAfter: control.pushAfter ?? undefined, base: control.base ?? undefined });
+      run.startScan(pushingOf(control));
       return 'more';
     case 'volumeDone':
       if (control.volume !== run.at || stream.ended !== run.at)
@@ -167,6 +168,12 @@ function hearControl(stream: Stream, control: Control): 'over' | 'more' {
       return fail('ProtocolError', 'The receiver sent what only a sender sends');
   }
 }
+
+const pushingOf = ({ pushAfter, base, whole }: VolumeReady): Pushing => ({
+  packAfter: pushAfter ?? undefined,
+  base: base ?? undefined,
+  whole: whole ?? undefined,
+});
 
 async function offerNext(stream: Stream): Promise<'did' | 'idle'> {
   const { run, link } = stream;

@@ -7,13 +7,13 @@ import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { type Entry, hasContent } from './entry.ts';
 import { blockStates, type PackAnswer } from './job.ts';
-import { segmentLength } from './layout.ts';
+import { segmentBytes, segmentLength } from './layout.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
 import type { Pulse } from './pulse.ts';
 import type { Pushing, RememberedScan } from './remembered-scan.ts';
 import type { SegmentPlace } from './scan-units.ts';
-import type { ScannedBatch } from './scan-volume.ts';
+import { digestBatch, type ScannedBatch, type ScannedItem } from './scan-volume.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -71,7 +71,16 @@ interface FileState {
 
 type Item =
   | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
-  | { readonly is: 'segment'; hash: Buffer; readonly file: FileState; readonly segment: number; coming: boolean };
+  | { readonly is: 'segment'; hash: Buffer; readonly file: FileState; readonly segment: number; coming: boolean }
+  | SameRun;
+
+/** What the receiver has: entries that follow each other there, each with its segment if it has one. */
+interface SameRun {
+  readonly is: 'same';
+  readonly path: ByteString;
+  entries: number;
+  readonly items: ScannedItem[];
+}
 
 /** @param changed beats whenever something here may let a waiting loop go on */
 export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pulse): SourceVolume {
@@ -82,6 +91,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
   let file: FileState | undefined;
   let produced = 0;
   let settled = 0;
+  let heldItems = 0;
   let heldBytes = 0;
   let heldPackBytes = 0;
   let scanned = false;
@@ -94,8 +104,18 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     item.is === 'segment' ? segmentLength(item.file.entry.size, item.segment) : 0;
 
   const append = (batch: ScannedBatch) => {
-    const first = produced;
+    /** By index in the batch. */
+    const numbers: number[] = [];
+    heldItems += batch.items.length;
+    let run: SameRun | undefined;
     for (const scannedItem of batch.items) {
+      run = continueRun(run, scannedItem);
+      numbers.push(produced);
+      if (run !== undefined) {
+        if (run.items.length === 0) window.set(produced++, run);
+        addToRun(run, scannedItem);
+        continue;
+      }
       const item = itemOf(scannedItem);
       heldBytes += segmentBytesOf(item);
       counts.bytesScanned += segmentBytesOf(item);
@@ -106,12 +126,19 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     const { pack } = batch;
     if (pack === undefined || pack.parts.length === 0) return;
     for (const part of pack.parts) {
-      const item = window.get(first + part.at);
+      const item = window.get(numbers[part.at] ?? -1);
       if (item?.is === 'segment') item.coming = true;
     }
-    const parts = pack.parts.map(({ at, ...part }) => ({ item: first + at, ...part }));
+    const parts = pack.parts.map(({ at, ...part }) => ({ item: numbers[at] ?? fail('MoverFault', 'A pack names an unknown item'), ...part }));
     packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
+  };
+  const addToRun = (run: SameRun, item: ScannedItem) => {
+    run.items.push(item);
+    if (item.is === 'segment') return;
+    run.entries++;
+    counts.files++;
+    counts.bytesScanned += item.entry.size;
   };
   const itemOf = (scannedItem: ScannedBatch['items'][number]): Item => {
     if (scannedItem.is === 'entry') {
@@ -124,7 +151,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     return { is: 'segment', hash: scannedItem.hash, file: owner, segment: owner.segments++, coming: false };
   };
   const isFull = () =>
-    produced - settled >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
+    heldItems >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
 
   return {
     spec,
@@ -150,6 +177,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     itemAt(at) {
       const item = get(at);
       if (item.is === 'entry') return item;
+      if (item.is === 'same') return { is: 'same', path: item.path, entries: item.entries };
       return { is: 'segment', hash: item.hash, coming: item.coming };
     },
     takePack(at) {
@@ -192,8 +220,10 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       if (upTo > produced || upTo < settled) fail('ProtocolError', 'The peer settled what was never sent');
       for (; settled < upTo; settled++) {
         const item = get(settled);
-        if (item.is === 'entry') digester.addEntry(item.entry);
+        if (item.is === 'same') digestBatch(digester, item);
+        else if (item.is === 'entry') digester.addEntry(item.entry);
         else digester.addSegment(item.hash);
+        heldItems -= item.is === 'same' ? item.items.length : 1;
         heldBytes -= segmentBytesOf(item);
         window.delete(settled);
       }
@@ -207,3 +237,14 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     close: scan.drop,
   };
 }
+
+/** The run that this item belongs to: the one before, a new one, none. Its number stands when its first item is there. */
+function continueRun(run: SameRun | undefined, item: ScannedItem): SameRun | undefined {
+  if (item.is === 'segment') return run;
+  const { entry, same } = item;
+  if (same === undefined || !fitsRun(entry)) return undefined;
+  return run !== undefined && same === 'Next' ? run : { is: 'same', path: entry.path, entries: 0, items: [] };
+}
+
+/** One unit of the scan, so that all of it is in one batch; a link may have to be made again, the root begins a volume. */
+const fitsRun = ({ type, path, size }: Entry): boolean => type !== 'hardlink' && path !== '' && size <= segmentBytes;

@@ -86,6 +86,10 @@ export function treeDigester(): TreeDigester {
 export const isSameTree = (left: TreeDigest, right: TreeDigest): boolean =>
   left.digest === right.digest && differingParts(left, right).length === 0;
 
+/** The same for the same trees only: what {@link isSameTree} compares, as one text. */
+export const wholeOf = ({ digest, parts }: TreeDigest): string =>
+  [digest, ...digestParts.map((part) => parts[part])].join(' ');
+
 /** The parts in which two digests differ. */
 export function differingParts(left: TreeDigest, right: TreeDigest): readonly DigestPart[] {
   return digestParts.filter((part) => left.parts[part] !== right.parts[part]);
