@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   closeSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -8,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -85,6 +88,45 @@ describe('a sync with a cache', () => {
     assert.deepEqual([source.bytesRead, destination.bytesRead], [5, 5]);
     const again = await sync();
     assert.equal(again.source.bytesRead + again.destination.bytesRead, 0);
+  });
+
+  it('names what both know by runs, around all that is new, gone, replaced, linked or large', async () => {
+    using space = scratch();
+    const { from, sync } = await copiedWithCache(space, {}, (root) => {
+      for (let at = 100; at < 400; at++) {
+        mkdirSync(`${root}/many/d${at}`, { recursive: true });
+        writeFileSync(`${root}/many/d${at}/f`, `${at}`);
+      }
+      symlinkSync('d/f1', `${root}/link`);
+      linkSync(`${root}/d/f2`, `${root}/d/f2-too`);
+      writeFileSync(`${root}/large`, chanceBytes(seededChance(3), 5 * 1024 * 1024));
+    });
+    const { destination } = await sync();
+    // Without runs: at least the hash of each of some 300 files.
+    assert.ok(destination.bytesSent < 4000, `sent ${destination.bytesSent}`);
+    rmSync(`${from}/many/d100`, { recursive: true });
+    rmSync(`${from}/many/d200/f`);
+    rmSync(`${from}/many/d399`, { recursive: true });
+    writeFileSync(`${from}/many/d300/e`, 'new, before f');
+    writeFileSync(`${from}/many/d350-`, 'new, after d350 and all in it');
+    rmSync(`${from}/many/d360`, { recursive: true });
+    writeFileSync(`${from}/many/d360`, 'a file now');
+    rmSync(`${from}/link`);
+    mkdirSync(`${from}/link`);
+    rmSync(`${from}/d/f2`);
+    await sync();
+    renameSync(`${from}/many`, `${from}/more`);
+    await sync();
+    assert.ok((await sync()).destination.bytesSent < 4000);
+  });
+
+  it('refuses a destination that lost a file, and one whose metadata changed', async () => {
+    using space = scratch();
+    const { to, sync } = await copiedWithCache(space);
+    chmodSync(`${to}/d/f7`, 0o600);
+    await assert.rejects(sync(), { code: 'DestinationChanged' });
+    rmSync(`${to}/d/f7`);
+    await assert.rejects(sync(), { code: 'DestinationChanged' });
   });
 
   it('sends the changed blocks of a large file, which only the source reads whole', async () => {

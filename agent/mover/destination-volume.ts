@@ -189,7 +189,9 @@ function segmentArrival(
   return async (file: IncomingFile, arrived: WireItem & { readonly is: 'segment' }): Promise<void> => {
     if (file.arrived >= file.segments) fail('ProtocolError', 'A segment beyond the end of its file');
     const { hash, coming } = arrived;
-    const base = file.own === undefined ? undefined : takeSegment()?.hash;
+    const mine = file.own === undefined ? undefined : takeSegment()?.hash;
+    // Copied: a view would take all that was read with it to a worker.
+    const base = mine === undefined || mine.equals(hash) ? mine : Buffer.from(mine);
     const segment = file.arrived++;
     const item: IncomingSegment = {
       is: 'segment',

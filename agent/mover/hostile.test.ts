@@ -25,7 +25,7 @@ const anEntry = (fields: Partial<Entry>): Entry => ({
 });
 
 /** A source that says hello like any other and then offers these entries. */
-async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown> {
+async function offer(space: Scratch, entries: readonly (Entry | WireItem)[]): Promise<unknown> {
   const relay = memoryRelay();
   const [to, from] = [space.path('to'), space.path('from')];
   mkdirSync(to);
@@ -48,7 +48,7 @@ async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown
     const start = { type: 'volumeStart', volume: 0, name: 'data', kind: 'files', sizeBytes: 0 } as const;
     await link.send(frameTypes.control, encodeControl(start));
     const encoder = itemsEncoder();
-    for (const entry of entries) encoder.add({ is: 'entry', entry, sparse: false } satisfies WireItem);
+    for (const entry of entries) encoder.add('is' in entry ? entry : { is: 'entry', entry, sparse: false });
     await link.send(frameTypes.items, ...encoder.finish(0));
     for (;;) await link.receive();
   };
@@ -68,7 +68,7 @@ async function offer(space: Scratch, entries: readonly Entry[]): Promise<unknown
 
 describe('a hostile source', () => {
   const root = anEntry({});
-  const lists: Readonly<Record<string, readonly Entry[]>> = {
+  const lists: Readonly<Record<string, readonly (Entry | WireItem)[]>> = {
     'a path that climbs': [root, anEntry({ path: '../out', type: 'fifo' })],
     'an absolute path': [root, anEntry({ path: '/out', type: 'fifo' })],
     'a path with a NUL': [root, anEntry({ path: 'a\0b', type: 'fifo' })],
@@ -81,6 +81,9 @@ describe('a hostile source', () => {
     'an entry twice': [root, anEntry({ path: 'b' }), anEntry({ path: 'b' })],
     'no root': [anEntry({ path: 'b' })],
     'a hard link that climbs': [root, anEntry({ path: 'b', type: 'hardlink', target: '../x' })],
+    'a run of what it was not told that we have': [root, { is: 'same', path: 'b', entries: 1 }],
+    'a run that climbs': [root, { is: 'same', path: '../b', entries: 1 }],
+    'a run of nothing': [root, { is: 'same', path: 'b', entries: 0 }],
     'impossible mode bits': [root, anEntry({ path: 'b', mode: 0o170000 })],
   };
   for (const [name, entries] of Object.entries(lists)) {

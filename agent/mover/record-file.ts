@@ -17,7 +17,7 @@ export interface RecordWriter {
 }
 
 export interface RecordCursor {
-  /** The next record and its offset; undefined at the end. The bytes are valid until the next call. */
+  /** The next record and its offset; undefined at the end. The bytes stay as they are, and keep what was read with them in memory. */
   next(): { readonly record: Buffer; readonly offset: number } | undefined;
   close(): void;
 }

@@ -199,10 +199,16 @@ function* unitsOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generato
       const before = meeting === undefined || meeting.is === 'New' ? undefined : known?.nextSegment();
       const unit = { place, ...(segment === 0 ? { found, same, entry } : noEntry) };
       if (isSame) yield { ...unit, known: before ?? fail('CacheDamaged', 'A tree file lacks a segment', path) };
-      else yield { ...unit, base: isPacked ? { hash: before?.hash, tags: before?.tags } : undefined };
+      else yield { ...unit, base: isPacked ? baseOf(before) : undefined };
     }
   }
 }
+
+/** Copied: a view would take all that was read with it to the worker. */
+const baseOf = (before: TreeSegment | undefined): SegmentBase => ({
+  hash: before === undefined ? undefined : Buffer.from(before.hash),
+  tags: before?.tags,
+});
 
 /** What became of a batch's units, in order; those that were known are no part of the answer. */
 function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {

@@ -3,7 +3,14 @@
  * When the stream breaks, what was not settled is offered again on the next one.
  */
 import { type RunKey, runKeyBytes } from './content-hash.ts';
-import { type Control, decodeControl, encodeControl, type Hello, protocolVersion, type VolumeReady } from './control-message.ts';
+import {
+  type Control,
+  decodeControl,
+  encodeControl,
+  type Hello,
+  protocolVersion,
+  type VolumeReady,
+} from './control-message.ts';
 import { type Frame, type FrameLink, frameTypes } from './frame-link.ts';
 import { segmentLength } from './layout.ts';
 import {

@@ -129,7 +129,10 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       const item = window.get(numbers[part.at] ?? -1);
       if (item?.is === 'segment') item.coming = true;
     }
-    const parts = pack.parts.map(({ at, ...part }) => ({ item: numbers[at] ?? fail('MoverFault', 'A pack names an unknown item'), ...part }));
+    const parts = pack.parts.map(({ at, ...part }) => ({
+      item: numbers[at] ?? fail('MoverFault', 'A pack names an unknown item'),
+      ...part,
+    }));
     packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
   };
@@ -150,8 +153,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     const owner = file ?? fail('MoverFault', 'A segment without its file');
     return { is: 'segment', hash: scannedItem.hash, file: owner, segment: owner.segments++, coming: false };
   };
-  const isFull = () =>
-    heldItems >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
+  const isFull = () => heldItems >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
 
   return {
     spec,

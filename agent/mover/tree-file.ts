@@ -211,12 +211,15 @@ export function openTreeCursor(path: string): TreeFileCursor {
       if (next === undefined || next[0] !== tags.segment) return undefined;
       reader.reset(next);
       reader.byte();
-      const hash = Buffer.from(reader.raw(hashBytes));
+      // A view: what a cursor has read it never writes over.
+      const hash = reader.raw(hashBytes);
       reader.number();
       reader.number();
-      const ofBlocks = reader.bytes(blockCount(segmentBytes) * tagBytes);
+      const length = reader.number();
+      if (length > blockCount(segmentBytes) * tagBytes) fail('CacheDamaged', 'A tree file has too many tags', path);
+      const ofBlocks = length === 0 ? undefined : Buffer.from(reader.raw(length));
       step();
-      return { hash, tags: ofBlocks.length === 0 ? undefined : ofBlocks };
+      return { hash, tags: ofBlocks };
     },
     close: () => cursor.close(),
   };
