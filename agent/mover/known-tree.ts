@@ -21,7 +21,12 @@ export interface KnownTree {
 
 export type Meeting =
   /** `order`: the one right after the last that was `Same`, or others lay between. */
-  | { readonly is: 'Same'; readonly entry: Entry; readonly order: 'Next' | 'Later' }
+  | {
+      readonly is: 'Same';
+      readonly entry: Entry;
+      readonly order: 'Next' | 'Later';
+      readonly encoded: Uint8Array | undefined;
+    }
   /** A file that may hold much of what it held. */
   | { readonly is: 'Changed' }
   | { readonly is: 'New' };
@@ -94,7 +99,8 @@ export function openKnownTree({
       }
       if (isSettled(record) && isSameStat(record.found, found)) {
         hasSegments = true;
-        const met = { is: 'Same', entry: record.found.entry, order } as const;
+        const { found: then, encoded } = record;
+        const met = { is: 'Same', entry: then.entry, order, encoded } as const;
         order = 'Next';
         return met;
       }
@@ -112,7 +118,7 @@ export function openKnownTree({
 function asSeenLast(record: TreeRecord | undefined, root: TreeSummary['root']): TreeRecord | undefined {
   if (record === undefined || root === null || record.found.entry.path !== '') return record;
   const seen = { inode: BigInt.asIntN(64, BigInt(root.inode)), changedNs: BigInt(root.changedNs) };
-  return { ...record, found: { ...record.found, ...seen } };
+  return { settled: record.settled, found: { ...record.found, ...seen } };
 }
 
 /** All that lstat shows and that does not change by reading, or when allocated space changes beneath the same content. */

@@ -33,33 +33,37 @@ const recordLimitBytes = 8 * 1024 * 1024;
 export function createRecordWriter(path: string, keepBytes = 0, onWritten?: (bytes: Uint8Array) => void): RecordWriter {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   ftruncateSync(fd, keepBytes);
-  let pending: Uint8Array[] = [];
+  const pending = Buffer.allocUnsafeSlow(bufferBytes);
   let pendingBytes = 0;
   let written = keepBytes;
-  const flush = () => {
-    const bytes = Buffer.concat(pending, pendingBytes);
+  const write = (bytes: Uint8Array) => {
     onWritten?.(bytes);
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(fd, bytes, done, bytes.length - done, written + done);
     }
     written += bytes.length;
-    pending = [];
-    pendingBytes = 0;
   };
+  const flush = () => {
+    const length = pendingBytes;
+    pendingBytes = 0;
+    write(pending.subarray(0, length));
+  };
+  const add = (bytes: Uint8Array) => {
+    if (pendingBytes + bytes.length > bufferBytes) flush();
+    if (bytes.length > bufferBytes) return write(bytes);
+    pending.set(bytes, pendingBytes);
+    pendingBytes += bytes.length;
+  };
+  const length = Buffer.alloc(lengthBytes);
   return {
     append(record) {
       const offset = written + pendingBytes;
-      const length = Buffer.alloc(lengthBytes);
       length.writeUInt32LE(record.length);
-      pending.push(length, record);
-      pendingBytes += lengthBytes + record.length;
-      if (pendingBytes >= bufferBytes) flush();
+      add(length);
+      add(record);
       return offset;
     },
-    appendRaw(bytes) {
-      pending.push(bytes);
-      pendingBytes += bytes.length;
-    },
+    appendRaw: add,
     flush(durability) {
       flush();
       if (durability === 'Durable') fsyncSync(fd);

@@ -52,6 +52,8 @@ export type ScannedItem =
       readonly found: FoundEntry;
       /** When the peer has it, with all its segments: the entry after the one before it there, or others lie between there. */
       readonly same: 'Next' | 'Later' | undefined;
+      /** Its record in the tree that is known, when it is the same. */
+      readonly encoded: Uint8Array | undefined;
     }
   | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined };
 
@@ -71,6 +73,7 @@ const unitsPerJob = 256;
 interface Unit extends ScanUnit {
   readonly found: FoundEntry | undefined;
   readonly same: 'Next' | 'Later' | undefined;
+  readonly encoded: Uint8Array | undefined;
   readonly known?: TreeSegment | 'Entry' | undefined;
   readonly base?: SegmentBase | undefined;
 }
@@ -179,7 +182,7 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
   if (units.length > 0) yield units;
 }
 
-const noEntry = { found: undefined, same: undefined, entry: undefined } as const;
+const noEntry = { found: undefined, same: undefined, encoded: undefined, entry: undefined } as const;
 
 function* unitsOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<Unit> {
   const { onFound, known, packChanges, markSame = false } = options;
@@ -192,12 +195,13 @@ function* unitsOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generato
     const segments = hasContent(found.entry) ? segmentCount(size) : 0;
     const entry = isSame ? undefined : found.entry;
     const same = isSame && markSame ? meeting.order : undefined;
-    if (segments === 0) yield { found, same, entry, place: undefined, known: isSame ? 'Entry' : undefined };
+    const encoded = isSame ? meeting.encoded : undefined;
+    if (segments === 0) yield { found, same, encoded, entry, place: undefined, known: isSame ? 'Entry' : undefined };
     const isPacked = packChanges === true && meeting?.is === 'Changed';
     for (let segment = 0; segment < segments; segment++) {
       const place = { path, size, segment, sparse: found.sparse };
       const before = meeting === undefined || meeting.is === 'New' ? undefined : known?.nextSegment();
-      const unit = { place, ...(segment === 0 ? { found, same, entry } : noEntry) };
+      const unit = { place, ...(segment === 0 ? { found, same, encoded, entry } : noEntry) };
       if (isSame) yield { ...unit, known: before ?? fail('CacheDamaged', 'A tree file lacks a segment', path) };
       else yield { ...unit, base: isPacked ? baseOf(before) : undefined };
     }
@@ -218,11 +222,12 @@ function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteSt
   const itemOfUnit = new Map<number, number>();
   let asked = 0;
   let segments = 0;
-  for (const { found, same, place, known } of units) {
+  for (const unit of units) {
+    const { found, place, known } = unit;
     const at = known === undefined ? asked++ : -1;
     const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
     if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
-    else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry, same));
+    else if (found !== undefined && entry !== undefined) items.push(entryItem(found, entry, unit));
     if (place === undefined || known === 'Entry') continue;
     const segment = known ?? answered(answer, segments++);
     if (dropped.has(place.path)) continue;
@@ -247,9 +252,10 @@ function answered(
   return { hash, tags: tags[segment] };
 }
 
-const entryItem = (found: FoundEntry, entry: Entry, same: Unit['same']): ScannedItem => ({
+const entryItem = (found: FoundEntry, entry: Entry, { same, encoded }: Unit): ScannedItem => ({
   is: 'entry',
   same,
+  encoded,
   entry,
   sparse: found.sparse,
   found: found.entry === entry ? found : { ...found, entry },

@@ -148,8 +148,8 @@ export function writeBatch(
 ): void {
   for (const item of items) {
     if (item.is === 'entry') {
-      const { found } = item;
-      writer.addEntry({ found, settled: settledNs === undefined || found.changedNs < settledNs });
+      const { found, encoded } = item;
+      writer.addEntry({ found, settled: settledNs === undefined || found.changedNs < settledNs, encoded });
     } else {
       const offset = writer.addSegment(item.hash, item.tags);
       onSegment?.(item.hash, offset);

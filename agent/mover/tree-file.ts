@@ -19,6 +19,8 @@ export interface TreeRecord {
   readonly found: FoundEntry;
   /** Whether a later change is sure to show in its change time; else it must be read again. */
   readonly settled: boolean;
+  /** Just this as a file has it already. */
+  readonly encoded?: Uint8Array | undefined;
 }
 
 export interface TreeSegment {
@@ -57,14 +59,18 @@ export function createTreeFile(path: string): TreeFileWriter {
   let entryOffset = 0;
   let segment = 0;
   return {
-    addEntry({ found, settled }) {
+    addEntry({ found, settled, encoded }) {
+      segment = 0;
+      if (encoded !== undefined) {
+        entryOffset = records.append(encoded);
+        return;
+      }
       writer.byte(tags.entry);
       writer.byte((settled ? flagBits.settled : 0) | (found.sparse ? flagBits.sparse : 0));
       writer.int64(found.inode);
       writer.int64(found.changedNs);
       writeEntry(writer, found.entry);
       entryOffset = records.append(writer.take());
-      segment = 0;
     },
     addSegment(hash, ofBlocks) {
       writer.byte(tags.segment);
@@ -197,6 +203,7 @@ export function openTreeCursor(path: string): TreeFileCursor {
     nextEntry() {
       while (next !== undefined && next[0] === tags.segment) step();
       if (next === undefined || next[0] !== tags.entry) return undefined;
+      const encoded = next;
       reader.reset(next);
       reader.byte();
       const flags = reader.byte();
@@ -205,7 +212,7 @@ export function openTreeCursor(path: string): TreeFileCursor {
       const entry = readEntry(reader);
       step();
       const found = { entry, inode, changedNs, sparse: (flags & flagBits.sparse) !== 0 };
-      return { found, settled: (flags & flagBits.settled) !== 0 };
+      return { found, settled: (flags & flagBits.settled) !== 0, encoded };
     },
     nextSegment() {
       if (next === undefined || next[0] !== tags.segment) return undefined;
