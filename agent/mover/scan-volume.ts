@@ -67,7 +67,10 @@ export interface ScannedBatch {
   readonly size: VolumeSize;
 }
 
+/** What a worker is asked for at once. */
 const unitsPerJob = 256;
+/** With those that are known. */
+const unitsPerBatch = 2048;
 
 /** A unit of the walk; what is known of it is for no worker. */
 interface Unit extends ScanUnit {
@@ -168,15 +171,19 @@ function isPacked(units: readonly Unit[], packAfter: ByteString | undefined): bo
 function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<readonly Unit[]> {
   let units: Unit[] = [];
   let bytes = 0;
+  let asked = 0;
+  const isFull = () => asked >= unitsPerJob || units.length >= unitsPerBatch;
   for (const unit of unitsOf(entries, options)) {
     const isRead = unit.place !== undefined && unit.known === undefined;
     const length = isRead ? segmentLength(unit.place.size, unit.place.segment) : 0;
-    if (units.length > 0 && (units.length >= unitsPerJob || bytes + length > packLimitBytes)) {
+    if (units.length > 0 && (isFull() || bytes + length > packLimitBytes)) {
       yield units;
       units = [];
       bytes = 0;
+      asked = 0;
     }
     units.push(unit);
+    if (unit.known === undefined) asked++;
     bytes += length;
   }
   if (units.length > 0) yield units;

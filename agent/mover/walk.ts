@@ -22,6 +22,7 @@ export interface FoundEntry {
 
 /** Written at a volume's root while it is being filled or updated. */
 export const incomingMarker = '.stork-incoming';
+const nothingIgnored: ReadonlySet<string> = new Set();
 const ignoredAtRoot: ReadonlySet<string> = new Set(['lost+found', incomingMarker]);
 
 export interface WalkCounts {
@@ -113,10 +114,7 @@ function statOf(path: ByteString): BigIntStats | undefined {
 function namesIn(directory: ByteString, ignored: ReadonlySet<string>): string[] {
   const names = readNames(directory);
   // Code units of byte strings are bytes, so the default order is the order of bytes.
-  return names
-    .filter((name) => !ignored.has(name))
-    .sort()
-    .reverse();
+  return (ignored.size === 0 ? names : names.filter((name) => !ignored.has(name))).sort().reverse();
 }
 
 function readNames(directory: ByteString): string[] {
@@ -130,7 +128,7 @@ function readNames(directory: ByteString): string[] {
 
 function namesOrVanished(directory: ByteString): string[] | undefined {
   try {
-    return namesIn(directory, new Set());
+    return namesIn(directory, nothingIgnored);
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
