@@ -5,15 +5,14 @@
  */
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
-import { type Entry, hasContent } from './entry.ts';
 import { blockStates, type PackAnswer } from './job.ts';
-import { segmentBytes, segmentLength } from './layout.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
+import { createItemizer, type OutgoingItem, segmentBytesOf, sizeOf, weightOf } from './outgoing-item.ts';
 import type { Pulse } from './pulse.ts';
 import type { Pushing, RememberedScan } from './remembered-scan.ts';
 import type { SegmentPlace } from './scan-units.ts';
-import { digestBatch, type ScannedBatch, type ScannedItem } from './scan-volume.ts';
+import { digestBatch, type ScannedBatch } from './scan-volume.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -63,32 +62,13 @@ const windowItems = 16_384;
 const windowBytes = 256 * 1024 * 1024;
 const windowPackBytes = 8 * 1024 * 1024;
 
-interface FileState {
-  readonly entry: Entry;
-  readonly sparse: boolean;
-  segments: number;
-}
-
-type Item =
-  | { readonly is: 'entry'; readonly entry: Entry; readonly sparse: boolean }
-  | { readonly is: 'segment'; hash: Buffer; readonly file: FileState; readonly segment: number; coming: boolean }
-  | SameRun;
-
-/** What the receiver has: entries that follow each other there, each with its segment if it has one. */
-interface SameRun {
-  readonly is: 'same';
-  readonly path: ByteString;
-  entries: number;
-  readonly items: ScannedItem[];
-}
-
 /** @param changed beats whenever something here may let a waiting loop go on */
 export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pulse): SourceVolume {
-  const window = new Map<number, Item>();
+  const window = new Map<number, OutgoingItem>();
   const packs = new Map<number, DataMessage>();
   const digester = treeDigester();
   const counts = { files: 0, bytesScanned: 0, bytesRead: 0, blocksSent: 0, warnings: {} as Counts };
-  let file: FileState | undefined;
+  const itemizer = createItemizer();
   let produced = 0;
   let settled = 0;
   let heldItems = 0;
@@ -98,60 +78,32 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
   let tree: TreeDigest | undefined;
   let sentAsScanned = true;
 
-  const get = (item: number): Item =>
+  const get = (item: number): OutgoingItem =>
     window.get(item) ?? fail('ProtocolError', 'The peer names an item that is not open');
-  const segmentBytesOf = (item: Item) =>
-    item.is === 'segment' ? segmentLength(item.file.entry.size, item.segment) : 0;
 
   const append = (batch: ScannedBatch) => {
-    /** By index in the batch. */
-    const numbers: number[] = [];
-    heldItems += batch.items.length;
-    let run: SameRun | undefined;
-    for (const scannedItem of batch.items) {
-      run = continueRun(run, scannedItem);
-      numbers.push(produced);
-      if (run !== undefined) {
-        if (run.items.length === 0) window.set(produced++, run);
-        addToRun(run, scannedItem);
-        continue;
-      }
-      const item = itemOf(scannedItem);
+    const first = produced;
+    const { items, places } = itemizer.itemsOf(batch.items);
+    for (const item of items) {
+      heldItems += weightOf(item);
       heldBytes += segmentBytesOf(item);
-      counts.bytesScanned += segmentBytesOf(item);
       window.set(produced++, item);
+      const { files, bytes } = sizeOf(item);
+      counts.files += files;
+      counts.bytesScanned += bytes;
     }
     counts.warnings = sumCounts(counts.warnings, batch.warnings);
     counts.bytesRead += batch.bytesRead;
     const { pack } = batch;
     if (pack === undefined || pack.parts.length === 0) return;
-    for (const part of pack.parts) {
-      const item = window.get(numbers[part.at] ?? -1);
+    const parts = pack.parts.map(({ at, ...part }) => {
+      const place = places[at] ?? fail('MoverFault', 'A pack names an unknown item');
+      const item = items[place];
       if (item?.is === 'segment') item.coming = true;
-    }
-    const parts = pack.parts.map(({ at, ...part }) => ({
-      item: numbers[at] ?? fail('MoverFault', 'A pack names an unknown item'),
-      ...part,
-    }));
+      return { item: first + place, ...part };
+    });
     packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
-  };
-  const addToRun = (run: SameRun, item: ScannedItem) => {
-    run.items.push(item);
-    if (item.is === 'segment') return;
-    run.entries++;
-    counts.files++;
-    counts.bytesScanned += item.entry.size;
-  };
-  const itemOf = (scannedItem: ScannedBatch['items'][number]): Item => {
-    if (scannedItem.is === 'entry') {
-      counts.files++;
-      const { entry, sparse } = scannedItem;
-      file = hasContent(entry) ? { entry, sparse, segments: 0 } : undefined;
-      return { is: 'entry', entry, sparse };
-    }
-    const owner = file ?? fail('MoverFault', 'A segment without its file');
-    return { is: 'segment', hash: scannedItem.hash, file: owner, segment: owner.segments++, coming: false };
   };
   const isFull = () => heldItems >= windowItems || heldBytes >= windowBytes || heldPackBytes >= windowPackBytes;
 
@@ -225,7 +177,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
         if (item.is === 'same') digestBatch(digester, item);
         else if (item.is === 'entry') digester.addEntry(item.entry);
         else digester.addSegment(item.hash);
-        heldItems -= item.is === 'same' ? item.items.length : 1;
+        heldItems -= weightOf(item);
         heldBytes -= segmentBytesOf(item);
         window.delete(settled);
       }
@@ -239,14 +191,3 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     close: scan.drop,
   };
 }
-
-/** The run that this item belongs to: the one before, a new one, none. Its number stands when its first item is there. */
-function continueRun(run: SameRun | undefined, item: ScannedItem): SameRun | undefined {
-  if (item.is === 'segment') return run;
-  const { entry, same } = item;
-  if (same === undefined || !fitsRun(entry)) return undefined;
-  return run !== undefined && same === 'Next' ? run : { is: 'same', path: entry.path, entries: 0, items: [] };
-}
-
-/** One unit of the scan, so that all of it is in one batch; a link may have to be made again, the root begins a volume. */
-const fitsRun = ({ type, path, size }: Entry): boolean => type !== 'hardlink' && path !== '' && size <= segmentBytes;
