@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { duplexPair } from 'node:stream';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
 import { byteReader, byteWriter } from './byte-codec.ts';
-import { encodeControl, protocolVersion } from './control-message.ts';
+import { type Control, encodeControl, protocolVersion } from './control-message.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import { createFrameLink, frameTypes } from './frame-link.ts';
 import { decodeData, decodeItems, decodeWants, itemsEncoder, type WireItem } from './message.ts';
 import { copyVolume, memoryRelay, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+import { treeDigester } from './tree-digest.ts';
 
 const anEntry = (fields: Partial<Entry>): Entry => ({
   path: '',
@@ -25,11 +26,16 @@ const anEntry = (fields: Partial<Entry>): Entry => ({
 });
 
 /** A source that says hello like any other and then offers these entries. */
-async function offer(space: Scratch, entries: readonly (Entry | WireItem)[]): Promise<unknown> {
+async function offer(
+  space: Scratch,
+  entries: readonly (Entry | WireItem)[],
+  { held = [], end }: { readonly held?: readonly string[]; readonly end?: Control } = {},
+): Promise<unknown> {
   const relay = memoryRelay();
   const [to, from] = [space.path('to'), space.path('from')];
   mkdirSync(to);
   mkdirSync(from);
+  for (const name of held) writeFileSync(`${to}/${name}`, name);
   const stop = new AbortController();
   const hostile = async () => {
     const link = createFrameLink(await relay.source(stop.signal), systemClock());
@@ -50,13 +56,16 @@ async function offer(space: Scratch, entries: readonly (Entry | WireItem)[]): Pr
     const encoder = itemsEncoder();
     for (const entry of entries) encoder.add('is' in entry ? entry : { is: 'entry', entry, sparse: false });
     await link.send(frameTypes.items, ...encoder.finish(0));
+    if (end !== undefined) await link.send(frameTypes.control, encodeControl(end));
     for (;;) await link.receive();
   };
   const evil = hostile().catch(() => undefined);
   // The honest source of the copy never gets a stream.
   const connect = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-  const copying = copyVolume({ from, to, staging: space.path('staging'), relay, source: { connect } });
+  const update = { mode: 'update', destination: { existing: 'Overwrite' } } as const;
+  const how = held.length === 0 ? {} : update;
+  const copying = copyVolume({ from, to, staging: space.path('staging'), relay, source: { connect }, ...how });
   const error = await copying.then(
     () => undefined,
     (reason: unknown) => reason,
@@ -95,6 +104,29 @@ describe('a hostile source', () => {
       assert.equal(existsSync(space.path('out')), false);
     });
   }
+
+  const held = ['a', 'b', 'c'];
+  const runs: Readonly<Record<string, WireItem>> = {
+    'begins where nothing is': { is: 'same', path: 'aa', entries: 1 },
+    'is longer than what is there': { is: 'same', path: 'b', entries: 3 },
+  };
+  for (const [name, run] of Object.entries(runs)) {
+    it(`is refused: a run that ${name}`, async () => {
+      using space = scratch();
+      const error = await offer(space, [root, run], { held });
+      assert.ok(error instanceof Error && 'code' in error && error.code === 'ProtocolError');
+      assert.deepEqual(readdirSync(space.path('to')), held);
+    });
+  }
+
+  it('is refused when its runs are not what it says at the end, and nothing was changed', async () => {
+    using space = scratch();
+    const tree = { ...treeDigester().finish(), files: 2 };
+    const end = { type: 'volumeEnd', volume: 0, items: 2, tree, warnings: {} } as const;
+    const error = await offer(space, [root, { is: 'same', path: 'b', entries: 2 }], { held, end });
+    assert.ok(error instanceof Error && 'code' in error && error.code === 'TransferMismatch');
+    assert.deepEqual(readdirSync(space.path('to')), held);
+  });
 
   it('cannot link to a file outside through a symlink of its own', async () => {
     using space = scratch();
