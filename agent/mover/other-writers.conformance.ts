@@ -6,10 +6,14 @@ import type { DestinationOptions } from './destination-run.ts';
 import { copiedOnce } from './testing/copied-once.ts';
 import { chanceBytes, copyVolume, digestOf, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
 
-const writeLeaseMs = 200;
+/** Over soon, for tests in which somebody else writes after it. */
+const shortLeaseMs = 200;
 
-/** An update that is killed while it is applied: some of the volume is of the new point, some of the old. */
-async function interrupted(space: Scratch) {
+/**
+ * An update that is killed while it is applied: some of the volume is of the new point, some of the old.
+ * @param writeLeaseMs as movers have it where nobody else writes: on a busy machine more than a short one may lie between a write and the renewal before it
+ */
+async function interrupted(space: Scratch, writeLeaseMs?: number) {
   const copied = await copiedOnce(space);
   const { from, update } = copied;
   writeFileSync(`${from}/db/table`, chanceBytes(seededChance(21), 12 * 1024 * 1024));
@@ -28,7 +32,7 @@ async function interrupted(space: Scratch) {
   assert.ok(readdirSync(copied.to).includes('.stork-incoming'));
   const restart = (options: Partial<DestinationOptions> = {}) => update({ writeLeaseMs, ...options });
   const write = async () => {
-    await pause(writeLeaseMs * 2);
+    await pause(shortLeaseMs * 2);
     writeFileSync(`${copied.to}/db/mine`, 'mine');
   };
   const refused = async (restarted: Promise<unknown>) => {
@@ -123,7 +127,7 @@ describe('an update meets another writer', () => {
 
   it('after it was killed while it was applied, with its staging kept', async () => {
     using space = scratch();
-    const { restart, write, refused } = await interrupted(space);
+    const { restart, write, refused } = await interrupted(space, shortLeaseMs);
     await write();
     await refused(restart());
     // What it had staged was made for another content: it does not come back to it either.
@@ -132,7 +136,7 @@ describe('an update meets another writer', () => {
 
   it('after it was killed while it was applied, with its staging lost', async () => {
     using space = scratch();
-    const { staging, restart, write, refused } = await interrupted(space);
+    const { staging, restart, write, refused } = await interrupted(space, shortLeaseMs);
     await write();
     rmSync(staging, { recursive: true });
     await refused(restart({ existing: 'Redo' }));
