@@ -26,12 +26,17 @@ export function listIn(directory: number): readonly ListedName[] {
   return entries.map((entry) => ({ name: entry.name.toString('latin1'), isDirectory: entry.isDirectory() }));
 }
 
-/** Removes a name and all below it, never through a symlink; nothing when it isn't there. */
+/** Removes a name and all below it, never through a symlink; nothing when it isn't there, or somebody else is faster. */
 export function removeIn(directory: number, name: ByteString): void {
-  const path = pathIn(directory, name);
-  const stats = lstatSync(bytesOf(path), { throwIfNoEntry: false });
-  if (stats === undefined) return;
-  if (!stats.isDirectory()) {
+  try {
+    removeThere(pathIn(directory, name));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function removeThere(path: ByteString): void {
+  if (!lstatSync(bytesOf(path)).isDirectory()) {
     unlinkSync(bytesOf(path));
     return;
   }

@@ -78,6 +78,14 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
     }
     await directory(child.subtree ?? '', inner, path);
   };
+  const removeOthers = (into: TargetDirectory, saved: ReadonlySet<ByteString>, path: ByteString) => {
+    try {
+      into.open();
+      counts.removed += into.removeOthers(saved);
+    } catch (error) {
+      note({ path: `${path}/`, kind: 'unwritable', message: `what was not saved stays: ${refusalOrThrow(error)}` });
+    }
+  };
   const directory = async (tree: string, into: TargetDirectory, path: ByteString): Promise<void> => {
     signal.throwIfAborted();
     background.check();
@@ -96,10 +104,7 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
         if (node.type === 'dir') children.push(node);
         else if (filter.isMeant(`${path}/${node.name}`)) await entries.add(node, into, `${path}/${node.name}`);
       }
-      if (isCleaned && isWhole && !into.isNew) {
-        into.open();
-        counts.removed += into.removeOthers(seen);
-      }
+      if (isCleaned && isWhole && !into.isNew) removeOthers(into, seen, path);
       for (const child of children) await makeChild(child, into, `${path}/${child.name}`);
     } finally {
       into.release();
