@@ -30,6 +30,7 @@ const commands = {
   setup: 'scripts/setup.ts',
   test: 'scripts/test.ts',
   'test:crash': 'test/crash/main.ts',
+  'test:fuzz': 'agent/repository/testing/fuzz/fuzz-main.ts',
   'test:stores': 'test/stores/main.ts',
   'test:torture': 'agent/repository/testing/torture-main.ts',
   testbed: 'test/testbed/main.ts',

@@ -16,6 +16,7 @@ import { sealDocument } from './format/unpacked.ts';
 import { byPassphrase, describeUnlock, openSlot, type Unlock } from './keys/unlock.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
 import type { ObjectStore } from './store/object-store.ts';
+import { refuseOversized } from './verify/read-document.ts';
 import { againWhenReplaced, readIndexObjects } from './verify/read-index.ts';
 import { readSnapshots } from './verify/read-roots.ts';
 
@@ -168,7 +169,14 @@ async function findKey(at: At, unlock: Unlock, config: Buffer): Promise<Reposito
 async function* openSlots({ store, signal }: At, unlock: Unlock, prefixes: readonly string[]) {
   let damage: unknown;
   for (const prefix of prefixes)
-    for await (const { name } of store.list(prefix, signal)) {
+    for await (const object of store.list(prefix, signal)) {
+      const { name } = object;
+      try {
+        refuseOversized(object);
+      } catch (error) {
+        damage ??= error;
+        continue;
+      }
       const slot = await store.get(name, undefined, signal);
       try {
         yield await openSlot(slot, unlock, name);

@@ -16,15 +16,24 @@ export function compress(bytes: Uint8Array, level: CompressionLevel): Buffer {
   });
 }
 
-/** @param limitBytes the most that may come out. Throws `RepositoryDamaged` for anything else than zstd, or for more. */
-export function decompress(bytes: Uint8Array, limitBytes: number, about: string): Buffer {
+/**
+ * @param limitBytes the most that may come out; `Exactly` tells that so many should, so that they are not joined of pieces.
+ * Throws `RepositoryDamaged` for anything else than zstd, or for more.
+ */
+export function decompress(
+  bytes: Uint8Array,
+  limitBytes: number,
+  about: string,
+  expected: 'UpTo' | 'Exactly' = 'UpTo',
+): Buffer {
   // What this can't read is read once more below, where the error says why.
   const small = limitBytes <= smallLimitBytes ? smallZstd()?.decompress(bytes, limitBytes) : undefined;
   if (small !== undefined) return small;
   try {
     return zstdDecompressSync(bytes, {
       maxOutputLength: limitBytes,
-      chunkSize: Math.max(1024, Math.min(limitBytes, 1 << 20)),
+      // A piece that is full to its last byte makes zlib begin another. Memory that is never written to is never taken.
+      chunkSize: Math.max(1024, expected === 'Exactly' ? limitBytes + 1 : Math.min(limitBytes, 1 << 20)),
     });
   } catch (cause) {
     return failDamaged('Compressed bytes are damaged or too large', about, cause);

@@ -15,8 +15,8 @@ export interface KeySlotOwner {
 
 /** Costs of scrypt: 32 MiB and about 0.1 s a try, as restic's own slots. */
 const cost = { N: 32_768, r: 8, p: 1 } as const;
-/** What a slot may ask of us: a hostile one must not eat all memory. */
-const costLimit = { N: 1 << 20, r: 32, p: 16, memoryBytes: 1 << 30 } as const;
+/** What a slot may ask of us: a hostile one must not eat all memory. restic's own ask for up to 60 MiB and half a second. */
+const costLimit = { N: 1 << 20, r: 32, p: 64, memoryBytes: 2 ** 28, workBytes: 2 ** 31 } as const;
 const saltBytes = 64;
 
 export function newMasterKey(randomBytes: (sizeBytes: number) => Uint8Array): RepositoryKey {
@@ -49,9 +49,13 @@ export function openKeyFile(bytes: Uint8Array, password: string, about: string):
   if (read.text('kdf', 32) !== 'scrypt')
     failRepository('KeySlotUnknown', 'A key file uses a key derivation other than scrypt', about);
   const asked = { N: read.count('N'), r: read.count('r'), p: read.count('p') };
-  const memoryBytes = 128 * asked.N * asked.r * asked.p;
+  const memoryBytes = 128 * asked.N * asked.r;
   const isFair =
-    asked.N <= costLimit.N && asked.r <= costLimit.r && asked.p <= costLimit.p && memoryBytes <= costLimit.memoryBytes;
+    asked.N <= costLimit.N &&
+    asked.r <= costLimit.r &&
+    asked.p <= costLimit.p &&
+    memoryBytes <= costLimit.memoryBytes &&
+    memoryBytes * asked.p <= costLimit.workBytes;
   const isPower = asked.N > 1 && Number.isInteger(Math.log2(asked.N)) && asked.r > 0 && asked.p > 0;
   if (!isFair || !isPower) failDamaged('A key file asks for impossible scrypt costs', about);
   const sealed = Buffer.from(read.text('data'), 'base64');

@@ -28,7 +28,8 @@ export const packLimitBytes = 2 ** 32 - 1;
 const lengthBytes = 4;
 const plainEntryBytes = 1 + lengthBytes + idBytes;
 const compressedEntryBytes = plainEntryBytes + lengthBytes;
-const headerLimitBytes = 64 * 1024 * 1024;
+/** restic's own. */
+const headerLimitBytes = 16 * 1024 * 1024;
 const entryKinds = { data: 0, tree: 1, compressedData: 2, compressedTree: 3 } as const;
 
 /** A blob as it goes into a pack. */
@@ -56,7 +57,10 @@ export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedB
   const about = `${blob.type} blob ${blob.id} in pack ${pack}`;
   const bytes = unseal(key, sealed, about);
   const { uncompressedLength } = blob;
-  const content = uncompressedLength === undefined ? bytes : decompress(bytes, uncompressedLength, about);
+  const content = uncompressedLength === undefined ? bytes : decompress(bytes, uncompressedLength, about, 'Exactly');
+  // Where a file's content lies follows from these lengths.
+  if (uncompressedLength !== undefined && content.length !== uncompressedLength)
+    failDamaged('A blob is shorter than its pack or index says', about);
   if (binaryIdOf(content).toString('hex') !== blob.id) failDamaged('A blob is not what its name says', about);
   return content;
 }

@@ -27,10 +27,29 @@ export function exactNumbers(json: string): string {
 }
 
 const textLimit = 64 * 1024;
+/** Up to here any JSON can be parsed: the worst, brackets only, takes 45 times as much memory. */
+const anyJsonBytes = 4 * 1024 * 1024;
+/** What is written for one object or list of a large document, at least: a third of what a pack's blob takes. */
+const leastBytesEach = 48;
+
+/**
+ * Refuses large JSON of so many brackets that it would take a hundred times its size, or minutes: 128 MiB of `[` take 5 GB.
+ * Throws `RepositoryDamaged`.
+ */
+export function refuseSwarm(json: Uint8Array, about: string): void {
+  if (json.length <= anyJsonBytes) return;
+  let opened = 0;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (byte === 0x7b || byte === 0x5b) opened++;
+  }
+  if (opened * leastBytesEach > json.length) failDamaged('A document has impossibly many brackets', about);
+}
 
 /** @param about names the object in errors. Throws `RepositoryDamaged` when it is no JSON object. */
 export function readJson(bytes: Uint8Array, about: string): JsonReader {
   let value: unknown;
+  refuseSwarm(bytes, about);
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch (cause) {

@@ -1,11 +1,14 @@
 /** Cuts a large tree's JSON into its nodes by counting brackets outside of strings, and parses each by itself. */
 import { failDamaged } from '../repository-error.ts';
-import { exactNumbers } from './read-json.ts';
+import { exactNumbers, refuseSwarm } from './read-json.ts';
 
 const [quote, backslash, open, close] = [0x22, 0x5c, 0x7b, 0x7d];
 
 export function* splitNodes(json: Buffer, about: string): Generator<unknown> {
-  for (const { from, to } of nodeRanges(json, about)) yield parseNode(json.toString('utf8', from, to), about);
+  for (const { from, to } of nodeRanges(json, about)) {
+    refuseSwarm(json.subarray(from, to), about);
+    yield parseNode(json.toString('utf8', from, to), about);
+  }
 }
 
 /** Where each node's text begins and ends. */

@@ -9,7 +9,8 @@ import { type RepositoryKey, seal, unseal } from './seal.ts';
 const compressedEncoding = 2;
 const braceOpen = 0x7b;
 const bracketOpen = 0x5b;
-const documentLimitBytes = 256 * 1024 * 1024;
+/** Twice what the index of one pack with as many blobs as a header holds takes. */
+export const documentLimitBytes = 128 * 1024 * 1024;
 
 export function sealDocument(key: RepositoryKey, json: string, iv: Uint8Array): Buffer {
   const compressed = compress(Buffer.from(json, 'utf8'), 3);

@@ -3,7 +3,8 @@ import { StorkError } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { isId } from '../format/object-id.ts';
 import type { Repository } from '../repository.ts';
-import { isDamage, isMissing, readDocument } from '../verify/read-document.ts';
+import type { StoredObject } from '../store/object-store.ts';
+import { isDamage, isMissing, readDocument, refuseOversized } from '../verify/read-document.ts';
 import { type LockDocument, parseLock } from './lock-document.ts';
 
 export interface StoredLock extends LockDocument {
@@ -21,20 +22,27 @@ export async function readLocks(
   repository: Pick<Repository, 'store' | 'key'>,
   signal?: AbortSignal,
 ): Promise<readonly StoredLock[]> {
-  const names = new Set<string>();
+  const listed = new Map<string, StoredObject>();
   for (let listing = 0; listing < 2; listing++)
-    for await (const { name } of repository.store.list('locks/', signal))
-      if (isId(name.slice('locks/'.length))) names.add(name);
-  const locks = await mapLimit([...names], readsAtOnce, (name) => readLock(repository, name, signal), signal);
+    for await (const object of repository.store.list('locks/', signal))
+      if (isId(object.name.slice('locks/'.length))) listed.set(object.name, object);
+  const locks = await mapLimit(
+    [...listed.values()],
+    readsAtOnce,
+    (object) => readLock(repository, object, signal),
+    signal,
+  );
   return locks.filter((lock) => lock !== undefined);
 }
 
 async function readLock(
   repository: Pick<Repository, 'store' | 'key'>,
-  name: string,
+  object: StoredObject,
   signal: AbortSignal | undefined,
 ): Promise<StoredLock | undefined> {
+  const { name } = object;
   try {
+    refuseOversized(object);
     return { name, ...parseLock(await readDocument(repository, name, signal), name) };
   } catch (error) {
     // Given back, or refreshed under another name.

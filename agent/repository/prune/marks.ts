@@ -34,11 +34,7 @@ export async function readMarks(repository: Repository, signal?: AbortSignal): P
       throw error;
     });
     if (json === undefined) continue;
-    const read = readJson(json, name);
-    const time = new Date(read.text('time', 64));
-    if (Number.isNaN(time.getTime())) failDamaged('A mark has no time', name);
-    const packs = read.texts('packs').map((pack) => assertId(pack, name));
-    found.push({ id, time, packs, holders: await readHolders(repository, id, signal) });
+    found.push({ id, ...parseMark(json, name), holders: await readHolders(repository, id, signal) });
   }
   return found;
 }
@@ -46,8 +42,20 @@ export async function readMarks(repository: Repository, signal?: AbortSignal): P
 async function readHolders(repository: Repository, mark: string, signal: AbortSignal | undefined) {
   const name = waitsName(mark);
   if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
-  return readJson(await readSealed(repository, name, signal), name).texts('holders');
+  return parseHolders(await readSealed(repository, name, signal), name);
 }
+
+/** Throws `RepositoryDamaged`. */
+export function parseMark(json: Uint8Array, about: string): Pick<Mark, 'time' | 'packs'> {
+  const read = readJson(json, about);
+  const time = new Date(read.text('time', 64));
+  if (Number.isNaN(time.getTime())) failDamaged('A mark has no time', about);
+  return { time, packs: read.texts('packs').map((pack) => assertId(pack, about)) };
+}
+
+/** Throws `RepositoryDamaged`. */
+export const parseHolders = (json: Uint8Array, about: string): readonly string[] =>
+  readJson(json, about).texts('holders');
 
 /** The mark's id. From its appearance on, writers that begin leave these packs alone. */
 export async function putMark(

@@ -1,13 +1,18 @@
 /** Reads objects that are named by the digest of their bytes, and says what is wrong with those that aren't what they should be. */
 import { StorkError } from '../../../kube/errors.ts';
 import { idOf } from '../format/object-id.ts';
-import { unsealDocument } from '../format/unpacked.ts';
+import { documentLimitBytes, unsealDocument } from '../format/unpacked.ts';
 import type { Repository } from '../repository.ts';
 import { failDamaged } from '../repository-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
 /** Bytes may be hurt on their way: only what is wrong each time is wrong in the store. */
 const readAttempts = 3;
+
+/** Of an index, snapshot, lock, mark or key slot, before it is read: no writer makes them so large. Throws `RepositoryDamaged`. */
+export function refuseOversized({ name, sizeBytes }: { readonly name: string; readonly sizeBytes: number }): void {
+  if (sizeBytes > documentLimitBytes) failDamaged(`An object of ${sizeBytes} bytes is too large for a document`, name);
+}
 
 /** @param name ends in the digest. Throws `ObjectMissing`, `RepositoryDamaged`; what the store throws. */
 export async function readNamed(store: ObjectStore, name: string, signal?: AbortSignal): Promise<Buffer> {

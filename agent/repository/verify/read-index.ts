@@ -7,7 +7,7 @@ import { isId } from '../format/object-id.ts';
 import type { PackedBlob } from '../format/pack.ts';
 import { sealOverheadBytes } from '../format/seal.ts';
 import type { Repository } from '../repository.ts';
-import { isDamage, isMissing, readDocument } from './read-document.ts';
+import { isDamage, isMissing, readDocument, refuseOversized } from './read-document.ts';
 
 export interface IndexObject {
   readonly name: string;
@@ -34,6 +34,7 @@ export async function* readIndexObjects(
   listed.sort((left, right) => (left.name < right.name ? -1 : 1));
   const read = async ({ name, sizeBytes }: (typeof listed)[number]): Promise<IndexObject | undefined> => {
     try {
+      refuseOversized({ name, sizeBytes });
       return { name, sizeBytes, packs: parseIndex(await readDocument(repository, name, signal), name) };
     } catch (error) {
       if (isMissing(error) || onDamage === undefined || !isDamage(error)) throw error;

@@ -6,7 +6,8 @@ import { assertId, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import { parseSnapshot } from '../format/snapshot.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
-import { isDamage, isMissing, readDocument } from './read-document.ts';
+import type { StoredObject } from '../store/object-store.ts';
+import { isDamage, isMissing, readDocument, refuseOversized } from './read-document.ts';
 
 export interface Roots {
   /** Oldest first. */
@@ -28,12 +29,16 @@ export async function readRoots(repository: Pick<Repository, 'store' | 'key'>, o
   const snapshots = await readSnapshots(repository, options);
   const manifests = await readAll(repository, manifestPrefix, options, (json, name) => ({
     name,
-    trees: readJson(json, name)
-      .texts('trees')
-      .map((tree) => assertId(tree, name)),
+    trees: parseManifest(json, name),
   }));
   return { snapshots, manifests };
 }
+
+/** The trees that a manifest keeps alive. Throws `RepositoryDamaged`. */
+export const parseManifest = (json: Uint8Array, about: string): readonly string[] =>
+  readJson(json, about)
+    .texts('trees')
+    .map((tree) => assertId(tree, about));
 
 /** Oldest first. */
 export async function readSnapshots(
@@ -51,11 +56,13 @@ async function readAll<Root>(
   { signal, onDamage }: ReadOptions,
   parse: (json: Buffer, name: string, id: string) => Root,
 ): Promise<Root[]> {
-  const names: string[] = [];
-  for await (const { name } of repository.store.list(prefix, signal))
-    if (isId(name.slice(prefix.length))) names.push(name);
-  const read = async (name: string): Promise<Root | undefined> => {
+  const listed: StoredObject[] = [];
+  for await (const object of repository.store.list(prefix, signal))
+    if (isId(object.name.slice(prefix.length))) listed.push(object);
+  const read = async (object: StoredObject): Promise<Root | undefined> => {
+    const { name } = object;
     try {
+      refuseOversized(object);
       return parse(await readDocument(repository, name, signal), name, name.slice(prefix.length));
     } catch (error) {
       // Forgotten since it was listed.
@@ -65,7 +72,7 @@ async function readAll<Root>(
       return undefined;
     }
   };
-  return (await mapLimit(names, readsAtOnce, read, signal)).filter((root) => root !== undefined);
+  return (await mapLimit(listed, readsAtOnce, read, signal)).filter((root) => root !== undefined);
 }
 
 export const treesOf = ({ snapshots, manifests }: Roots): readonly string[] => [
