@@ -9,6 +9,7 @@ import { openRepository } from '../repository.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
+import { parseAsOf } from './as-of-argument.ts';
 import { readUnlock, textsOf, unlockOptions, unlockUsage, wrongArgument } from './unlock-arguments.ts';
 
 export { textsOf, wrongArgument };
@@ -134,12 +135,14 @@ async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient)
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
   const unlock = await readUnlock(values, (line) => void ambient.stderr.write(`${line}\n`));
   const { env, clock, random, randomUuid } = ambient;
+  const asOf = values['as-of'];
   const store = await openStore(repo, {
     env,
     clock,
     random,
     uniqueName: randomUuid,
     settings: parseStoreSettings(textsOf(values.option)),
+    asOf: typeof asOf === 'string' ? parseAsOf(asOf, clock.now()) : undefined,
     caFile: typeof values.cacert === 'string' ? values.cacert : undefined,
     onRetry: (error) => void ambient.stderr.write(`trying again: ${renderError(error)}\n`),
   });

@@ -5,6 +5,7 @@ import { type Difference, diffTrees } from '../diff/diff-trees.ts';
 import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { type SnapshotTrees, snapshotTrees } from '../restore/snapshot-trees.ts';
+import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
@@ -15,10 +16,10 @@ Lists what the second restore point has otherwise than the first: + added, - rem
 With --json a document a line, the counts last.
 
 ${commonUsage}      --metadata              also U: only owner, mode, times or attributes
-`;
+${asOfUsage}`;
 
 export const runDiffCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('diff', { usage, options: { metadata: { type: 'boolean' } }, run }, argv, ambient);
+  runCareCommand('diff', { usage, options: { metadata: { type: 'boolean' }, ...asOfOptions }, run }, argv, ambient);
 
 const letters: Readonly<Record<Difference['change'], string>> = {
   added: '+',

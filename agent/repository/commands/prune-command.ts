@@ -1,6 +1,9 @@
 /** `stork-agent prune`: frees the space of what no restore point needs, in two phases and beside running backups. */
 import type { Ambient } from '../../../kube/ambient.ts';
+import { StorkError } from '../../../kube/errors.ts';
 import { before, parseSpan } from '../forget/retention.ts';
+import { type HeldResult, purgeDeleted, type VersionsTold } from '../object-lock/purge-deleted.ts';
+import { requireVersions } from '../object-lock/renew-locks.ts';
 import { type CollectResult, collectGarbage, type PacksTold } from '../prune/collect-garbage.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 
@@ -12,6 +15,8 @@ regularly, for example each night. Backups go on meanwhile; stock restic is kept
 ${commonUsage}      --min-wait SPAN         how long a mark waits at least (default 1h); 0 marks and deletes in one run when nobody else works
       --max-unused N%         share of unused bytes that may stay in packs in use (default 5%)
       --max-repack-size N     MiB to copy in one run at most (default 16384)
+      --purge-deleted SPAN    in a bucket that keeps versions, where deleting only hides: removes for good what was deleted at least
+                              SPAN (30d) ago and no lock holds; until then --as-of finds it
   -n, --dry-run               only tells what would be deleted and marked
 `;
 
@@ -22,6 +27,7 @@ const options = {
   'min-wait': { type: 'string' },
   'max-unused': { type: 'string' },
   'max-repack-size': { type: 'string' },
+  'purge-deleted': { type: 'string' },
   'dry-run': { type: 'boolean', short: 'n' },
 } as const;
 
@@ -35,9 +41,58 @@ async function run({ context, options: given, answer }: CareRun): Promise<number
     repackBytes: readMebibytes(given['max-repack-size']),
     effects: isDryRun ? 'OnlyPlanned' : 'Done',
   });
-  answer({ dryRun: isDryRun, ...result }, render(result, isDryRun));
+  const held = await tellHeld(context, given['purge-deleted'], isDryRun);
+  answer({ dryRun: isDryRun, ...result, ...held }, [...render(result, isDryRun), ...renderHeld(held)]);
   return 0;
 }
+
+/** After the collector, which stops at anything that is lost: nothing is purged beside damage. */
+async function tellHeld({ repository, clock, signal }: CareRun['context'], span: unknown, isDryRun: boolean) {
+  const { store } = repository;
+  const now = clock.now();
+  const deletedBefore = typeof span === 'string' ? before(now, parseSpan(span, '--purge-deleted')) : undefined;
+  if (deletedBefore !== undefined) {
+    const versions = await requireVersions(store, signal);
+    const options = { now, deletedBefore: isDryRun ? undefined : deletedBefore, signal };
+    return { versions: await purgeDeleted(versions, options) };
+  }
+  if (store.versions === undefined) return {};
+  try {
+    if ((await store.versions.areKept(signal)) !== 'Yes') return {};
+    return { versions: await purgeDeleted(store.versions, { now, deletedBefore, signal }) };
+  } catch (error) {
+    // What prune is for is done; it may well have no right to look at versions.
+    if (!(error instanceof StorkError) || error.code !== 'StoreRefused') throw error;
+    return { versionsUnknown: error.message };
+  }
+}
+
+interface Held {
+  readonly versions?: HeldResult;
+  readonly versionsUnknown?: string;
+}
+
+function renderHeld({ versions, versionsUnknown }: Held): string[] {
+  if (versionsUnknown !== undefined)
+    return [`what deleted objects still take in this bucket is not known: ${versionsUnknown}`];
+  if (versions === undefined) return [];
+  const { purged, held, locked, unlocked, lockedUntil } = versions;
+  return [
+    ...(purged.versions > 0 ? [`purged ${sayVersions(purged)}: that room is free`] : []),
+    `the bucket keeps versions: deleted objects still take ${sayVersions(held)}`,
+    ...(lockedUntil === undefined
+      ? []
+      : [`  ${sayVersions(locked)} are locked; the last lock ends ${lockedUntil.toISOString()}`]),
+    ...(unlocked.versions > 0
+      ? [
+          `  ${sayVersions(unlocked)} are not locked: \`--purge-deleted SPAN\` or a lifecycle rule of the bucket frees them`,
+        ]
+      : []),
+  ];
+}
+
+const sayVersions = ({ versions, bytes }: VersionsTold): string =>
+  `${versions} versions (${(bytes / mebibyte).toFixed(1)} MiB)`;
 
 function readWait(value: unknown): number {
   if (value === '0') return 0;

@@ -1,4 +1,4 @@
-/** `stork-agent repo init` makes a repository, `stork-agent repo info` tells about one. */
+/** `stork-agent repo init` makes a repository, `info` tells about one, `renew-locks` keeps its objects locked. */
 import { hostname, userInfo } from 'node:os';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { initRepository } from '../repository.ts';
@@ -11,20 +11,30 @@ import {
   wrongArgument,
 } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
+import { renewOptions, runRenewLocks } from './renew-locks-command.ts';
 
-const usage = `Usage: stork-agent repo init|info --repo PLACE --password-file FILE [options]
+const usage = `Usage: stork-agent repo init|info|renew-locks --repo PLACE --password-file FILE [options]
 
-  init   makes an empty repository; the password is the only way into it: keep it where a fire does not reach both
-  info   tells what is in it
+  init         makes an empty repository; the password is the only way into it: keep it where a fire does not reach both
+  info         tells what is in it
+  renew-locks  in a bucket with object lock: extends the locks of all that restore points need before they end; run it each day
 
 ${commonUsage}
-Exit code: 0 done, 1 failed (init: also when there is one already), 2 wrong arguments, 10 no repository, 12 wrong password.
+      --days N                renew-locks: a lock that is extended ends N days from now
+      --within N              those that end within so many days (default: half of --days)
+      --mode MODE             for objects without a lock: GOVERNANCE (default) or COMPLIANCE; others keep theirs
+  -n, --dry-run               only tells
+
+Exit code: 0 done, 1 failed (init: also when there is one already), 2 wrong arguments, 3 not everything could be locked, 10 no
+repository, 12 wrong password.
 `;
 
 export async function runRepoCommand(argv: readonly string[], ambient: Ambient): Promise<number> {
   const [word, ...rest] = argv;
   if (word === 'init') return await runStoreCommand('repo init', { usage, options: {}, run: init }, rest, ambient);
   if (word === 'info') return await runCareCommand('repo info', { usage, options: {}, run: info }, rest, ambient);
+  const renew = { usage, options: renewOptions, run: runRenewLocks };
+  if (word === 'renew-locks') return await runCareCommand('repo renew-locks', renew, rest, ambient);
   const isHelp = word === '--help' || word === '-h';
   (isHelp ? ambient.stdout : ambient.stderr).write(usage);
   return isHelp ? 0 : 2;

@@ -50,7 +50,8 @@ async function run({ context, options: given, words, ambient, answer, warn }: Ca
   if (typeof given.target !== 'string') throw wrongArgument('Say where to restore to', '--target');
   const { repository, signal } = context;
   const wanted = splitSnapshotPath(word);
-  await using _lock = given['no-lock'] === true ? undefined : await beginReading(context);
+  const isLocking = given['no-lock'] !== true && given['as-of'] === undefined;
+  await using _lock = isLocking ? await beginReading(context) : undefined;
   const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
   const line = progressLine(ambient.stderr, ambient.clock);
   const isWhole = wanted.path === '' && textsOf(given.include).length === 0;

@@ -4,6 +4,7 @@ import { planRepair, type RepairPlan } from '../repair/plan-repair.ts';
 import { type RepairResult, repair } from '../repair/repair.ts';
 import type { VerifyReport } from '../verify/finding.ts';
 import { type VerifyDepth, verify } from '../verify/verify.ts';
+import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 
 const usage = `Usage: stork-agent verify --repo PLACE --password-file FILE [options]
@@ -16,7 +17,7 @@ ${commonUsage}      --read-data             reads every byte
       --repair                tells what could be made good again; best together with --read-data
       --repair --apply        does it, alone in the repository: indexes from packs, blobs out of damaged packs; what is lost is no
                               longer named, so that the next backup stores it again. No pack or restore point is removed.
-
+${asOfUsage}
 Exit code: 0 all is well, 3 something is damaged, 1 it could not be looked at, 2 wrong arguments.
 `;
 
@@ -29,12 +30,15 @@ const options = {
   seed: { type: 'string' },
   repair: { type: 'boolean' },
   apply: { type: 'boolean' },
+  ...asOfOptions,
 } as const;
 
 export const damagedExitCode = 3;
 
 async function run({ context, options: given, answer, ambient }: CareRun): Promise<number> {
   const { repository, signal, clock } = context;
+  if (given.apply === true && given['as-of'] !== undefined)
+    throw wrongArgument('The past can not be repaired', '--apply');
   const depth = readDepth(given, clock.now());
   const repaired = given.repair === true && given.apply === true ? await repair(context, depth) : undefined;
   const report = await verify({

@@ -31,8 +31,12 @@ export async function withReserve<Result>(store: ObjectStore, write: () => Promi
 export const putWithReserve = (store: ObjectStore, name: string, bytes: Uint8Array): Promise<void> =>
   withReserve(store, () => store.put(name, bytes));
 
-/** Puts the reserve back, or makes it larger; a store without room for it is no failure. */
+/**
+ * Puts the reserve back, or makes it larger; a store without room for it is no failure. Where older versions are kept there is none:
+ * giving it away would free nothing.
+ */
 export async function ensureReserve(store: ObjectStore, indexBytes: number, randomBytes: RandomBytes): Promise<void> {
+  if ((await store.versions?.areKept()) === 'Yes') return;
   const wanted = decideReserveBytes(indexBytes);
   const before = await store.sizeOf(reserveName);
   if (before !== undefined && before >= wanted) return;

@@ -104,6 +104,8 @@ export function cacheStore(
       await kept.removeLeftovers(before, signal).catch(() => undefined);
       return store.removeLeftovers(before, signal);
     },
+    // Never through the cache: it knows the present only.
+    versions: store.versions,
   };
 }
 

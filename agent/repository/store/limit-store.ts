@@ -1,6 +1,7 @@
 /** Keeps a store's use within bounds: requests at once, and bytes a second each way. */
 import type { Clock } from '../../../kube/clock.ts';
 import { type ByteRange, listByPages, type ObjectStore } from './object-store.ts';
+import { wrapVersions } from './object-versions.ts';
 
 export interface StoreLimits {
   readonly requestsAtOnce?: number | undefined;
@@ -28,6 +29,7 @@ export function limitStore(
       yield piece;
     }
   }
+  const versions = wrapVersions(store.versions, within);
   const page: ObjectStore['page'] = (prefix, from, signal) => within(signal, () => store.page(prefix, from, signal));
   return {
     description: store.description,
@@ -49,6 +51,17 @@ export function limitStore(
     remove: (name, signal) => within(signal, () => store.remove(name, signal)),
     removeMany: (names, signal) => within(signal, () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => within(signal, () => store.removeLeftovers(before, signal)),
+    versions:
+      versions === undefined
+        ? undefined
+        : {
+            ...versions,
+            async get(name, id, range, signal) {
+              const bytes = await versions.get(name, id, range, signal);
+              await down(bytes.length, signal);
+              return bytes;
+            },
+          },
   };
 }
 

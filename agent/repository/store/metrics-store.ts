@@ -2,6 +2,7 @@
 import type { Clock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import { type ByteRange, listByPages, type ObjectStore } from './object-store.ts';
+import { wrapVersions } from './object-versions.ts';
 
 export type StoreOperation = 'put' | 'get' | 'sizeOf' | 'list' | 'remove' | 'removeLeftovers';
 
@@ -92,6 +93,9 @@ export function metricsStore(
     remove: (name, signal) => count('remove', () => store.remove(name, signal)),
     removeMany: (names, signal) => count('remove', () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => count('removeLeftovers', () => store.removeLeftovers(before, signal)),
+    versions: wrapVersions(store.versions, (_signal, call, operation) =>
+      count(operation, call, { received: (result) => (Buffer.isBuffer(result) ? result.length : 0) }),
+    ),
   };
 }
 

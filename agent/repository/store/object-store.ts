@@ -6,6 +6,7 @@
  * after any failure: what an earlier try did already is found and kept. Deciding to repeat is retry-store.ts' alone.
  */
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import type { StoreVersions } from './object-versions.ts';
 import { acceptEqual, failImpossibleName } from './store-error.ts';
 
 export interface StoredObject {
@@ -53,6 +54,8 @@ export interface ObjectStore {
   removeMany(names: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Removes what puts that never ended left behind before `before`, never an object. Returns how many. */
   removeLeftovers(before: Date, signal?: AbortSignal): Promise<number>;
+  /** What the names stood for earlier, where the kind of store has such a thing. */
+  readonly versions?: StoreVersions | undefined;
 }
 
 /** What a kind of store writes by itself; `completeStore` adds what follows from it. */
@@ -97,6 +100,7 @@ export function completeStore(core: StoreCore): ObjectStore {
       else await core.removeMany(names, signal);
     },
     removeLeftovers: core.removeLeftovers,
+    versions: core.versions,
   };
 }
 

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
+import { asOfStore } from './as-of-store.ts';
 import { cacheStore } from './cache-store.ts';
 import { directoryStore } from './directory-store.ts';
 import { limitStore, type StoreLimits } from './limit-store.ts';
@@ -28,6 +29,8 @@ export interface OpenStoreOptions {
   readonly limits?: StoreLimits | undefined;
   /** A directory of this repository's own; without it nothing is cached. */
   readonly cache?: { readonly directory: string; readonly isWorthKeeping?: (name: string) => boolean } | undefined;
+  /** The store as it was then, read only and without a cache, which knows the present only. */
+  readonly asOf?: Date | undefined;
   readonly onRequest?: ((request: StoreRequest) => void) | undefined;
   readonly onRetry?: RetryOptions['onRetry'] | undefined;
   /** Put around the bare store: faults, in tests. */
@@ -43,7 +46,7 @@ const connectionsSetting = {
   GoogleCloud: 'gs.connections',
 } as const;
 
-/** Throws `StoreAddressInvalid`, `StoreAddressSecret`, `StoreSettingInvalid`, `StoreRefused` without credentials. */
+/** Throws `StoreAddressInvalid`, `StoreAddressSecret`, `StoreSettingInvalid`, `StoreRefused` without credentials, `VersionsMissing`. */
 export async function openStore(address: string, options: OpenStoreOptions): Promise<ObjectStore> {
   const parsed = parseStoreAddress(address);
   refuseForeignSettings(parsed, options.settings ?? {});
@@ -55,6 +58,7 @@ export async function openStore(address: string, options: OpenStoreOptions): Pro
   // Retries are outermost, so that who waits for another try holds no place.
   const limited = limitStore(counted, { ...limits, requestsAtOnce }, clock);
   const retried = retryStore(limited, { clock, random, ...(onRetry === undefined ? {} : { onRetry }) });
+  if (options.asOf !== undefined) return asOfStore(retried, options.asOf);
   if (cache === undefined) return retried;
   const kept = directoryStore(cache.directory, options.uniqueName, { flush: 'None' });
   return cacheStore(retried, kept, cache);

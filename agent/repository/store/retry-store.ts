@@ -6,6 +6,7 @@
 import type { Clock } from '../../../kube/clock.ts';
 import { type Backoff, backoffMs } from '../../../kube/runtime/backoff.ts';
 import { listByPages, type ObjectStore } from './object-store.ts';
+import { wrapVersions } from './object-versions.ts';
 import { failCutOff, StoreError } from './store-error.ts';
 
 export interface RetryLimits {
@@ -54,6 +55,7 @@ export function retryStore(store: ObjectStore, options: RetryOptions): ObjectSto
     remove: (name, signal) => persist(signal, () => store.remove(name, signal)),
     removeMany: (names, signal) => persist(signal, () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => persist(signal, () => store.removeLeftovers(before, signal)),
+    versions: wrapVersions(store.versions, persist),
   };
 }
 

@@ -48,7 +48,7 @@ const full = ['QuotaExceeded', 'XMinioStorageFull', 'EntityTooLarge', 'Insuffici
 const elsewhere = ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'];
 
 const rightsHint =
-  'It needs s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its objects (docs/repository.md has the policy).';
+  'It needs s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its objects (docs/repository.md has the policy; docs/repository-care.md what locks and versions need).';
 
 export interface Asked {
   /** Object, prefix or bucket. */
@@ -65,7 +65,7 @@ export function explainS3Error(error: unknown, { about, bucket, signal }: Asked)
   const what = `${name}${status === undefined ? '' : ` (${status})`}: ${error.message}`;
   const again = () => unavailable(what, about, { cause: error, retryAfterMs: retryAfterMs(headers['retry-after']) });
   if (name === 'NoSuchBucket') return storeMissing(`bucket ${bucket}`, error);
-  if (name === 'NoSuchKey')
+  if (name === 'NoSuchKey' || name === 'NoSuchVersion')
     return new StoreError({ code: 'ObjectMissing', message: 'An object is missing', about, cause: error });
   if (damaged.includes(name) || expiring.includes(name)) return again();
   if (full.includes(name) || status === 507 || errnoOf(error) === 'ENOSPC') return storeFull(about, error);

@@ -5,28 +5,29 @@
  * The SDK is loaded by `import()` of this file only. It retries nothing by itself: retry-store.ts does.
  */
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
-  GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { type ByteRange, completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
+import { isWorthLocking } from './locked-names.ts';
+import { completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
 import { isPrecondition, s3ErrorOf } from './s3-error.ts';
 import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
 import { s3Place } from './s3-place.ts';
-import { failCutOff, failMissing, failTooShort, storeMissing, unavailable } from './store-error.ts';
+import { readObject } from './s3-read.ts';
+import { s3Versions } from './s3-versions.ts';
+import { storeMissing } from './store-error.ts';
 
 /** What every object of a bucket is stored with. */
 export interface S3ObjectSettings {
   readonly serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined;
   readonly kmsKeyId?: string | undefined;
   readonly storageClass?: string | undefined;
-  /** Objects can't be removed for so long; those below `locks/` can. Needs a bucket with object lock. */
+  /** What restoring needs can't be removed for so long (locked-names.ts). Needs a bucket with object lock. */
   readonly objectLock?: { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly days: number } | undefined;
 }
 
@@ -77,31 +78,7 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
     }
   };
 
-  async function* read(name: string, range: ByteRange | undefined, signal: AbortSignal | undefined) {
-    const Range = range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
-    try {
-      const answer = await client.send(new GetObjectCommand({ ...at(name), Range }), until(signal));
-      const wantedBytes = range?.length ?? answer.ContentLength;
-      const body = answer.Body;
-      if (!(body instanceof Readable)) throw unavailable('an answer without a body', name);
-      if (range !== undefined && answer.ContentLength !== undefined && answer.ContentLength < range.length) {
-        body.destroy();
-        failTooShort(name);
-      }
-      let received = 0;
-      for await (const piece of body) {
-        if (!(piece instanceof Uint8Array)) throw unavailable('a body that is no bytes', name);
-        received += piece.length;
-        yield piece;
-      }
-      if (wantedBytes !== undefined && received !== wantedBytes) failCutOff(name);
-    } catch (error) {
-      const { name: code, status } = s3ErrorOf(error);
-      if (status === 416) failTooShort(name);
-      if (status === 404 && code !== 'NoSuchBucket') failMissing(name);
-      throw explain(error, name, signal);
-    }
-  }
+  const read: ObjectStore['read'] = (name, range, signal) => readObject(place, { name, range, signal });
   const get: ObjectStore['get'] = async (name, range, signal) =>
     Buffer.concat(await Array.fromAsync(read(name, range, signal)));
 
@@ -148,11 +125,12 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
     page: (below, from, signal) => listPage(place, below, { from, signal, pageObjects: options.pageObjects }),
     removeMany: manyRemover(place, remove),
     removeLeftovers: (before, signal) => removeUnfinishedUploads(place, before, signal),
+    versions: s3Versions(place, options.pageObjects),
   });
 }
 
 function settingsOf({ objectLock, now, ...settings }: S3StoreOptions, name: string) {
-  const isLocked = objectLock !== undefined && !name.startsWith('locks/');
+  const isLocked = objectLock !== undefined && isWorthLocking(name);
   return {
     ServerSideEncryption: settings.serverSideEncryption,
     SSEKMSKeyId: settings.kmsKeyId,

@@ -66,6 +66,25 @@ export function storeRefused(what: string, about: string, hint: string, cause?: 
   return new StoreError({ code: 'StoreRefused', message: `The store refuses: ${what}`, about, hint, cause });
 }
 
+/** @param place what has no versions to look at */
+export function versionsMissing(place: string): StoreError {
+  return new StoreError({
+    code: 'VersionsMissing',
+    message: 'The store keeps no older versions, so it has no past to look at',
+    about: place,
+    hint: 'This needs an S3 bucket with versioning, best with object lock, from before the time in question (docs/repository-care.md).',
+  });
+}
+
+export function failReadOnly(place: string): never {
+  throw new StoreError({
+    code: 'StoreReadOnly',
+    message: 'What a store was at an earlier time can only be read',
+    about: place,
+    hint: 'Leave --as-of out to change the repository as it is now.',
+  });
+}
+
 export function storeMissing(place: string, cause?: unknown): StoreError {
   return new StoreError({
     code: 'StoreMissing',

@@ -10,12 +10,18 @@ export interface CommandOutcome {
   readonly stderr: string;
 }
 
-export async function runCommand(...argv: readonly string[]): Promise<CommandOutcome> {
+export const runCommand = (...argv: readonly string[]): Promise<CommandOutcome> => runCommandIn({}, ...argv);
+
+/** With these in its environment, as the credentials of a store. */
+export async function runCommandIn(
+  env: Readonly<Record<string, string>>,
+  ...argv: readonly string[]
+): Promise<CommandOutcome> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const said = Promise.all([stdout, stderr].map(async (stream) => Buffer.concat(await stream.toArray())));
   const exitCode = await run(argv, {
     version: 'test',
-    env: {},
+    env,
     clock: systemClock(),
     randomBytes,
     randomUuid: () => randomUUID(),

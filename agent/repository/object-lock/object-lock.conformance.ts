@@ -1,0 +1,286 @@
+/**
+ * A repository in a bucket with object lock on a real server (versitygw), and somebody with the agent's own credentials who destroys it:
+ * what was there is restored as of the time before. Renewal, expiry, forget and prune beside locks.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectRetentionCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { systemClock } from '../../../kube/clock.ts';
+import { type S3Server, startVersitygw } from '../../../test/stores/versitygw.ts';
+import { digestOf, scratch } from '../../mover/testing/test-volumes.ts';
+import { idOf } from '../format/object-id.ts';
+import { ivBytes } from '../format/seal.ts';
+import { sealDocument } from '../format/unpacked.ts';
+import { byPassphrase } from '../keys/unlock.ts';
+import { openRepository } from '../repository.ts';
+import { isWorthLocking } from '../store/locked-names.ts';
+import { openStore } from '../store/open-store.ts';
+import { s3Client } from '../store/s3-client.ts';
+import { s3Store } from '../store/s3-store.ts';
+import { runCommandIn } from '../testing/run-command.ts';
+import { purgeDeleted } from './purge-deleted.ts';
+
+const Bucket = 'backups';
+const dayMs = 86_400_000;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+let server: S3Server;
+let client: S3Client;
+before(async () => {
+  server = await startVersitygw();
+  const { endpoint, credentials } = server;
+  client = s3Client({ endpoint, credentials, region: undefined, addressing: 'Path', ca: undefined });
+  await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
+});
+after(() => server[Symbol.asyncDispose]());
+
+interface Place extends Disposable {
+  readonly tree: string;
+  path(name: string): string;
+  /** The command on this repository; its objects are locked for a day. */
+  run(...argv: readonly string[]): ReturnType<typeof runCommandIn>;
+  /** As `run`, and it went well. */
+  ok(...argv: readonly string[]): ReturnType<typeof runCommandIn>;
+  /** Of everything that is there now, by its name in the repository. */
+  names(): Promise<readonly string[]>;
+  keyOf(name: string): string;
+  restoresEqual(...options: readonly string[]): Promise<void>;
+}
+
+/** A repository of two restore points. */
+async function place(prefix: string): Promise<Place> {
+  const space = scratch();
+  const [tree, password] = [space.path('tree'), space.path('password')];
+  mkdirSync(`${tree}/sub`, { recursive: true });
+  writeFileSync(`${tree}/random`, randomBytes(700_000));
+  writeFileSync(`${tree}/sub/text`, 'text\n'.repeat(1000));
+  writeFileSync(password, 'secret');
+  const { accessKeyId, secretAccessKey } = server.credentials;
+  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const repo = ['--repo', `s3:${server.endpoint}/${Bucket}/${prefix}`, '--password-file', password];
+  const run: Place['run'] = (...argv) => {
+    const isWriting = argv[0] === 'backup' || argv[1] === 'init' || argv[0] === 'key';
+    return runCommandIn(env, ...argv, ...repo, ...(isWriting ? ['-o', 's3.object-lock=COMPLIANCE:1'] : []));
+  };
+  const ok: Place['ok'] = async (...argv) => {
+    const outcome = await run(...argv);
+    assert.equal(outcome.exitCode, 0, `${argv.join(' ')}: ${outcome.stderr}`);
+    return outcome;
+  };
+  let restores = 0;
+  await ok('repo', 'init');
+  await ok('backup', tree, '--tag', 'first');
+  writeFileSync(`${tree}/sub/new`, randomBytes(10_000));
+  await ok('backup', tree);
+  return {
+    ...{ tree, run, ok, path: space.path, keyOf: (name) => `${prefix}/${name}` },
+    async names() {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix: `${prefix}/` }));
+      return Contents.flatMap(({ Key }) => (Key === undefined ? [] : [Key.slice(prefix.length + 1)]));
+    },
+    async restoresEqual(...options) {
+      const target = space.path(`out-${++restores}`);
+      await ok('restore', `latest:${tree}`, '--target', target, '--verify', ...options);
+      assert.equal((await digestOf(target)).digest, (await digestOf(tree)).digest);
+    },
+    [Symbol.dispose]: () => space[Symbol.dispose](),
+  };
+}
+
+/** A time that has all that was done and nothing of what follows, whether the server tells whole seconds or less. */
+async function timeBetween(): Promise<string> {
+  const second = Math.ceil(Date.now() / 1000) * 1000;
+  await sleep(second + 1000 - Date.now());
+  return `${new Date(second).toISOString().slice(0, 19)}Z`;
+}
+
+const versionsOf = async (Prefix: string) => {
+  const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix }));
+  return { versions: Versions, deletions: DeleteMarkers };
+};
+
+async function retentionOf(Key: string): Promise<Date> {
+  const { versions } = await versionsOf(Key);
+  const VersionId = versions.at(-1)?.VersionId;
+  const { Retention } = await client.send(new GetObjectRetentionCommand({ Bucket, Key, VersionId }));
+  assert.ok(Retention?.RetainUntilDate !== undefined);
+  return Retention.RetainUntilDate;
+}
+
+/** What somebody can do who has the agent's credentials: removes the object and every version of it that may be removed. */
+async function destroy(Key: string): Promise<void> {
+  await client.send(new DeleteObjectCommand({ Bucket, Key }));
+  const { versions } = await versionsOf(Key);
+  for (const { VersionId } of versions) {
+    await assert.rejects(client.send(new DeleteObjectCommand({ Bucket, Key, VersionId })), { name: 'AccessDenied' });
+    const both = new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key, VersionId }] } });
+    assert.equal((await client.send(both)).Errors?.[0]?.Code, 'AccessDenied');
+    const Retention = { Mode: 'COMPLIANCE', RetainUntilDate: new Date(Date.now() + 3_600_000) } as const;
+    const shorten = new PutObjectRetentionCommand({ Bucket, Key, VersionId, Retention });
+    await assert.rejects(client.send(shorten), { name: 'AccessDenied' });
+  }
+}
+
+const overwrite = async (Key: string) => {
+  await client.send(new PutObjectCommand({ Bucket, Key, Body: randomBytes(500) }));
+};
+
+const kinds = ['config', 'keys/', 'stork/keys/', 'snapshots/', 'index/', 'data/', 'stork/manifests/'] as const;
+
+/** A key slot of ours, and a manifest, which applications' backups will write. */
+async function addSideObjects({ ok, path, keyOf }: Place): Promise<void> {
+  writeFileSync(path('other'), 'other secret');
+  await ok('key', 'add', '--new-password-file', path('other'));
+  const { accessKeyId, secretAccessKey } = server.credentials;
+  const store = await openStore(`s3:${server.endpoint}/${Bucket}/${keyOf('').slice(0, -1)}`, {
+    env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+    ...{ clock: systemClock(), random: () => 0, uniqueName: () => 'x' },
+    settings: { 's3.object-lock': 'COMPLIANCE:1' },
+  });
+  const { key } = await openRepository(store, byPassphrase('secret'), randomBytes);
+  const manifest = sealDocument(key, JSON.stringify({ trees: [] }), randomBytes(ivBytes));
+  await store.put(`stork/manifests/${idOf(manifest)}`, manifest);
+}
+
+describe('a repository in a bucket with object lock', () => {
+  it('is restored equal as of the time before objects of any kind were deleted, overwritten, or both', async () => {
+    using at = await place('attacked');
+    await addSideObjects(at);
+    const names = (await at.names()).filter(isWorthLocking);
+    const time = await timeBetween();
+    for (const kind of kinds) {
+      const those = names.filter((name) => name.startsWith(kind)).map(at.keyOf);
+      assert.ok(those.length > 0, kind);
+      for (const key of those) await destroy(key);
+      await at.restoresEqual('--as-of', time);
+      for (const key of those) await overwrite(key);
+      await at.restoresEqual('--as-of', time);
+    }
+    assert.notEqual((await at.run('list')).exitCode, 0, 'nothing of it is left now');
+    for (const name of names) await client.send(new DeleteObjectCommand({ Bucket, Key: at.keyOf(name) }));
+    await at.restoresEqual('--as-of', time);
+    await checkReaders(at, time);
+  });
+
+  /** Every command that reads, at the time before. */
+  async function checkReaders({ ok, run, tree }: Place, time: string): Promise<void> {
+    const listed: unknown = JSON.parse((await ok('list', '--json', '--as-of', time)).stdout.toString());
+    assert.ok(Array.isArray(listed));
+    assert.equal(listed.length, 2);
+    const checked = await ok('verify', '--read-data', '--as-of', time);
+    assert.match(checked.stdout.toString(), /No damage found/);
+    assert.match((await ok('browse', 'latest', tree, '-R', '--as-of', time)).stdout.toString(), /sub\/new/);
+    const dumped = await ok('dump', 'latest', `${tree}/sub/text`, '--as-of', time);
+    assert.equal(dumped.stdout.toString(), 'text\n'.repeat(1000));
+    const changed = await ok('diff', listed[0].id, listed[1].id, '--as-of', time);
+    assert.match(changed.stdout.toString(), new RegExp(`\\+ ${tree}/sub/new`));
+    assert.equal((await run('verify', '--repair', '--apply', '--as-of', time)).exitCode, 2);
+    assert.equal((await run('backup', tree, '--as-of', time)).exitCode, 2, 'only readers have a past');
+  }
+
+  it('forgets and prunes: what is deleted stays until its lock ends, and prune says so', async () => {
+    using at = await place('pruned');
+    writeFileSync(`${at.tree}/random`, randomBytes(100_000));
+    const time = await timeBetween();
+    const before = await at.names();
+    writeFileSync(`${at.tree}/later`, 'later');
+    await at.ok('backup', at.tree);
+    await at.ok('forget', '--keep-last', '1');
+    const pruned = await at.ok('prune', '--min-wait', '0');
+    const said = pruned.stdout.toString();
+    assert.match(said, /^deleted [1-9]\d* packs/m);
+    assert.match(said, /the bucket keeps versions: deleted objects still take [1-9]/);
+    assert.match(said, /are locked; the last lock ends 20\d\d-/);
+    const gone = before.filter((name) => name.startsWith('data/'));
+    const now = await at.names();
+    assert.ok(gone.some((name) => !now.includes(name)));
+    assert.ok(!now.includes('stork/reserve'), 'there is nothing to give away where versions are kept');
+    // As an attacker's, or after a mistake: all of the lock's time long both points are there.
+    const listed: unknown = JSON.parse((await at.ok('list', '--json', '--as-of', time)).stdout.toString());
+    assert.ok(Array.isArray(listed) && listed.length === 2);
+    assert.match((await at.ok('verify', '--read-data', '--as-of', time)).stdout.toString(), /No damage found/);
+    const purged = await at.ok('prune', '--purge-deleted', '0h', '--json');
+    const { versions } = JSON.parse(purged.stdout.toString());
+    assert.ok(versions.purged.versions > 0, 'locks of those who worked are not locked');
+    assert.ok(versions.locked.versions > 0);
+    assert.deepEqual(versions.unlocked, { versions: 0, bytes: 0 });
+    for (const name of before.filter(isWorthLocking)) assert.ok((await versionsOf(at.keyOf(name))).versions.length > 0);
+    assert.match((await at.ok('verify', '--read-data', '--as-of', time)).stdout.toString(), /No damage found/);
+    await at.restoresEqual();
+  });
+
+  it('renews the locks of what is needed, old packs of new restore points among them, once and never shorter', async () => {
+    using at = await place('renewed');
+    const names = (await at.names()).filter(isWorthLocking);
+    const soon = new Date(Date.now() + 2 * dayMs);
+    for (const name of names) assert.ok((await retentionOf(at.keyOf(name))) < soon);
+    // Somebody overwrote a pack: its right version is what is kept.
+    const pack = names.find((name) => name.startsWith('data/')) ?? '';
+    await overwrite(at.keyOf(pack));
+    const planned = await at.ok('repo', 'renew-locks', '--days', '30', '--within', '10', '--dry-run', '--json');
+    const renewed = await at.ok('repo', 'renew-locks', '--days', '30', '--within', '10', '--json');
+    assert.match(renewed.stderr, new RegExp(`${pack}: somebody overwrote it`));
+    const [wish, result] = [planned, renewed].map(({ stdout }) => JSON.parse(stdout.toString()));
+    assert.equal(wish.extended, names.length);
+    assert.equal(result.extended, names.length);
+    assert.equal(result.locked, 0);
+    const late = new Date(Date.now() + 29 * dayMs);
+    assert.ok(new Date(result.lockedUntil) > late);
+    for (const name of names) assert.ok((await retentionOf(at.keyOf(name))) > late, name);
+    const again = await at.ok('repo', 'renew-locks', '--days', '30', '--within', '10', '--json');
+    const shorter = await at.ok('repo', 'renew-locks', '--days', '2', '--within', '1', '--json');
+    for (const { stdout } of [again, shorter]) {
+      const { needed, extended, locked, lockedUntil } = JSON.parse(stdout.toString());
+      assert.deepEqual(
+        { needed, extended, locked, lockedUntil },
+        {
+          needed: names.length,
+          extended: 0,
+          locked: 0,
+          lockedUntil: result.lockedUntil,
+        },
+      );
+    }
+    assert.equal((await at.run('repo', 'renew-locks')).exitCode, 2);
+    assert.equal((await at.run('repo', 'renew-locks', '--days', '5', '--within', '6')).exitCode, 2);
+  });
+
+  it('lets go of what was deleted when its lock has ended, and not before', async () => {
+    // The store believes that it is a day earlier, so that a lock of a day ends in a few seconds.
+    const now = () => new Date(Date.now() - dayMs + 5000);
+    const objectLock = { mode: 'COMPLIANCE', days: 1 } as const;
+    const store = s3Store({ client, bucket: Bucket, prefix: 'expiring', description: 's3', now, objectLock });
+    const { versions } = store;
+    assert.ok(versions !== undefined);
+    const bytes = randomBytes(1000);
+    const name = `index/${idOf(bytes)}`;
+    await store.put(name, bytes);
+    const [version] = await versions.of(name);
+    assert.ok(version !== undefined);
+    const lock = await versions.lockOf(name, version.id);
+    assert.ok(lock !== undefined);
+    await store.remove(name);
+    const before = await purgeDeleted(versions, { now: version.madeAt, deletedBefore: new Date() });
+    assert.deepEqual([before.purged.versions, before.locked.versions, before.lockedUntil], [0, 1, lock.until]);
+    await sleep(Math.max(0, lock.until.getTime() - Date.now()) + 1000);
+    const told = await purgeDeleted(versions, { now: new Date(), deletedBefore: undefined });
+    assert.deepEqual([told.purged.versions, told.unlocked], [0, { versions: 1, bytes: 1000 }]);
+    const young = await purgeDeleted(versions, { now: new Date(), deletedBefore: version.madeAt });
+    assert.equal(young.purged.versions, 0, 'it was deleted later than that');
+    const purged = await purgeDeleted(versions, { now: new Date(), deletedBefore: new Date() });
+    assert.deepEqual(purged.purged, { versions: 1, bytes: 1000 });
+    assert.deepEqual(await versions.of(name), [], 'and nothing comes back');
+  });
+});
