@@ -15,6 +15,7 @@ const ids = [
   ...numbered('R', 1, 6),
   ...['K1', 'K2', 'K3', 'K9', 'K11'],
 ];
+const linesOfIssue5 = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10'];
 const lines = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 describe('docs/acceptance/issue-4.md', () => {
@@ -44,8 +45,24 @@ describe('docs/acceptance/issue-4.md', () => {
   });
 
   it('names documents that are there', () => {
-    const paths = rows.flatMap(({ text }) => text.match(/\bdocs\/[\w/-]+\.md\b/g) ?? []);
-    for (const path of paths) assert.ok(existsSync(join(repository, path)), path);
+    for (const path of rows.flatMap(({ text }) => documentsIn(text)))
+      assert.ok(existsSync(join(repository, path)), path);
+  });
+});
+
+describe('docs/acceptance/issue-5.md', () => {
+  const rows = rowsOf(read('docs/acceptance/issue-5.md'));
+
+  it('has each line', () => {
+    const found = new Set(rows.map(({ head }) => /^(\d+):/.exec(head)?.[1]).filter((line) => line !== undefined));
+    assert.deepEqual([...found], linesOfIssue5);
+  });
+
+  it('names tests and documents that are there', () => {
+    for (const { text } of rows) {
+      for (const { path, name } of testsIn(text)) assert.ok(hasTest(path, name), `${path} has no test “${name}”`);
+      for (const path of documentsIn(text)) assert.ok(existsSync(join(repository, path)), path);
+    }
   });
 });
 
@@ -67,6 +84,8 @@ function testsIn(text: string) {
     [...names.matchAll(/“([^”]+)”/g)].map(([, name = '']) => ({ path, name })),
   );
 }
+
+const documentsIn = (text: string): readonly string[] => text.match(/\bdocs\/[\w/-]+\.md\b/g) ?? [];
 
 /** `M5, M18: …` → M5 and M18. */
 const idsOf = (name: string): readonly string[] => /^((?:[A-Z]\d+(?:, )?)+):?/.exec(name)?.[1]?.split(', ') ?? [];
