@@ -134,19 +134,34 @@ async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient)
   const { repo } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
   const unlock = await readUnlock(values, (line) => void ambient.stderr.write(`${line}\n`));
-  const { env, clock, random, randomUuid } = ambient;
-  const asOf = values['as-of'];
-  const store = await openStore(repo, {
+  return {
+    store: await openPlace(repo, { options: values.option, cacert: values.cacert, asOf: values['as-of'] }, ambient),
+    unlock,
+  };
+}
+
+interface PlaceArguments {
+  readonly options: unknown;
+  readonly cacert: unknown;
+  readonly asOf?: unknown;
+}
+
+/** @param given texts of options, as they were parsed */
+export function openPlace(
+  address: string,
+  given: PlaceArguments,
+  { env, clock, random, randomUuid, stderr }: Ambient,
+): Promise<ObjectStore> {
+  return openStore(address, {
     env,
     clock,
     random,
     uniqueName: randomUuid,
-    settings: parseStoreSettings(textsOf(values.option)),
-    asOf: typeof asOf === 'string' ? parseAsOf(asOf, clock.now()) : undefined,
-    caFile: typeof values.cacert === 'string' ? values.cacert : undefined,
-    onRetry: (error) => void ambient.stderr.write(`trying again: ${renderError(error)}\n`),
+    settings: parseStoreSettings(textsOf(given.options)),
+    asOf: typeof given.asOf === 'string' ? parseAsOf(given.asOf, clock.now()) : undefined,
+    caFile: typeof given.cacert === 'string' ? given.cacert : undefined,
+    onRetry: (error) => void stderr.write(`trying again: ${renderError(error)}\n`),
   });
-  return { store, unlock };
 }
 
 /** Of an option that takes a whole number. @throws `ArgumentInvalid` */

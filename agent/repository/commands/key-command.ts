@@ -13,6 +13,7 @@ import {
 import { newRecoveryPassphrase, renderRecoveryKit } from '../keys/recovery-kit.ts';
 import { byPassphrase } from '../keys/unlock.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { reencryptOptions, reencryptRepository, reencryptUsage } from './reencrypt-command.ts';
 import { readWrapping, wrappingOptions, wrappingUsage } from './unlock-arguments.ts';
 
 const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --repo PLACE --password-file FILE [options]
@@ -20,14 +21,15 @@ const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --r
   list           the key slots: ours, and restic's own, which stock restic opens too
   add            another key slot: for a passphrase (with --restic one that stock restic takes), or for recipients of age
   remove ID      never the last one
-  rotate         another passphrase instead of the key slot that was opened; the data is not encrypted anew
+  rotate         another passphrase instead of the key slot that was opened; the data is not encrypted
+                 anew; with --reencrypt it is: after the master key, or an old slot and what opens it, has leaked
   recovery-kit   a new passphrase for stock restic, shown once, to print and lock away
 
 A passphrase may be the content of a Kubernetes Secret: mount it as a file.
 
 ${commonUsage}${wrappingUsage}      --restic                   add: a slot for stock restic
       --label TEXT               add, rotate: what a slot of ours is for
-      --allow-no-restic-key      remove: also the last slot that stock restic takes
+${reencryptUsage}      --allow-no-restic-key      remove: also the last slot that stock restic takes
 `;
 
 export const runKeyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
@@ -35,6 +37,7 @@ export const runKeyCommand = (argv: readonly string[], ambient: Ambient): Promis
 
 const options = {
   ...wrappingOptions,
+  ...reencryptOptions,
   restic: { type: 'boolean' },
   label: { type: 'string' },
   'allow-no-restic-key': { type: 'boolean' },
@@ -116,6 +119,10 @@ async function remove(care: CareRun): Promise<void> {
 
 async function rotate(care: CareRun): Promise<void> {
   const { context, options: given, answer, unlock } = care;
+  if (given.reencrypt === true) {
+    await reencryptRepository(care);
+    return;
+  }
   const wrapping = readWrapping(given);
   if (wrapping.by === 'Recipients')
     throw wrongArgument(

@@ -54,14 +54,31 @@ export function sealBlob(
  * @param pack where the bytes are from, for errors
  */
 export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob, pack: string): Buffer {
-  const about = `${blob.type} blob ${blob.id} in pack ${pack}`;
-  const bytes = unseal(key, sealed, about);
-  const { uncompressedLength } = blob;
-  const content = uncompressedLength === undefined ? bytes : decompress(bytes, uncompressedLength, about, 'Exactly');
+  const about = aboutBlob(blob, pack);
+  return provenContent(unseal(key, sealed, about), blob, about);
+}
+
+/** The blob under another key, as it was stored; its content is proven on the way. Throws `RepositoryDamaged`. */
+export function resealBlob(
+  keys: { readonly from: RepositoryKey; readonly to: RepositoryKey },
+  sealed: Uint8Array,
+  { pack, ...blob }: PackedBlob & { readonly pack: string },
+  iv: Uint8Array,
+): SealedBlob {
+  const about = aboutBlob(blob, pack);
+  const stored = unseal(keys.from, sealed, about);
+  provenContent(stored, blob, about);
+  return { sealed: seal(keys.to, stored, iv), uncompressedLength: blob.uncompressedLength };
+}
+
+const aboutBlob = ({ type, id }: PackedBlob, pack: string): string => `${type} blob ${id} in pack ${pack}`;
+
+function provenContent(stored: Buffer, { id, uncompressedLength }: PackedBlob, about: string): Buffer {
+  const content = uncompressedLength === undefined ? stored : decompress(stored, uncompressedLength, about, 'Exactly');
   // Where a file's content lies follows from these lengths.
   if (uncompressedLength !== undefined && content.length !== uncompressedLength)
     failDamaged('A blob is shorter than its pack or index says', about);
-  if (binaryIdOf(content).toString('hex') !== blob.id) failDamaged('A blob is not what its name says', about);
+  if (binaryIdOf(content).toString('hex') !== id) failDamaged('A blob is not what its name says', about);
   return content;
 }
 

@@ -5,6 +5,7 @@
 import { StorkError } from '../../../kube/errors.ts';
 import type { Snapshot } from '../format/snapshot.ts';
 import { readMarks } from '../prune/marks.ts';
+import { refuseReplaced } from '../reencrypt/successor.ts';
 import { countMissing } from '../verify/check-tree.ts';
 import { type HeldLock, type LockContext, takeLock } from './repository-lock.ts';
 
@@ -18,11 +19,12 @@ export interface WriterSession extends AsyncDisposable {
   commit(snapshot: Snapshot): Promise<string>;
 }
 
-/** @throws `RepositoryLocked` while stock restic prunes, or a repair runs */
+/** @throws `RepositoryLocked` while stock restic prunes, or a repair runs; `RepositoryReplaced` once it was encrypted anew elsewhere */
 export async function beginWriting(context: LockContext): Promise<WriterSession> {
   const lock = await takeLock(context, 'write');
   try {
     const { repository, signal } = context;
+    await refuseReplaced(repository, signal);
     const markedPacks = await readMarkedPacks(context);
     return {
       markedPacks,

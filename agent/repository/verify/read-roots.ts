@@ -16,7 +16,7 @@ export interface Roots {
   readonly manifests: readonly { readonly name: string; readonly trees: readonly string[] }[];
 }
 
-const manifestPrefix = 'stork/manifests/';
+export const manifestPrefix = 'stork/manifests/';
 const readsAtOnce = 8;
 
 interface ReadOptions {
