@@ -9,7 +9,7 @@ export const renewOptions = {
   'dry-run': { type: 'boolean', short: 'n' },
 } as const;
 
-const refusedExitCode = 3;
+const notWellExitCode = 3;
 /** S3's own bound: a hundred years. */
 const daysAtMost = 36_500;
 
@@ -26,11 +26,14 @@ export async function runRenewLocks({ context, options: given, answer, warn, wor
     effects: isDryRun ? 'OnlyPlanned' : 'Done',
     signal: context.signal,
   });
-  for (const name of result.overwritten) warn(`${name}: somebody overwrote it; its right version was looked after`);
+  for (const name of result.overwritten) warn(`${name}: somebody overwrote it; its right version is kept`);
+  for (const name of result.removed)
+    warn(`${name}: somebody deleted it, and an index names it; its right version is kept`);
   for (const name of result.damaged) warn(`${name}: no version has the right bytes; see \`stork-agent verify\``);
   for (const { name, message } of result.refused) warn(`${name}: ${message}`);
   answer({ dryRun: isDryRun, ...result }, render(result, isDryRun));
-  return result.lockedUntil === undefined ? refusedExitCode : 0;
+  const isWell = result.lockedUntil !== undefined && result.overwritten.length + result.removed.length === 0;
+  return isWell ? 0 : notWellExitCode;
 }
 
 function readMode(value: unknown): 'GOVERNANCE' | 'COMPLIANCE' {

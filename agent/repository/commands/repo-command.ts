@@ -25,8 +25,8 @@ ${commonUsage}
       --mode MODE             for objects without a lock: GOVERNANCE (default) or COMPLIANCE; others keep theirs
   -n, --dry-run               only tells
 
-Exit code: 0 done, 1 failed (init: also when there is one already), 2 wrong arguments, 3 not everything could be locked, 10 no
-repository, 12 wrong password.
+Exit code: 0 done, 1 failed (init: also when there is one already), 2 wrong arguments, 3 not everything could be
+locked, or somebody deleted or overwrote objects (each is named), 10 no repository, 12 wrong password.
 `;
 
 export async function runRepoCommand(argv: readonly string[], ambient: Ambient): Promise<number> {

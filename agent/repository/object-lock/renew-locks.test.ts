@@ -79,6 +79,18 @@ describe('renewing locks', () => {
     assert.equal(evil && (await store.versions.lockOf(name, evil.id)), undefined);
   });
 
+  it('keeps what somebody deleted although an index names it, and tells what is gone for good', async () => {
+    const { clock, inDays, store, repository, terms, lockOf } = await world();
+    const packs = [await repository.putPack(Buffer.from('deleted')), idOf(Buffer.from('gone'))];
+    await repository.putIndex(packs.map((id) => ({ id, blobs: [] })));
+    const [deleted = '', gone = ''] = packs.map(packName);
+    await clock.advance(8 * dayMs);
+    await store.remove(deleted);
+    const result = await renewLocks(repository, terms());
+    assert.deepEqual([result.removed, result.damaged, result.overwritten], [[deleted], [gone], []]);
+    assert.deepEqual((await lockOf(deleted))?.until, inDays(10));
+  });
+
   it('locks what other tools wrote; a dry run changes nothing', async () => {
     const { inDays, store, repository, terms, lockOf } = await world();
     const bytes = Buffer.from('of stock restic');

@@ -2,8 +2,9 @@
  * Sets the locks of everything that restore points need anew before they end. A backup uses packs that are there already, and their locks
  * began earlier than its own: only this keeps a restore point whole for as long as its newest object is locked.
  *
- * What is needed: every object worth a lock (store/locked-names.ts) but packs that the collector marked. That needs no look at trees,
- * so that it works on a damaged repository too; what nothing needs is kept a little longer, until prune marks it. Repeatable any time.
+ * What is needed: every object worth a lock (store/locked-names.ts) but packs that the collector marked, and packs that an index names
+ * although somebody removed them. That needs no look at trees, so that it works on a damaged repository too; what nothing needs is
+ * kept a little longer, until prune marks it. Repeatable any time.
  */
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { readMarks } from '../prune/marks.ts';
@@ -14,6 +15,7 @@ import { isWorthLocking } from '../store/locked-names.ts';
 import { listVersions, type ObjectVersion, type StoreVersions, type VersionedName } from '../store/object-versions.ts';
 import { StoreError, versionsMissing } from '../store/store-error.ts';
 import { isMissing } from '../verify/read-document.ts';
+import { againWhenReplaced, readIndexObjects } from '../verify/read-index.ts';
 import { decideRenewal, type RenewalTerms } from './decide-renewal.ts';
 
 export interface RenewOptions extends RenewalTerms {
@@ -29,9 +31,11 @@ export interface RenewResult {
   readonly locked: number;
   /** Afterwards everything that is needed is locked until then at least; undefined when that isn't so. */
   readonly lockedUntil: Date | undefined;
-  /** Of `needed`, those whose name stands for wrong bytes now: the right version was renewed. At most `namesTold`. */
+  /** Of `needed`, those whose name stands for wrong bytes now: the right version was renewed. Of each list at most `namesTold`. */
   readonly overwritten: readonly string[];
-  /** Not one version has the right bytes. */
+  /** Packs that an index names and somebody removed: their right version was renewed. */
+  readonly removed: readonly string[];
+  /** Not one version has the right bytes, or there is none. */
   readonly damaged: readonly string[];
   /** What the store refused, and why. */
   readonly refused: readonly { readonly name: string; readonly message: string }[];
@@ -50,18 +54,24 @@ export async function renewLocks(
   const { store } = repository;
   const { signal } = options;
   const versions = await requireVersions(store, signal);
-  const marked = new Set((await readMarks(repository, signal)).flatMap(({ packs }) => packs.map(packName)));
   const tally = newTally();
+  // The index before the marks: what is marked in between is of no use to it any more.
+  const named = await readNamedPacks(repository, signal);
+  const marked = new Set((await readMarks(repository, signal)).flatMap(({ packs }) => packs.map(packName)));
+  const isNeeded = ({ name, versions: [latest] }: VersionedName) =>
+    isWorthLocking(name) && !marked.has(name) && (latest?.kind === 'Object' || named.has(name));
   for await (const names of listVersions(versions, '', signal)) {
-    const needed = names.filter((one) => isWorthLocking(one.name) && !marked.has(one.name) && isThere(one));
-    await mapLimit(needed, requestsAtOnce, (one) => renewOne(versions, one, options, tally), signal);
+    await mapLimit(names.filter(isNeeded), requestsAtOnce, (one) => renewOne(versions, one, options, tally), signal);
+    for (const { name } of names) named.delete(name);
   }
-  const { needed, extended, locked, earliest, overwritten, damaged, refused } = tally;
+  tally.damaged.push(...[...named].filter((name) => !marked.has(name)));
+  const { needed, extended, locked, earliest, overwritten, removed, damaged, refused } = tally;
   const isComplete = damaged.length + refused.length === 0;
   return {
     ...{ needed, extended, locked, refused },
     lockedUntil: isComplete ? earliest : undefined,
     overwritten: overwritten.slice(0, namesTold),
+    removed: removed.slice(0, namesTold),
     damaged: damaged.slice(0, namesTold),
   };
 }
@@ -73,13 +83,24 @@ export async function requireVersions(store: Repository['store'], signal?: Abort
   return versions;
 }
 
-/** A name that was removed is the collector's business, or an attacker's, whom locks outlast. */
-const isThere = ({ versions }: VersionedName): boolean => versions[0]?.kind === 'Object';
+/** By their names. An index that can't be read is named as damage by the listing that follows, or is gone by then. */
+async function readNamedPacks(
+  repository: Pick<Repository, 'store' | 'key'>,
+  signal: AbortSignal | undefined,
+): Promise<Set<string>> {
+  return await againWhenReplaced(async () => {
+    const named = new Set<string>();
+    for await (const { packs } of readIndexObjects(repository, { signal, onDamage: () => undefined }))
+      for (const { id } of packs) named.add(packName(id));
+    return named;
+  });
+}
 
 const newTally = () => ({
   ...{ needed: 0, extended: 0, locked: 0 },
   earliest: undefined as Date | undefined,
   overwritten: [] as string[],
+  removed: [] as string[],
   damaged: [] as string[],
   refused: [] as { name: string; message: string }[],
 });
@@ -114,10 +135,11 @@ async function rightVersion(
   signal: AbortSignal | undefined,
 ): Promise<ObjectVersion | undefined> {
   const objects = all.filter(({ kind }) => kind === 'Object');
+  const isAlone = all.length === 1;
   // The config has been opened by now, so what it is now is right.
-  if (objects.length < 2 || !isDigestName(name)) return objects[0];
-  const right = await findRight(versions, name, objects, signal);
+  const right = isAlone || !isDigestName(name) ? objects[0] : await findRight(versions, name, objects, signal);
   if (right === undefined) tally.damaged.push(name);
+  else if (all[0]?.kind === 'Deletion') tally.removed.push(name);
   else if (right !== objects[0]) tally.overwritten.push(name);
   return right;
 }

@@ -12,7 +12,7 @@ import { s3ErrorOf } from './s3-error.ts';
 import { until } from './s3-multipart.ts';
 import type { S3Place } from './s3-place.ts';
 import { readObject } from './s3-read.ts';
-import { storeRefused } from './store-error.ts';
+import { storeRefused, unavailable } from './store-error.ts';
 
 /**
  * Of one name: an attacker may have made millions. The newest and the oldest half of what came are kept, because what was there before
@@ -136,6 +136,7 @@ async function versionsPage(
       return { names, next: answer.IsTruncated === true ? complete.at(-1) : undefined };
     }
     ({ NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = answer);
+    if (KeyMarker === undefined) throw unavailable('a listing that does not say where it goes on', prefix);
   }
 }
 
