@@ -12,6 +12,7 @@ import { openRecordCursor, openRecordReader } from './record-file.ts';
 import { decodeBlob, stagingFiles } from './staging.ts';
 import type { ByteString } from './syscalls.ts';
 import { type VolumeWriter, volumeWriter } from './volume-writer.ts';
+import { recordWrittenBlocks, type WrittenBlocks, type WrittenBlocksRecorder } from './written-blocks.ts';
 
 export interface ApplyOptions {
   readonly root: ByteString;
@@ -23,26 +24,24 @@ export interface ApplyOptions {
   readonly onProgress: CountProgress;
 }
 
-/** Resolves with what could not be set. */
-export async function applyStaged({
-  root,
-  directory,
-  pool,
-  key,
-  signal,
-  onProgress,
-}: ApplyOptions): Promise<Pick<VolumeWriter, 'degraded' | 'refused'>> {
+export interface Applied extends Pick<VolumeWriter, 'degraded' | 'refused'> {
+  readonly written: WrittenBlocks;
+}
+
+/** Resolves with what could not be set, and where was written. */
+export async function applyStaged({ root, directory, pool, key, signal, onProgress }: ApplyOptions): Promise<Applied> {
   const files = stagingFiles(directory);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
   const writer = volumeWriter(root, pool, key);
+  const written = recordWrittenBlocks();
   // Writes of one blob go together, so that it is unpacked once.
   let writes: WriteOperation[] = [];
   const flushWrites = async () => {
     if (writes.length === 0) return;
     const together = writes;
     writes = [];
-    await startWrites(together, blobs, writer);
+    await startWrites(together, blobs, { writer, written });
     onProgress({ files: 0, bytes: sumLengths(together) });
   };
   try {
@@ -56,7 +55,7 @@ export async function applyStaged({
     }
     await flushWrites();
     await writer.flush();
-    return { degraded: writer.degraded, refused: writer.refused };
+    return { degraded: writer.degraded, refused: writer.refused, written };
   } finally {
     plan.close();
     blobs.close();
@@ -71,7 +70,7 @@ const sumLengths = (writes: readonly WriteOperation[]): number =>
 async function startWrites(
   writes: readonly WriteOperation[],
   blobs: { read(offset: number): Buffer },
-  writer: VolumeWriter,
+  { writer, written }: { readonly writer: VolumeWriter; readonly written: WrittenBlocksRecorder },
 ): Promise<void> {
   const record = writes[0]?.placement.record ?? 0;
   const { parts, payload, compressed, rawLength } = decodeBlob(blobs.read(record));
@@ -79,6 +78,7 @@ async function startWrites(
     const part = parts[placement.part] ?? fail('StagingDamaged', 'The plan names content that staging lacks');
     return { ...target, ...part };
   });
+  for (const { path, segment, states } of targets) written.add(path, segment, states);
   await writer.startPut({ parts: targets, payload, compressed, rawLength });
 }
 

@@ -85,6 +85,8 @@ export interface ScanJob {
   readonly pack: boolean;
   /** Forget cached pages first, so that storage is what is read. */
   readonly fromStorage: boolean;
+  /** By unit: the only blocks for which it must be storage; all when undefined. */
+  readonly written: readonly (Uint8Array | undefined)[] | undefined;
 }
 
 /** Reads segments; `own` are the tags of the receiver's blocks. */

@@ -32,13 +32,51 @@ describe('the last look at an updated volume', () => {
         if (phase !== 'Applying' || wrote) return;
         wrote = true;
         const { atime, mtime } = statSync(`${to}/db/table`);
-        const fd = openSync(`${to}/db/table`, 'r+');
-        writeSync(fd, Buffer.from('!'), 0, 1, 5_000_000);
-        closeSync(fd);
+        writeByte(`${to}/db/table`, 5_000_000);
         lutimesSync(`${to}/db/table`, atime, mtime);
       },
     });
     await assert.rejects(updated, { code: 'VerifyMismatch' });
     assert.ok(wrote);
   });
+
+  for (const { what, phase, at } of [
+    { what: 'beside what the update writes to the same file, before it', phase: 'Applying', at: 5_000_000 },
+    { what: 'into what the update has written', phase: 'Verifying', at: 9_000_000 },
+    { what: 'beside what the update has written', phase: 'Verifying', at: 9_100_000 },
+  ] as const)
+    it(`notices one byte that somebody wrote ${what}`, async () => {
+      using space = scratch();
+      const { from, to, update } = await copiedOnce(space);
+      await pause(settledMs);
+      writeByte(`${from}/db/table`, 9_000_001);
+      let wrote = false;
+      const updated = update({
+        onProgress: (progress) => {
+          if (progress.phase !== phase || wrote) return;
+          wrote = true;
+          const { atime, mtime } = statSync(`${to}/db/table`);
+          writeByte(`${to}/db/table`, at);
+          lutimesSync(`${to}/db/table`, atime, mtime);
+        },
+      });
+      await assert.rejects(updated, { code: 'VerifyMismatch' });
+      assert.ok(wrote);
+    });
+
+  it('finds as sent a file that was changed in part by nobody else', async () => {
+    using space = scratch();
+    const { from, to, update } = await copiedOnce(space);
+    await pause(settledMs);
+    writeByte(`${from}/db/table`, 9_000_001);
+    const { source, destination } = await update();
+    assert.equal(destination.digest, source.digest);
+    assert.equal((await digestOf(to)).digest, source.digest);
+  });
 });
+
+function writeByte(path: string, at: number): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.from('!'), 0, 1, at);
+  closeSync(fd);
+}

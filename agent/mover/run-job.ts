@@ -90,7 +90,7 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
   if (job.fromStorage)
     reader.fetchFromStorage(
       job.root,
-      units.flatMap(({ place }) => place ?? []),
+      units.flatMap(({ place }, at) => (place === undefined || job.written?.[at] !== undefined ? [] : place)),
     );
   for (const [at, { entry, place }] of units.entries()) {
     const detail = entry === undefined ? undefined : detailOf(job.root, entry, syscalls);
@@ -106,7 +106,7 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
       tags.push(undefined);
       continue;
     }
-    const segment = reader.read(job.root, place, hashing);
+    const segment = reader.read(job.root, place, hashing, job.written?.[at]);
     bytesRead += segment.bytesRead;
     hash.set(segment.hash);
     const ofBlocks = job.tags && segment.bytes.length > taggedBytes ? blockTags(job.key, segment.bytes) : undefined;

@@ -6,7 +6,7 @@
 import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
-import type { Pack, ScanAnswer, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
+import type { Pack, ScanAnswer, ScanJob, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
 import type { KnownTree } from './known-tree.ts';
 import { segmentCount, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
@@ -17,6 +17,7 @@ import type { ByteString, Syscalls } from './syscalls.ts';
 import { type TreeDigest, type TreeDigester, treeDigester } from './tree-digest.ts';
 import type { TreeSegment } from './tree-file.ts';
 import { type FoundEntry, type VolumeKind, walkDevice, walkTree } from './walk.ts';
+import type { WrittenBlocks } from './written-blocks.ts';
 
 export interface ScanOptions {
   readonly key: RunKey;
@@ -28,6 +29,8 @@ export interface ScanOptions {
   readonly packAfter?: ByteString | undefined;
   /** Read from storage rather than from the page cache, as far as the kernel lets us. */
   readonly fromStorage?: boolean | undefined;
+  /** What only has to be read from storage of the files that it knows. */
+  readonly written?: WrittenBlocks | undefined;
   /** What an earlier scan found: what is the same is not read again. */
   readonly known?: KnownTree | undefined;
   /** The peer holds what is known: of files that changed since, what changed comes along as packs. */
@@ -110,7 +113,14 @@ async function answerTo(units: readonly Unit[], options: ScanOptions): Promise<S
   if (asked.length === 0) return nothingRead;
   const pack = isPacked(asked, options.packAfter);
   const bases = asked.some(({ base }) => base !== undefined) ? asked.map(({ base }) => base) : undefined;
-  return await pool.run({ do: 'scan', key, root, units: encodeUnits(asked), bases, tags, pack, fromStorage }, signal);
+  const written = fromStorage ? writtenOf(asked, options.written) : undefined;
+  const how = { bases, tags, pack, fromStorage, written };
+  return await pool.run({ do: 'scan', key, root, units: encodeUnits(asked), ...how }, signal);
+}
+
+function writtenOf(units: readonly Unit[], written: WrittenBlocks | undefined): ScanJob['written'] {
+  if (written === undefined) return undefined;
+  return units.map(({ place }) => place && written.blocksOf(place.path, place.segment));
 }
 
 const nothing: VolumeSize = { files: 0, bytes: 0 };

@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { cachedBytes, hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
+import { directReader } from './direct-reader.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { SegmentPlace } from './scan-units.ts';
@@ -26,8 +27,11 @@ export interface Hashing {
 }
 
 export interface SegmentReader {
-  /** Reads one segment; `vanished` with zeros when the file is gone or no regular file any more. */
-  read(root: ByteString, place: SegmentPlace, hashing: Hashing): ReadSegment;
+  /**
+   * Reads one segment; `vanished` with zeros when the file is gone or no regular file any more.
+   * @param written these blocks are read from storage, where that can be told apart; else all is
+   */
+  read(root: ByteString, place: SegmentPlace, hashing: Hashing, written?: Uint8Array): ReadSegment;
   /** Opens what will be read next and has the kernel fetch it from storage, all at once: also what it has cached. */
   fetchFromStorage(root: ByteString, places: readonly SegmentPlace[]): void;
   /** Closes the files kept open. */
@@ -36,6 +40,20 @@ export interface SegmentReader {
 
 export function segmentReader(syscalls: Syscalls): SegmentReader {
   const buffer = Buffer.allocUnsafe(segmentBytes);
+  const direct = directReader(syscalls);
+  const patchedContent = (key: RunKey, bytes: Buffer, from: Patched): Content => {
+    const { fd, offset, path, written } = from;
+    const readAll = () => readFully(fd, { into: bytes, at: 0, end: bytes.length, offset }, path);
+    let bytesRead = readAll();
+    if (!direct.readOver(path, bytes.subarray(0, bytesRead), offset, written)) {
+      syscalls.readAnew(fd, offset, bytes.length);
+      bytesRead = readAll();
+    }
+    bytes.fill(0, bytesRead);
+    const zeros = new Uint8Array(blockCount(bytes.length));
+    noteZeros(zeros, bytes, 0, bytes.length);
+    return { bytes, hash: hashSegment(key, bytes), zeros, bytesRead };
+  };
   // Successive segments mostly are of one file; keeping it open saves two calls each.
   const open = new Map<ByteString, number | undefined>();
   const close = () => {
@@ -63,7 +81,7 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
         if (fd !== undefined && !isHole(syscalls, fd, place, offset, length)) syscalls.readAnew(fd, offset, length);
       }
     },
-    read(root, place, { key, zeroHash }) {
+    read(root, place, { key, zeroHash }, written) {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = pathOf(root, place);
@@ -73,7 +91,9 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
       const isEmpty = isHole(syscalls, fd, place, offset, length);
       const { bytesRead, ...blocks } = isEmpty
         ? { ...zeroSegment(bytes, zeroHash), bytesRead: 0 }
-        : hashedContent(key, bytes, { fd, offset, path });
+        : written === undefined
+          ? hashedContent(key, bytes, { fd, offset, path })
+          : patchedContent(key, bytes, { fd, offset, path, written });
       const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
       if (place.size <= segmentBytes) closeFile(path, fd);
@@ -110,12 +130,18 @@ function isHole(syscalls: Syscalls, fd: number, place: SegmentPlace, offset: num
   return data === undefined ? fstatSync(fd).size >= offset + length : data >= offset + length;
 }
 
+type Content = Pick<ReadSegment, 'bytes' | 'hash' | 'zeros' | 'bytesRead'>;
+
+interface Source {
+  readonly fd: number;
+  readonly offset: number;
+  readonly path: ByteString;
+}
+
+type Patched = Source & { readonly written: Uint8Array };
+
 /** Reads a segment and hashes it as it comes; what the file lacks is zeros. */
-function hashedContent(
-  key: RunKey,
-  bytes: Buffer,
-  from: { readonly fd: number; readonly offset: number; readonly path: ByteString },
-): Pick<ReadSegment, 'bytes' | 'hash' | 'zeros' | 'bytesRead'> {
+function hashedContent(key: RunKey, bytes: Buffer, from: Source): Content {
   const zeros = new Uint8Array(blockCount(bytes.length));
   let bytesRead = 0;
   const readChunk = (at: number, end: number) => {

@@ -48,6 +48,8 @@ export interface Syscalls {
   /** Begins to write dirty pages of this range to storage, waiting for none; best effort. */
   beginWriteback(fd: number, offset: number, length: number): void;
   blockDeviceSize(fd: number, path: ByteString): number;
+  /** Memory whose address is a multiple of `alignment`; undefined when nobody can tell. */
+  alignedBuffer(sizeBytes: number, alignment: number): Buffer | undefined;
   /** Whether the one we run as may do all of it, following no symlink at the end. */
   mayAccess(path: ByteString, to: Access): boolean;
   /** Writes everything dirty of the file system that holds `fd` to its storage; false when that can't be asked for. */
@@ -180,6 +182,11 @@ function nativeSyscalls(libc: Libc): Syscalls {
       check('ioctl BLKGETSIZE64', path, libc.ioctl(fd, blkGetSize64, size));
       return Number(size.readBigUInt64LE());
     },
+    alignedBuffer(sizeBytes, alignment) {
+      const { bytes, address } = pinned(libc, sizeBytes + alignment);
+      const skipped = (alignment - Number(address % BigInt(alignment))) % alignment;
+      return bytes.subarray(skipped, skipped + sizeBytes);
+    },
     mayAccess: (path, to) =>
       libc.faccessat(atCwd, toPath(path), accessBits[to], atEffectiveAccess | atSymlinkNofollow) === 0,
     syncFileSystem: (fd) => libc.syncfs(fd) === 0,
@@ -267,6 +274,7 @@ function fallbackSyscalls(): Syscalls {
     punchHole: () => false,
     readAnew: () => undefined,
     beginWriteback: () => undefined,
+    alignedBuffer: () => undefined,
     blockDeviceSize: (_fd, path) => {
       const sectors = readFileSync(`/sys/class/block/${basename(path)}/size`, 'utf8');
       return Number(sectors) * 512;

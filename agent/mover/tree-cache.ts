@@ -176,11 +176,15 @@ const stampingFileSystems: ReadonlySet<number> = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0x794c7630, 0xf2f52010, 0xca451a4e, 0x00c36400,
 ]);
 
+/** Whether this machine shows whatever anybody, on whatever machine, writes to it, at once. */
+export const stampsChanges = (root: ByteString): boolean =>
+  stampingFileSystems.has(statfsSync(Buffer.from(root, 'latin1')).type);
+
 /** Survives a snapshot and its clone, but not a copy into a new file system or directory. */
 export function identityOf(root: ByteString): string | undefined {
   const path = Buffer.from(root, 'latin1');
+  if (!stampsChanges(root)) return undefined;
   const { type } = statfsSync(path);
-  if (!stampingFileSystems.has(type)) return undefined;
   const { ino, birthtimeNs } = lstatSync(path, { bigint: true });
   return `${type}:${ino}:${birthtimeNs}`;
 }

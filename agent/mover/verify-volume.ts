@@ -12,10 +12,11 @@ import type { StagedVolume } from './run-state.ts';
 import { digestVolume, type ScannedBatch } from './scan-volume.ts';
 import type { VolumeSpec } from './source-volume.ts';
 import type { Syscalls } from './syscalls.ts';
-import type { TreeRecorder } from './tree-cache.ts';
+import { stampsChanges, type TreeRecorder } from './tree-cache.ts';
 import { type DigestPart, differingParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKeeper } from './volume-keeper.ts';
 import type { RefusedEntries } from './volume-writer.ts';
+import type { WrittenBlocks } from './written-blocks.ts';
 
 interface VerifyOptions {
   readonly key: RunKey;
@@ -37,8 +38,11 @@ export interface VerifyWith {
   readonly keeper: VolumeKeeper;
 }
 
-/** What was written, with what the kernel refused of it, where that is known entry by entry. */
-export type AppliedVolume = StagedVolume & { readonly refused?: RefusedEntries | undefined };
+/** What was written, and where in files; with what the kernel refused of it, where that is known entry by entry. */
+export type AppliedVolume = StagedVolume & {
+  readonly refused?: RefusedEntries | undefined;
+  readonly written?: WrittenBlocks | undefined;
+};
 
 /** Throws `VerifyMismatch` when contents differ, or metadata that nobody refused to set. */
 export async function verifyVolumes(
@@ -69,7 +73,9 @@ async function verifyVolume(
   if (recorder !== undefined) await options.clock.sleep(clockTickMs, signal);
   const sizeBytes = spec.kind === 'block' ? volume.sizeBytes : undefined;
   const known = scanned === undefined ? undefined : openKnownTree(scanned);
-  const scan = { key, root: spec.path, kind: spec.kind, sizeBytes, fromStorage: true, known, pool, syscalls, signal };
+  const written = known !== undefined && stampsChanges(spec.path) ? volume.written : undefined;
+  const how = { key, sizeBytes, fromStorage: true, written, known, pool, syscalls, signal };
+  const scan = { root: spec.path, kind: spec.kind, ...how };
   const onBatch = (batch: ScannedBatch) => {
     recorder?.add(batch);
     onProgress(batch.size);
