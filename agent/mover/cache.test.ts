@@ -90,6 +90,18 @@ describe('a sync with a cache', () => {
     assert.equal(again.source.bytesRead + again.destination.bytesRead, 0);
   });
 
+  it('sends what a large file grew by, also when it is what its last block was', async () => {
+    using space = scratch();
+    const block = chanceBytes(seededChance(4), 16 * 1024);
+    const { from, sync } = await copiedWithCache(space, {}, (root) => {
+      writeFileSync(`${root}/grows`, Buffer.concat([chanceBytes(seededChance(6), 16 * 16 * 1024), block]));
+    });
+    for (let times = 0; times < 2; times++) {
+      writeFileSync(`${from}/grows`, block, { flag: 'a' });
+      await sync();
+    }
+  });
+
   it('names what both know by runs, around all that is new, gone, replaced, linked or large', async () => {
     using space = scratch();
     const { from, sync } = await copiedWithCache(space, {}, (root) => {

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { blockTag, blockTags, hashSegment, keyedBytes, segmentSum, zeroSegmentHashes } from './content-hash.ts';
+import {
+  blockTag,
+  blockTags,
+  blockTagsIn,
+  hashSegment,
+  keyedBytes,
+  segmentSum,
+  segmentTags,
+  segmentTagsBytes,
+  zeroSegmentHashes,
+} from './content-hash.ts';
 import { blockBytes, segmentBytes } from './layout.ts';
 import { chanceBytes, seededChance } from './testing/test-volumes.ts';
 
@@ -39,5 +49,19 @@ describe('hashes of contents', () => {
     const tags = blockTags(one, content);
     assert.deepEqual(tags.subarray(16, 32), blockTag(one, content.subarray(blockBytes, 2 * blockBytes)));
     assert.notDeepEqual(tags.subarray(0, 16), tags.subarray(16, 32));
+  });
+
+  it('remembered of a segment are the same whatever was known before', () => {
+    for (const length of [1, blockBytes, 16 * blockBytes, 16 * blockBytes + 1, 17 * blockBytes, segmentBytes]) {
+      const bytes = Buffer.from(content.subarray(0, length));
+      const before = segmentTags(one, bytes, undefined);
+      assert.equal(before.length, segmentTagsBytes(length));
+      assert.deepEqual(Buffer.from(blockTagsIn(before)), blockTags(one, bytes));
+      bytes[length >> 1] = (bytes[length >> 1] ?? 0) ^ 1;
+      const after = segmentTags(one, bytes, undefined);
+      assert.deepEqual(segmentTags(one, bytes, before), after);
+      assert.deepEqual(segmentTags(one, bytes, before.subarray(0, 16)), after);
+      assert.deepEqual(Buffer.from(blockTagsIn(after)), blockTags(one, bytes));
+    }
   });
 });

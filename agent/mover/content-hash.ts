@@ -49,6 +49,45 @@ export function blockTags(key: RunKey, bytes: Buffer): Buffer {
   return Buffer.concat(tags);
 }
 
+/** Of {@link segmentTags}: a run of blocks that has a tag of its own. */
+const chunkBlocks = 16;
+const chunkBytes = chunkBlocks * blockBytes;
+
+export const segmentTagsBytes = (lengthBytes: number): number =>
+  tagBytes * (Math.ceil(lengthBytes / blockBytes) + Math.ceil(lengthBytes / chunkBytes));
+
+/**
+ * What is remembered of a segment: tags of all blocks, then of each 16 of them together. Those of a chunk whose tag is as before are
+ * taken from there, as sixteen small tags cost five times what one large one does.
+ * @param before of the same segment under the same key
+ */
+export function segmentTags(key: RunKey, bytes: Buffer, before: Uint8Array | undefined): Buffer {
+  const tags = Buffer.allocUnsafeSlow(segmentTagsBytes(bytes.length));
+  const chunksAt = Math.ceil(bytes.length / blockBytes) * tagBytes;
+  const known = before?.length === tags.length ? before : undefined;
+  for (let chunk = 0; chunk * chunkBytes < bytes.length; chunk++) {
+    const content = bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
+    const tagAt = chunksAt + chunk * tagBytes;
+    const tag = blockTag(key, content);
+    tag.copy(tags, tagAt);
+    const blocksAt = chunk * chunkBlocks * tagBytes;
+    const isKnown = known !== undefined && tag.equals(known.subarray(tagAt, tagAt + tagBytes));
+    tags.set(
+      isKnown ? known.subarray(blocksAt, blocksAt + blockTagsBytes(content)) : blockTags(key, content),
+      blocksAt,
+    );
+  }
+  return tags;
+}
+
+/** Those of blocks alone: a chunk of one block has the same tag as that block. */
+export function blockTagsIn(ofSegment: Uint8Array): Uint8Array {
+  const tags = ofSegment.length / tagBytes;
+  return ofSegment.subarray(0, (tags - Math.ceil(tags / (chunkBlocks + 1))) * tagBytes);
+}
+
+const blockTagsBytes = (content: Uint8Array): number => Math.ceil(content.length / blockBytes) * tagBytes;
+
 export interface SegmentSum {
   /** The next bytes; they are looked at before this returns. */
   add(bytes: Uint8Array): void;

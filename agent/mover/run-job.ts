@@ -1,6 +1,6 @@
 /** Carries out one job; runs in a worker thread. Synchronous on purpose: node's async fs costs seven times the CPU on many files. */
 import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
-import { blockTags, hashBytes, type RunKey, zeroSegmentHashes } from './content-hash.ts';
+import { blockTags, blockTagsIn, hashBytes, type RunKey, segmentTags, zeroSegmentHashes } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type {
   Answers,
@@ -109,13 +109,15 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
     const segment = reader.read(job.root, place, hashing, job.written?.[at]);
     bytesRead += segment.bytesRead;
     hash.set(segment.hash);
-    const ofBlocks = job.tags && segment.bytes.length > taggedBytes ? blockTags(job.key, segment.bytes) : undefined;
+    const base = job.bases?.[at];
+    const isTagged = job.tags && segment.bytes.length > taggedBytes;
+    const ofBlocks = isTagged ? segmentTags(job.key, segment.bytes, base?.tags) : undefined;
     tags.push(ofBlocks);
     if (segment.warning === 'vanished' && entry !== undefined) gone.push(at);
     else {
       if (segment.warning !== undefined) warnings.add(segment.warning);
-      const base = job.bases?.[at];
-      if (job.pack || isChanged(base, hash)) packing?.add(at, { ...segment, hash, tags: ofBlocks }, base?.tags);
+      if (job.pack || isChanged(base, hash))
+        packing?.add(at, { ...segment, hash, tags: ofBlocks }, base?.tags && blockTagsIn(base.tags));
     }
   }
   if (gone.length > 0) warnings.add('vanished', gone.length);

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { byteReader, byteWriter } from './byte-codec.ts';
-import { hashBytes, tagBytes } from './content-hash.ts';
+import { hashBytes, segmentTagsBytes } from './content-hash.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
-import { blockCount, segmentBytes } from './layout.ts';
+import { segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { createRecordWriter, openRecordCursor, openRecordReader } from './record-file.ts';
 import type { SegmentPlace } from './scan-units.ts';
@@ -25,7 +25,7 @@ export interface TreeRecord {
 
 export interface TreeSegment {
   readonly hash: Buffer;
-  /** Of its blocks, where they were wanted. */
+  /** Of its blocks, then of chunks of them, where they were wanted. */
   readonly tags: Buffer | undefined;
 }
 
@@ -223,7 +223,7 @@ export function openTreeCursor(path: string): TreeFileCursor {
       reader.number();
       reader.number();
       const length = reader.number();
-      if (length > blockCount(segmentBytes) * tagBytes) fail('CacheDamaged', 'A tree file has too many tags', path);
+      if (length > segmentTagsBytes(segmentBytes)) fail('CacheDamaged', 'A tree file has too many tags', path);
       const ofBlocks = length === 0 ? undefined : Buffer.from(reader.raw(length));
       step();
       return { hash, tags: ofBlocks };

@@ -19,7 +19,7 @@ export interface TreeSummary {
   readonly sinceFull: number;
 }
 
-export const treeFormat = 'stork-tree-file-2';
+export const treeFormat = 'stork-tree-file-3';
 
 const summaryLimitBytes = 64 * 1024;
 const identityLimit = 1024;
