@@ -3,6 +3,7 @@
  * whatever is written, and nobody can set it back.
  */
 import { createHash } from 'node:crypto';
+import { byteWriter } from './byte-codec.ts';
 import type { ByteString } from './syscalls.ts';
 import { type FoundEntry, walkTree } from './walk.ts';
 
@@ -17,25 +18,23 @@ export interface Surveyor {
   finish(): Survey;
 }
 
-const flushLength = 32 * 1024;
+const flushBytes = 32 * 1024;
 
 export function createSurveyor(): Surveyor {
   const sum = createHash('sha256');
   let newestChangeNs = 0n;
-  let pending = '';
-  const flush = () => {
-    sum.update(pending, 'latin1');
-    pending = '';
-  };
+  const pending = byteWriter(flushBytes + 4096);
   return {
     add({ entry, inode, changedNs }) {
       // Together: a call costs more than what it hashes.
-      pending += `${entry.path}\0${inode}\0${changedNs}\n`;
-      if (pending.length >= flushLength) flush();
+      pending.text(entry.path);
+      pending.int64(inode);
+      pending.int64(changedNs);
+      if (pending.length >= flushBytes) sum.update(pending.take());
       if (changedNs > newestChangeNs) newestChangeNs = changedNs;
     },
     finish() {
-      flush();
+      sum.update(pending.take());
       return { fingerprint: sum.digest('hex'), newestChangeNs };
     },
   };

@@ -8,7 +8,7 @@
  * Holes count as zeros. Not covered: atime, ctime, inode numbers, link counts, where holes are.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { byteWriter } from './byte-codec.ts';
+import { type ByteWriter, byteWriter } from './byte-codec.ts';
 import { keyedBytes, sha256 } from './content-hash.ts';
 import { type Entry, entryTypes, isSpecial } from './entry.ts';
 import { fail } from './mover-error.ts';
@@ -52,24 +52,23 @@ export function treeDigester(): TreeDigester {
       addIdentity(isSpecial(entry.type) ? streams.special : streams.content, entry);
       // A symlink has no mode of its own, a hard link shares everything with its first name.
       if (entry.type === 'hardlink') return;
-      if (entry.type !== 'symlink') streams.mode.add((writer) => writer.number(entry.mode));
+      const { mode, owner, mtime, xattr } = streams;
+      if (entry.type !== 'symlink') mode.next().number(entry.mode);
       if (entry.type === 'volume') return;
-      streams.owner.add((writer) => {
-        writer.number(entry.uid);
-        writer.number(entry.gid);
-      });
-      streams.mtime.add((writer) => writer.int64(entry.mtimeNs));
-      streams.xattr.add((writer) => {
-        writer.number(entry.xattrs.length);
-        for (const { name, value } of entry.xattrs) {
-          writer.text(name);
-          writer.bytes(value);
-        }
-      });
+      const ids = owner.next();
+      ids.number(entry.uid);
+      ids.number(entry.gid);
+      mtime.next().int64(entry.mtimeNs);
+      const attributes = xattr.next();
+      attributes.number(entry.xattrs.length);
+      for (const { name, value } of entry.xattrs) {
+        attributes.text(name);
+        attributes.bytes(value);
+      }
     },
     addSegment(hash) {
-      keyed.add((writer) => writer.raw(hash.subarray(0, keyedBytes)));
-      streams.content.add((writer) => writer.raw(hash.subarray(keyedBytes)));
+      keyed.next().raw(hash.subarray(0, keyedBytes));
+      streams.content.next().raw(hash.subarray(keyedBytes));
     },
     finish() {
       const [content, ...metadata] = digestParts.map((part) => streams[part].finish());
@@ -101,13 +100,12 @@ function assertParts(parts: Record<string, string>): Record<DigestPart, string> 
 }
 
 function addIdentity(stream: PartStream, entry: Entry): void {
-  stream.add((writer) => {
-    writer.byte(entryTypes.indexOf(entry.type));
-    writer.text(entry.path);
-    writer.number(entry.size);
-    writer.text(entry.target);
-    writer.int64(entry.rdev);
-  });
+  const writer = stream.next();
+  writer.byte(entryTypes.indexOf(entry.type));
+  writer.text(entry.path);
+  writer.number(entry.size);
+  writer.text(entry.target);
+  writer.int64(entry.rdev);
 }
 
 type PartStream = ReturnType<typeof partStream>;
@@ -117,9 +115,10 @@ function partStream() {
   const writer = byteWriter(flushBytes + 4096);
   const sum: Hash = createHash('sha256');
   return {
-    add(write: (writer: ReturnType<typeof byteWriter>) => void) {
-      write(writer);
+    /** To write the next value to. */
+    next(): ByteWriter {
       if (writer.length >= flushBytes) sum.update(writer.take());
+      return writer;
     },
     finish(): Buffer {
       sum.update(writer.take());
