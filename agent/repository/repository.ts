@@ -179,7 +179,7 @@ async function* openSlots({ store, signal }: At, unlock: Unlock, prefixes: reado
       }
       const slot = await store.get(name, undefined, signal);
       try {
-        yield await openSlot(slot, unlock, name);
+        yield await openSlot(slot, unlock, name, signal);
       } catch (error) {
         damage ??= error;
       }

@@ -113,6 +113,7 @@ export async function runStoreCommand(
 const exitCodes: Readonly<Record<string, number>> = {
   ArgumentInvalid: 2,
   IdentityInvalid: 2,
+  KeyPluginConfigInvalid: 2,
   RecipientInvalid: 2,
   StoreAddressInvalid: 2,
   StoreAddressSecret: 2,
@@ -133,7 +134,7 @@ function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
 async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient) {
   const { repo } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
-  const unlock = await readUnlock(values, (line) => void ambient.stderr.write(`${line}\n`));
+  const unlock = await readUnlock(values, ambient);
   return {
     store: await openPlace(repo, { options: values.option, cacert: values.cacert, asOf: values['as-of'] }, ambient),
     unlock,

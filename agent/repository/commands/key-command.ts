@@ -19,7 +19,8 @@ import { readWrapping, wrappingOptions, wrappingUsage } from './unlock-arguments
 const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --repo PLACE --password-file FILE [options]
 
   list           the key slots: ours, and restic's own, which stock restic opens too
-  add            another key slot: for a passphrase (with --restic one that stock restic takes), or for recipients of age
+  add            another key slot: for a passphrase (with --restic one that stock restic takes), recipients of age,
+                 or a program that asks a KMS
   remove ID      never the last one
   rotate         another passphrase instead of the key slot that was opened; the data is not encrypted
                  anew; with --reencrypt it is: after the master key, or an old slot and what opens it, has leaked
@@ -70,14 +71,15 @@ async function list({ context, answer }: CareRun): Promise<void> {
   const slots = await listKeySlots(context.repository.store, context.signal);
   answer(
     slots.map(tell),
-    slots.map(({ id, kind, kdf, recipients, created, username, hostname: host, label, bytes }) =>
-      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${openedWith(kdf, recipients).padEnd(14)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
+    slots.map(({ id, kind, kdf, recipients, plugin, created, username, hostname: host, label, bytes }) =>
+      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${openedWith({ kdf, recipients, plugin }).padEnd(14)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
     ),
   );
 }
 
-const openedWith = (kdf: string, recipients: readonly string[]): string => {
+const openedWith = ({ kdf, recipients, plugin }: Pick<KeySlot, 'kdf' | 'recipients' | 'plugin'>): string => {
   if (kdf === 'scrypt') return 'passphrase';
+  if (kdf === 'plugin') return `plug-in ${plugin}`;
   return kdf === 'age' ? `age, ${recipients.length} recipient${recipients.length === 1 ? '' : 's'}` : kdf;
 };
 
@@ -87,7 +89,7 @@ const labelOf = ({ options: given }: CareRun): string =>
 async function add(care: CareRun): Promise<void> {
   const { context, options: given, answer } = care;
   const kind = given.restic === true ? 'restic' : 'ours';
-  const wrapping = readWrapping(given);
+  const wrapping = readWrapping(given, care.ambient.env);
   if (kind === 'restic' && wrapping.by !== 'Passphrase')
     throw wrongArgument('Stock restic takes passphrases only', '--restic');
   const wanted = { kind, wrapping, label: labelOf(care), owner: ownerNow(care) } as const;
@@ -123,7 +125,7 @@ async function rotate(care: CareRun): Promise<void> {
     await reencryptRepository(care);
     return;
   }
-  const wrapping = readWrapping(given);
+  const wrapping = readWrapping(given, care.ambient.env);
   if (wrapping.by === 'Recipients')
     throw wrongArgument(
       'A key slot for recipients can only be proven by their holders: use `key add`, then `repo info --identity-file`, then `key remove`',

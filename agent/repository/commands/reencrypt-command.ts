@@ -42,7 +42,7 @@ export async function reencryptRepository(care: CareRun): Promise<void> {
 async function openTarget({ context, ambient, options: given }: CareRun) {
   const place = given['new-repo'];
   if (typeof place !== 'string') throw wrongArgument('Say where the new repository is to be', '--new-repo');
-  const wrapping = readWrapping(given);
+  const wrapping = readWrapping(given, ambient.env);
   if (wrapping.by !== 'Passphrase')
     throw wrongArgument('A repository begins with a password, which stock restic takes', '--new-password-file');
   const { passphrase } = wrapping;

@@ -1,37 +1,62 @@
 /** Options that say what a repository is opened with, and what a new key slot wraps its key with. Secrets come from files only. */
 import { readFileSync, statSync } from 'node:fs';
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Ambient } from '../../../kube/ambient.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import { parseIdentities } from '../keys/age-slot.ts';
+import { type KeyPlugin, parseKeyPluginConfig, programPlugin } from '../keys/key-plugin.ts';
 import type { Wrapping } from '../keys/key-slots.ts';
 import { byPassphrase, type Unlock } from '../keys/unlock.ts';
 
 export const unlockOptions = {
   'password-file': { type: 'string', short: 'p' },
   'identity-file': { type: 'string' },
+  'key-plugin': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
 export const unlockUsage = `  -p, --password-file FILE    its password, in the file's first line; or instead
-      --identity-file FILE    the age identity (AGE-SECRET-KEY-1…) that one of its key slots is for
+      --identity-file FILE    the age identity (AGE-SECRET-KEY-1…) that one of its key slots is for, or
+      --key-plugin FILE       the config of a program that unwraps one: docs/repository-keys.md
 `;
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** @throws `ArgumentInvalid`, `IdentityInvalid` */
-export async function readUnlock(given: Given, warn: (line: string) => void): Promise<Unlock> {
-  const [passwordFile, identityFile] = [given['password-file'], given['identity-file']];
-  if (typeof passwordFile === 'string' && typeof identityFile === 'string')
-    throw wrongArgument('Give one of the two', '--password-file, --identity-file');
-  if (typeof passwordFile === 'string') return byPassphrase(readPassword(passwordFile));
-  if (typeof identityFile !== 'string')
-    throw wrongArgument('Say where its password is', '--password-file, or --identity-file');
-  warnWhenOthersRead(identityFile, warn);
-  const text = readSmallFile(identityFile, 'identity file');
-  return { by: 'Identities', identities: await parseIdentities(text, identityFile) };
+/** The environment goes to a plug-in. @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid` */
+export async function readUnlock(given: Given, { env, stderr }: Pick<Ambient, 'env' | 'stderr'>): Promise<Unlock> {
+  const names = ['password-file', 'identity-file', 'key-plugin'] as const;
+  const told = names.filter((name) => typeof given[name] === 'string');
+  if (told.length !== 1)
+    throw wrongArgument('Say in one way what opens it', '--password-file, --identity-file or --key-plugin');
+  const file = String(given[told[0] ?? '']);
+  switch (told[0]) {
+    case 'identity-file': {
+      warnWhenOthersRead(file, stderr);
+      return { by: 'Identities', identities: await parseIdentities(readSmallFile(file, 'identity file'), file) };
+    }
+    case 'key-plugin':
+      return { by: 'Plugin', plugin: readPlugin(file, env) };
+    default:
+      return byPassphrase(readPassword(file));
+  }
+}
+
+/** What anybody may write is run as us. */
+function readPlugin(file: string, env: Ambient['env']): KeyPlugin {
+  refuseWritable(file);
+  const config = parseKeyPluginConfig(readSmallFile(file, 'config of the key plug-in'), file);
+  refuseWritable(config.command[0]);
+  return programPlugin(config, env);
+}
+
+function refuseWritable(file: string): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats !== undefined && (stats.mode & 0o002) !== 0)
+    throw wrongArgument('Anybody may write to this file, so anybody could say what is run: chmod o-w it', file);
 }
 
 export const wrappingOptions = {
   'new-password-file': { type: 'string' },
+  'new-key-plugin': { type: 'string' },
   recipient: { type: 'string', multiple: true },
   'recipients-file': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -39,16 +64,23 @@ export const wrappingOptions = {
 export const wrappingUsage = `      --new-password-file FILE   the new passphrase, in the file's first line
       --recipient age1…          add: a recipient of age; may be repeated: any one of them opens the slot
       --recipients-file FILE     add: recipients, one a line
+      --new-key-plugin FILE      a program that wraps the key, by its config
 `;
 
-/** @throws `ArgumentInvalid` unless it is told in exactly one way */
-export function readWrapping(given: Given): Wrapping {
-  const passwordFile = given['new-password-file'];
+/** @throws `ArgumentInvalid` unless it is told in exactly one way; `KeyPluginConfigInvalid` */
+export function readWrapping(given: Given, env: Ambient['env']): Wrapping {
+  const { 'new-password-file': passwordFile, 'new-key-plugin': plugin } = given;
   const recipients = readRecipients(given);
-  if (typeof passwordFile === 'string' && recipients.length === 0)
-    return { by: 'Passphrase', passphrase: readPassword(passwordFile) };
-  if (typeof passwordFile !== 'string' && recipients.length > 0) return { by: 'Recipients', recipients };
-  throw wrongArgument('Say in one way what opens the new key slot', '--new-password-file, --recipient');
+  const ways = [typeof passwordFile === 'string', typeof plugin === 'string', recipients.length > 0];
+  if (ways.filter((isTold) => isTold).length !== 1)
+    throw wrongArgument(
+      'Say in one way what opens the new key slot',
+      '--new-password-file, --recipient or --new-key-plugin',
+    );
+  if (typeof passwordFile === 'string') return byPassphrase(readPassword(passwordFile));
+  return typeof plugin === 'string'
+    ? { by: 'Plugin', plugin: readPlugin(plugin, env) }
+    : { by: 'Recipients', recipients };
 }
 
 function readRecipients(given: Given): readonly string[] {
@@ -75,10 +107,10 @@ export function readSmallFile(file: string, what: string): string {
 }
 
 /** A file that others may read is no secret; a mounted Secret's mode is its mount's, so this only tells. */
-function warnWhenOthersRead(file: string, warn: (line: string) => void): void {
+function warnWhenOthersRead(file: string, stderr: Ambient['stderr']): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats?.isFile() === true && (stats.mode & 0o077) !== 0)
-    warn(`${file} can be read by other users of this machine: chmod 600 it`);
+    stderr.write(`${file} can be read by other users of this machine: chmod 600 it\n`);
 }
 
 export const wrongArgument = (message: string, about?: string): StorkError =>

@@ -1,7 +1,7 @@
 /**
- * Ways to open a repository, each of which wraps the same master key: passphrases, recipients of age. Ours lie under `stork/keys/`; those
- * under `keys/` are restic's own, so that stock restic opens the repository too (break-glass). A slot is proven to open before an older
- * one goes.
+ * Ways to open a repository, each of which wraps the same master key: passphrases, recipients of age, plug-ins that ask a KMS. Ours lie
+ * under `stork/keys/`; those under `keys/` are restic's own, so that stock restic opens the repository too (break-glass). A slot is proven
+ * to open before an older one goes.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { StorkError } from '../../../kube/errors.ts';
@@ -14,7 +14,9 @@ import { failRepository } from '../repository-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { isDamage, readNamed } from '../verify/read-document.ts';
 import { wrapForRecipients } from './age-slot.ts';
-import { byPassphrase, openSlot, type Unlock } from './unlock.ts';
+import type { KeyPlugin } from './key-plugin.ts';
+import { wrapWithPlugin } from './plugin-slot.ts';
+import { openSlot, type Unlock } from './unlock.ts';
 
 export type KeySlotKind = 'ours' | 'restic';
 
@@ -30,13 +32,23 @@ export interface KeySlot {
   readonly username: string;
   readonly hostname: string;
   readonly label: string;
-  /** What it is opened with: `scrypt` for passphrases, `age`; '' when it is damaged. */
+  /** What it is opened with: `scrypt` for passphrases, `age`, `plugin`; '' when it is damaged. */
   readonly kdf: string;
   /** Of age. */
   readonly recipients: readonly string[];
+  /** The name of a plug-in. */
+  readonly plugin: string;
 }
 
-const undescribed = { created: '', username: '', hostname: '', label: '', kdf: '', recipients: [] } as const;
+const undescribed = {
+  created: '',
+  username: '',
+  hostname: '',
+  label: '',
+  kdf: '',
+  recipients: [],
+  plugin: '',
+} as const;
 
 export async function listKeySlots(store: ObjectStore, signal?: AbortSignal): Promise<readonly KeySlot[]> {
   const slots: KeySlot[] = [];
@@ -61,7 +73,7 @@ async function readSlot(
       ...slot,
       bytes,
       ...{ created: text('created'), username: text('username'), hostname: text('hostname'), label: text('label') },
-      ...{ kdf: text('kdf'), recipients: read.texts('recipients') },
+      ...{ kdf: text('kdf'), recipients: read.texts('recipients'), plugin: text('plugin') },
     };
   } catch (error) {
     if (!isDamage(error)) throw error;
@@ -76,7 +88,7 @@ export async function findKeySlot(
   signal?: AbortSignal,
 ): Promise<{ readonly slot: KeySlot; readonly key: RepositoryKey } | undefined> {
   for (const slot of await listKeySlots(store, signal)) {
-    const key = slot.bytes === undefined ? undefined : await openSlot(slot.bytes, unlock, slot.name);
+    const key = slot.bytes === undefined ? undefined : await openSlot(slot.bytes, unlock, slot.name, signal);
     if (key !== undefined) return { slot, key };
   }
   return undefined;
@@ -86,7 +98,8 @@ export async function findKeySlot(
 export type Wrapping =
   | { readonly by: 'Passphrase'; readonly passphrase: string }
   /** `age1…`; nobody here can prove that their holders can open it. */
-  | { readonly by: 'Recipients'; readonly recipients: readonly string[] };
+  | { readonly by: 'Recipients'; readonly recipients: readonly string[] }
+  | { readonly by: 'Plugin'; readonly plugin: KeyPlugin };
 
 export interface NewKeySlot {
   /** Those of restic take passphrases only. */
@@ -98,7 +111,7 @@ export interface NewKeySlot {
 
 /**
  * The new slot, read back; one that can be opened here (any but those for recipients) is proven to open the repository.
- * @throws `PassphraseEmpty`, `RecipientInvalid`, `KeySlotUnproven`; nothing is left then
+ * @throws `PassphraseEmpty`, `RecipientInvalid`, `KeyPluginFailed`, `KeySlotUnproven`; nothing is left then
  */
 export async function addKeySlot(
   repository: Pick<Repository, 'store' | 'key'>,
@@ -112,18 +125,26 @@ export async function addKeySlot(
   const name = `${keyPrefixes[kind]}${id}`;
   await store.put(name, bytes);
   const slot = await readSlot(store, { name, id, kind }, undefined);
-  const unlock = unlockOf(wanted.wrapping);
-  if (slot.bytes !== undefined && unlock === undefined) return slot;
-  const opened =
-    slot.bytes === undefined || unlock === undefined ? undefined : await openSlot(slot.bytes, unlock, name);
-  if (opened !== undefined && isSameKey(opened, key)) return slot;
+  try {
+    if (await isProven(slot, wanted.wrapping, key)) return slot;
+  } catch (error) {
+    await store.remove(name);
+    throw error;
+  }
   await store.remove(name);
   return failRepository('KeySlotUnproven', 'The new key slot did not open the repository when it was read back', name);
 }
 
+async function isProven({ bytes, name }: KeySlot, wrapping: Wrapping, key: RepositoryKey): Promise<boolean> {
+  const unlock = unlockOf(wrapping);
+  if (bytes === undefined || unlock === undefined) return bytes !== undefined;
+  const opened = await openSlot(bytes, unlock, name);
+  return opened !== undefined && isSameKey(opened, key);
+}
+
 /** Undefined: who wraps can't open. */
 function unlockOf(wrapping: Wrapping): Unlock | undefined {
-  return wrapping.by === 'Passphrase' ? byPassphrase(wrapping.passphrase) : undefined;
+  return wrapping.by === 'Recipients' ? undefined : wrapping;
 }
 
 async function encodeSlot(
@@ -140,6 +161,10 @@ async function encodeSlot(
     }
     case 'Recipients': {
       const fields = await wrapForRecipients(key, wrapping.recipients);
+      return JSON.stringify({ ...owner, label, ...fields });
+    }
+    case 'Plugin': {
+      const fields = await wrapWithPlugin(key, wrapping.plugin, randomBytes);
       return JSON.stringify({ ...owner, label, ...fields });
     }
     default:
