@@ -1,9 +1,10 @@
 /** A real S3 server on loopback, versitygw on files, for tests: with versions and object lock; its buckets vanish with it. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ensureBinaries } from '../testbed/binaries.ts';
 import { freePort, untilAnswers } from './loopback.ts';
 
@@ -15,19 +16,21 @@ export interface S3Server extends AsyncDisposable {
   readonly caFile: string | undefined;
   /** What the server keeps of a bucket: an object is a file. */
   folderOf(bucket: string): string;
+  /** Another account, that may do what policies of buckets allow it. */
+  addAccount(name: string): Promise<S3Server['credentials']>;
 }
 
 export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S3Server> {
   const binaries = await ensureBinaries(['versitygw'], (line) => void process.stderr.write(`${line}\n`));
   const root = await mkdtemp(join(tmpdir(), 'stork-s3-'));
-  for (const folder of ['data', 'meta', 'versions']) await mkdir(join(root, folder));
+  for (const folder of ['data', 'meta', 'versions', 'accounts']) await mkdir(join(root, folder));
   const credentials = { accessKeyId: 'storktest', secretAccessKey: 'storktest-secret' };
   const address = `127.0.0.1:${await freePort()}`;
   const tls = speaks === 'TLS' ? await makeCertificate(root) : undefined;
   const child = spawn(
     binaries.path('versitygw'),
     [
-      ...['--port', address, '--quiet', '--keep-alive'],
+      ...['--port', address, '--quiet', '--keep-alive', '--iam-dir', join(root, 'accounts')],
       ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile]),
       ...['posix', '--sidecar', join(root, 'meta'), '--versioning-dir', join(root, 'versions'), join(root, 'data')],
     ],
@@ -52,6 +55,15 @@ export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S
   return {
     ...{ endpoint, credentials, caFile: tls?.certFile },
     folderOf: (bucket) => join(root, 'data', bucket),
+    async addAccount(name) {
+      const account = { accessKeyId: name, secretAccessKey: `${name}-secret` };
+      const { accessKeyId: access, secretAccessKey: secret } = credentials;
+      await promisify(execFile)(binaries.path('versitygw'), [
+        ...['admin', '--access', access, '--secret', secret, '--endpoint-url', endpoint, '--allow-insecure'],
+        ...['create-user', '--access', name, '--secret', account.secretAccessKey, '--role', 'user'],
+      ]);
+      return account;
+    },
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -58,7 +58,9 @@ async function tellHeld({ repository, clock, signal }: CareRun['context'], span:
   }
   if (store.versions === undefined) return {};
   try {
-    if ((await store.versions.areKept(signal)) !== 'Yes') return {};
+    const areKept = await store.versions.areKept(signal);
+    if (areKept === 'No') return {};
+    if (areKept === 'Unknown') return { versionsUnknown: 's3:GetBucketVersioning is not allowed' };
     return { versions: await purgeDeleted(store.versions, { now, deletedBefore, signal }) };
   } catch (error) {
     // What prune is for is done; it may well have no right to look at versions.
@@ -74,7 +76,7 @@ interface Held {
 
 function renderHeld({ versions, versionsUnknown }: Held): string[] {
   if (versionsUnknown !== undefined)
-    return [`what deleted objects still take in this bucket is not known: ${versionsUnknown}`];
+    return [`whether this bucket keeps what was deleted, and how much, is not known: ${versionsUnknown}`];
   if (versions === undefined) return [];
   const { purged, held, locked, unlocked, lockedUntil } = versions;
   return [

@@ -13,6 +13,7 @@ import {
   GetObjectRetentionCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
   type S3Client,
@@ -60,14 +61,14 @@ interface Place extends Disposable {
 }
 
 /** A repository of two restore points. */
-async function place(prefix: string): Promise<Place> {
+async function place(prefix: string, credentials: S3Server['credentials'] = server.credentials): Promise<Place> {
   const space = scratch();
   const [tree, password] = [space.path('tree'), space.path('password')];
   mkdirSync(`${tree}/sub`, { recursive: true });
   writeFileSync(`${tree}/random`, randomBytes(700_000));
   writeFileSync(`${tree}/sub/text`, 'text\n'.repeat(1000));
   writeFileSync(password, 'secret');
-  const { accessKeyId, secretAccessKey } = server.credentials;
+  const { accessKeyId, secretAccessKey } = credentials;
   const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
   const repo = ['--repo', `s3:${server.endpoint}/${Bucket}/${prefix}`, '--password-file', password];
   const run: Place['run'] = (...argv) => {
@@ -137,6 +138,7 @@ const overwrite = async (Key: string) => {
   await client.send(new PutObjectCommand({ Bucket, Key, Body: randomBytes(500) }));
 };
 
+const writing = ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'];
 const kinds = ['config', 'keys/', 'stork/keys/', 'snapshots/', 'index/', 'data/', 'stork/manifests/'] as const;
 
 /** A key slot of ours, and a manifest, which applications' backups will write. */
@@ -259,6 +261,44 @@ describe('a repository in a bucket with object lock', () => {
     assert.match(renewed.stderr, new RegExp(`${second}: somebody deleted it`));
     const late = new Date(Date.now() + 29 * dayMs);
     for (const name of packs) assert.ok((await retentionOf(at.keyOf(name))) > late, name);
+  });
+
+  it('needs the rights that docs/repository-care.md tells, and no more', async () => {
+    const agent = await server.addAccount('agent');
+    const [objects, bucket] = [[`arn:aws:s3:::${Bucket}/limited/*`], [`arn:aws:s3:::${Bucket}`]];
+    const allow = (actions: readonly string[], Resource: readonly string[]) => ({
+      ...{ Effect: 'Allow', Principal: { AWS: ['agent'] }, Resource },
+      Action: actions.map((action) => `s3:${action}`),
+    });
+    const allowed = (bucketActions: readonly string[], objectActions: readonly string[]) =>
+      client.send(
+        new PutBucketPolicyCommand({
+          Bucket,
+          Policy: JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [allow(bucketActions, bucket), allow(objectActions, objects)],
+          }),
+        }),
+      );
+    await allowed(['ListBucket', 'ListBucketMultipartUploads'], [...writing, 'PutObjectRetention']);
+    using at = await place('limited', agent);
+    assert.equal((await at.run('repo', 'renew-locks', '--days', '30')).exitCode, 1);
+    await at.ok('forget', '--keep-last', '1');
+    const blind = await at.ok('prune', '--min-wait', '0');
+    assert.match(blind.stdout.toString(), /whether this bucket keeps what was deleted.* is not known/);
+    const inspecting = ['ListBucket', 'ListBucketMultipartUploads', 'ListBucketVersions', 'GetBucketVersioning'];
+    await allowed(inspecting, [...writing, 'PutObjectRetention', 'GetObjectRetention', 'GetObjectVersion']);
+    await at.ok('backup', at.tree);
+    await at.ok('repo', 'renew-locks', '--days', '30');
+    const pruned = await at.ok('prune', '--min-wait', '0');
+    assert.match(pruned.stdout.toString(), /deleted objects still take/);
+    const purging = await at.run('prune', '--purge-deleted', '0h');
+    assert.equal(purging.exitCode, 1, 'that right is not among them');
+    assert.match(purging.stderr, /StoreRefused|AccessDenied/);
+    const time = await timeBetween();
+    for (const name of await at.names()) await client.send(new DeleteObjectCommand({ Bucket, Key: at.keyOf(name) }));
+    await allowed(['ListBucket', 'ListBucketVersions', 'GetBucketVersioning'], ['GetObject', 'GetObjectVersion']);
+    await at.restoresEqual('--as-of', time);
   });
 
   it('lets go of what was deleted when its lock has ended, and not before', async () => {
