@@ -35,6 +35,21 @@ export interface ContentJob {
   readonly chunking: Chunking;
 }
 
+/** Blocks of a raw device. */
+export interface DeviceJob {
+  readonly do: 'device';
+  /** Open in this process. */
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** One small data blob. */
+export interface DataJob {
+  readonly do: 'data';
+  readonly bytes: Uint8Array;
+}
+
 export interface TreeJob {
   readonly do: 'tree';
   readonly json: Uint8Array<ArrayBuffer>;
@@ -45,7 +60,7 @@ export interface FlushJob {
   readonly do: 'flush';
 }
 
-export type BackupJob = EntriesJob | ContentJob | TreeJob | FlushJob;
+export type BackupJob = EntriesJob | ContentJob | DeviceJob | DataJob | TreeJob | FlushJob;
 
 /** `pages`: fixed blocks, for what is rewritten in place. `whole`: one blob. */
 export type Chunking = 'content' | 'pages' | 'whole';
@@ -90,7 +105,7 @@ export interface BackupAnswer {
   /** In order; none when the tree is saved. */
   readonly entries: readonly SavedEntry[];
   readonly entryCounts: EntryCounts;
-  /** Of a content job: the blobs in order. Of a tree job, and of entries that are a whole directory: the tree's id. */
+  /** Of a content, device or data job: the blobs in order. Of a tree job, and of entries that are a whole directory: the tree's id. */
   readonly ids: readonly string[];
   readonly problems: readonly Problem[];
   /** Packs that became full. */

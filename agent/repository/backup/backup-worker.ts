@@ -6,6 +6,7 @@ import { blobWriter } from './blob-writer.ts';
 import { claims } from './claims.ts';
 import { gearTable } from './gear-chunker.ts';
 import { contentReader } from './save-content.ts';
+import { deviceSaver } from './save-device.ts';
 import { entrySaver } from './save-entries.ts';
 
 const { key: given, tables, level, trustBefore } = workerData as BackupThreadData;
@@ -14,14 +15,21 @@ const syscalls = openSyscalls();
 const known = claims(tables);
 const blobs = blobWriter({ key, claims: known, level });
 const content = contentReader(blobs, syscalls, gearTable(key.encrypt));
+const device = deviceSaver(content, syscalls);
 const saver = entrySaver({ content, blobs, known, syscalls, trustBefore });
 
-const countNow = (): BackupCounts => ({ ...saver.counts, ...blobs.counts });
+const countNow = (): BackupCounts => ({
+  ...saver.counts,
+  bytesRead: saver.counts.bytesRead + device.counts.bytesRead,
+  ...blobs.counts,
+});
 const nothing = { entries: [], entryCounts: { unchanged: 0, bytesUnchanged: 0, skipped: 0 }, ids: [], problems: [] };
 
 function answerTo(job: BackupJob): Omit<BackupAnswer, 'packs' | 'counts'> {
   if (job.do === 'entries') return { ...nothing, ...saver.entries(job) };
   if (job.do === 'content') return { ...nothing, ...saver.content(job) };
+  if (job.do === 'device') return { ...nothing, ...device.save(job) };
+  if (job.do === 'data') return { ...nothing, ids: [blobs.save(job.bytes, 'data')] };
   return job.do === 'tree' ? { ...nothing, ids: [blobs.save(job.json, 'tree')] } : nothing;
 }
 

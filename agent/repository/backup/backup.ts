@@ -12,19 +12,24 @@ import type { Repository, StoredSnapshot } from '../repository.ts';
 import { everyPath, type PathFilter } from '../select-paths.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
-import { readKnownBlobs } from './known-blobs.ts';
+import { type KnownBlobs, readKnownBlobs } from './known-blobs.ts';
 import { parentTrees } from './parent-trees.ts';
 import { type SaveProgress, saveTree } from './save-tree.ts';
 import { type Selection, selectPaths } from './walk-directories.ts';
 
-export interface BackupOptions {
+export interface BackupOptions extends CommitOptions {
+  /** What of them is left out. */
+  readonly excludes?: PathFilter | undefined;
+  readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
+}
+
+/** Of whatever becomes a restore point. */
+export interface CommitOptions {
   readonly repository: Repository;
   /** Begun before: see locks/writer-session.ts. Without one nothing may collect garbage meanwhile. */
   readonly session?: Pick<WriterSession, 'markedPacks' | 'commit'> | undefined;
   /** Absolute, as byte strings. */
   readonly paths: readonly string[];
-  /** What of them is left out. */
-  readonly excludes?: PathFilter | undefined;
   /** Everything of the snapshot but tree and parent; `time` is when the backup began. */
   readonly describe: Omit<Snapshot, 'tree' | 'parent' | 'paths' | 'summary'>;
   /** Unchanged files are taken from it; everything is read when undefined. */
@@ -36,7 +41,6 @@ export interface BackupOptions {
   readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
   /** How long stored packs may go without being in an index. */
   readonly indexEveryMs?: number | undefined;
-  readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
 }
 
 export interface BackupProgress extends SaveProgress, BackupCounts {}
@@ -64,21 +68,35 @@ const defaultIndexEveryMs = 60_000;
 /** How long before the parent's time a change is taken for certain to have been seen: clocks of file systems are coarse. */
 const clockSlackNs = 2_000_000_000n;
 
-export async function backup(options: BackupOptions): Promise<BackupResult> {
+export const backup = (options: BackupOptions): Promise<BackupResult> =>
+  commitTree(options, ({ threads, known }) =>
+    saveTree({
+      selection: selectPaths(options.paths) satisfies Selection,
+      excludes: options.excludes ?? everyPath,
+      threads,
+      parents: parentTrees(options.repository, known.trees),
+      parentTree: options.parent?.tree,
+      signal: options.signal,
+      onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
+    }),
+  );
+
+export interface TreeTools {
+  readonly threads: BackupThreads;
+  readonly known: KnownBlobs;
+}
+
+/** What makes a tree makes a restore point. @param save resolves when the tree is with the threads: they are flushed afterwards */
+export async function commitTree<Saved extends SaveProgress & { readonly tree: string }>(
+  options: CommitOptions,
+  save: (tools: TreeTools) => Promise<Saved>,
+): Promise<Saved & BackupCounts & { readonly snapshot: string }> {
   const { repository, session, paths, describe, parent, signal } = options;
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
   const index = indexWriter(options);
   const threads = startThreads(options, known.table, index.storePack);
   try {
-    const saved = await saveTree({
-      selection: selectPaths(paths) satisfies Selection,
-      excludes: options.excludes ?? everyPath,
-      threads,
-      parents: parentTrees(repository, known.trees),
-      parentTree: parent?.tree,
-      signal,
-      onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
-    });
+    const saved = await save({ threads, known });
     await threads.flush();
     await index.finish();
     signal.throwIfAborted();
@@ -104,7 +122,7 @@ const summaryOf = (saved: SaveProgress, { bytesRead, bytesAdded }: BackupCounts)
 });
 
 function startThreads(
-  options: BackupOptions,
+  options: CommitOptions,
   table: SharedArrayBuffer,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
@@ -113,7 +131,7 @@ function startThreads(
   return backupThreads({ key: repository.key, tables: [table], level, trustBefore, threads, storePack });
 }
 
-function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: BackupOptions) {
+function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: CommitOptions) {
   let packs: IndexedPack[] = [];
   let blobs = 0;
   const nowMs = () => clock?.monotonicMs() ?? 0;

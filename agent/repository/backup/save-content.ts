@@ -48,20 +48,25 @@ export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint
   const savePages = (fd: number, offset: number, length: number): SavedContent => {
     const ids: string[] = [];
     let zeroId: string | undefined;
+    const saveZeros = () => {
+      zeroId ??= blobs.save(zeroBlock, 'data');
+      return zeroId;
+    };
     const end = offset + length;
     for (let at = offset; at < end; ) {
       const size = Math.min(pageBlockBytes, end - at);
       const data = syscalls.nextData(fd, at);
       // Whether no data follows, or the file ended, only reading tells at its end.
       if (size === pageBlockBytes && data !== undefined && data >= at + size) {
-        zeroId ??= blobs.save(zeroBlock, 'data');
         const holes = Math.floor((Math.min(data, end) - at) / pageBlockBytes);
-        for (let hole = 0; hole < holes; hole++) ids.push(zeroId);
+        for (let hole = 0; hole < holes; hole++) ids.push(saveZeros());
         at += holes * pageBlockBytes;
         continue;
       }
       const bytes = readFully(fd, buffer.subarray(0, size), at);
-      if (bytes > 0) ids.push(blobs.save(buffer.subarray(0, bytes), 'data'));
+      // Devices don't tell their holes; to compare costs a fraction of hashing.
+      if (bytes === pageBlockBytes && zeroBlock.compare(buffer, 0, bytes) === 0) ids.push(saveZeros());
+      else if (bytes > 0) ids.push(blobs.save(buffer.subarray(0, bytes), 'data'));
       at += bytes;
       if (bytes < size) return { ids, bytes: at - offset };
     }

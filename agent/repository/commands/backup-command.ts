@@ -10,14 +10,17 @@ import { beginWriting } from '../locks/writer-session.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { pathFilter } from '../select-paths.ts';
 import { type CareRun, commonUsage, runCareCommand, textsOf, wholeNumber, wrongArgument } from './care-arguments.ts';
+import { saveRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 
 const usage = `Usage: stork-agent backup --repo PLACE --password-file FILE [options] PATH...
+       stork-agent backup --repo PLACE --password-file FILE [options] --raw-device DEVICE
 
 Saves the paths with everything below as one restore point. What an earlier one of the same host and paths has is neither read nor
-stored again.
+stored again. With --raw-device a disk, partition or volume byte for byte, as a restore point of its own.
 
 ${commonUsage}      --exclude PATTERN       leaves out: /a/path, or a name or end of a path anywhere; * and ?; may be repeated
+      --raw-device DEVICE     a block device, or an image file that stands for one: all of it is read, new blocks are stored
       --tag TEXT              marks the restore point; may be repeated
       --host NAME             as whose it counts (default: this machine's name)
       --parent ID             compares with this restore point
@@ -33,6 +36,7 @@ export const runBackupCommand = (argv: readonly string[], ambient: Ambient): Pro
   runCareCommand('backup', { usage, options, run }, argv, ambient);
 
 const options = {
+  'raw-device': { type: 'string' },
   exclude: { type: 'string', multiple: true },
   tag: { type: 'string', multiple: true },
   host: { type: 'string' },
@@ -50,41 +54,25 @@ const levels: Readonly<Record<string, CompressionLevel | undefined>> = {
   max: 19,
 };
 
-async function run({ context, options: given, words, ambient, answer, warn }: CareRun): Promise<number> {
+async function run(care: CareRun): Promise<number> {
+  const { context, options: given, words, ambient, answer, warn } = care;
+  if (given['raw-device'] !== undefined) return await runDevice(care);
   if (words.length === 0) throw wrongArgument('Say what to save', 'PATH');
   const named = words.map(realPath);
   const paths = named.filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
   const absent = named.filter((path) => !paths.includes(path));
   if (paths.length === 0) throw wrongArgument('There is nothing of that name', absent.join(' '));
   for (const path of absent) warn(`${path}: does not exist`);
-  const word = typeof given.compression === 'string' ? given.compression : 'auto';
-  if (!Object.hasOwn(levels, word)) throw wrongArgument(`There is no compression ${word}`, '--compression');
-  const host = typeof given.host === 'string' ? given.host : hostname();
-  const parent = decideCompared(await context.repository.snapshots(context.signal), { hostname: host, paths }, given);
   const excludes = textsOf(given.exclude);
-  const { uid, gid, username } = userInfo();
+  const common = await commonOptions(care, paths, excludes);
+  const { parent } = common;
   const line = progressLine(ambient.stderr, ambient.clock);
   await using session = await beginWriting(context);
   const result = await backup({
-    repository: context.repository,
+    ...common,
     session,
     paths: paths.map(toBytes),
     excludes: pathFilter([], excludes.map(toBytes)),
-    describe: {
-      time: ambient.clock.now(),
-      hostname: host,
-      username,
-      uid,
-      gid,
-      tags: textsOf(given.tag),
-      excludes,
-      programVersion: `stork ${ambient.version}`,
-    },
-    parent,
-    level: levels[word],
-    threads: threadsOf(given),
-    signal: ambient.signal,
-    clock: ambient.clock,
     onProgress: ({ entries, bytesRead, bytesUnchanged }) =>
       line.show({
         what: 'saving',
@@ -97,6 +85,47 @@ async function run({ context, options: given, words, ambient, answer, warn }: Ca
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   answer(jsonOf(result, parent), render(result));
   return result.leftOutCount + absent.length > 0 ? incompleteExitCode : 0;
+}
+
+/** What a restore point says of itself, and what it is compared with. */
+async function commonOptions(
+  { context, options: given, ambient }: CareRun,
+  paths: readonly string[],
+  excludes: readonly string[],
+) {
+  const word = typeof given.compression === 'string' ? given.compression : 'auto';
+  if (!Object.hasOwn(levels, word)) throw wrongArgument(`There is no compression ${word}`, '--compression');
+  const host = typeof given.host === 'string' ? given.host : hostname();
+  const { uid, gid, username } = userInfo();
+  return {
+    repository: context.repository,
+    describe: {
+      time: ambient.clock.now(),
+      hostname: host,
+      username,
+      uid,
+      gid,
+      tags: textsOf(given.tag),
+      excludes,
+      programVersion: `stork ${ambient.version}`,
+    },
+    parent: decideCompared(await context.repository.snapshots(context.signal), { hostname: host, paths }, given),
+    level: levels[word],
+    threads: threadsOf(given),
+    signal: ambient.signal,
+    clock: ambient.clock,
+  };
+}
+
+async function runDevice(care: CareRun): Promise<number> {
+  const { context, options: given, words } = care;
+  if (words.length > 0)
+    throw wrongArgument('A raw device is a restore point of its own: save the paths by themselves', words.join(' '));
+  if (textsOf(given.exclude).length > 0) throw wrongArgument('A raw device is saved whole', '--exclude');
+  const path = realPath(String(given['raw-device']));
+  const common = await commonOptions(care, [path], []);
+  await using session = await beginWriting(context);
+  return await saveRawDevice(care, { ...common, session, path: toBytes(path) });
 }
 
 const incompleteExitCode = 3;

@@ -1,6 +1,8 @@
 /** `stork-agent browse`: what a restore point has at a path. `stork-agent dump`: one of its files, to standard output. */
 import { once } from 'node:events';
 import type { Ambient } from '../../../kube/ambient.ts';
+import { dumpDevice } from '../devices/dump-device.ts';
+import { isDevice, openStoredDevice } from '../devices/stored-device.ts';
 import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
 import { formatTime } from '../format/go-time.ts';
 import type { TreeNode } from '../format/tree.ts';
@@ -20,7 +22,7 @@ ${filterUsage}`;
 
 const dumpUsage = `Usage: stork-agent dump --repo PLACE --password-file FILE [options] latest|ID PATH
 
-Writes one file of a restore point to standard output, proven byte for byte.
+Writes one file of a restore point, or the whole image of a raw device, to standard output, proven byte for byte.
 
 ${commonUsage}${filterUsage}`;
 
@@ -116,9 +118,13 @@ async function dump(run: CareRun): Promise<number> {
   const { snapshot, trees, locations, path } = await open(run);
   if (path === '') throw wrongArgument('Say which file', 'PATH');
   const node = await trees.find(snapshot.tree, toBytes(path));
-  if (node?.type !== 'file') failRepository('PathMissing', 'That is no file of the restore point', path);
   const { stdout, signal } = run.ambient;
-  for await (const bytes of dumpFile(run.context.repository, locations, node, signal))
-    if (!stdout.write(bytes)) await once(stdout, 'drain', { signal });
+  const tools = { repository: run.context.repository, locations, trees, signal };
+  const isRaw = node?.subtree !== undefined && (await isDevice(trees, node.subtree));
+  if (!isRaw && node?.type !== 'file') failRepository('PathMissing', 'That is no file of the restore point', path);
+  const content = isRaw
+    ? dumpDevice(await openStoredDevice(tools, snapshot.tree, toBytes(path)), tools)
+    : dumpFile(tools.repository, locations, node, signal);
+  for await (const bytes of content) if (!stdout.write(bytes)) await once(stdout, 'drain', { signal });
   return 0;
 }

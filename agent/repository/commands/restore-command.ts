@@ -3,18 +3,24 @@ import { resolve } from 'node:path';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
 import { beginReading } from '../locks/writer-session.ts';
+import type { StoredSnapshot } from '../repository.ts';
 import { type RestoreResult, restore } from '../restore/restore.ts';
 import { pathFilter } from '../select-paths.ts';
 import { threadsOf, toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, textsOf, wrongArgument } from './care-arguments.ts';
+import { bringRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
 
 const usage = `Usage: stork-agent restore --repo PLACE --password-file FILE --target DIR [options] latest|ID[:PATH]
 
+       stork-agent restore --repo PLACE --password-file FILE --to-device DEVICE [options] latest|ID[:PATH]
+
 Restores below DIR, or with :PATH that directory's content into DIR itself. Files that are there already get only the bytes that differ.
 
 ${commonUsage}      --target DIR            where to; --target / restores in place
+      --to-device DEVICE      a raw device that was saved, to a block device that nobody uses and that is large enough, or to an image
+                              file; only blocks that differ are written
       --include PATTERN       only this: /a/path, or a name or end of a path anywhere; * and ?; may be repeated
       --exclude PATTERN       all but this
       --delete                removes what is there and was not in the restore point, within the paths that were saved
@@ -32,6 +38,7 @@ export const runRestoreCommand = (argv: readonly string[], ambient: Ambient): Pr
 
 const options = {
   target: { type: 'string', short: 't' },
+  'to-device': { type: 'string' },
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
   delete: { type: 'boolean' },
@@ -44,9 +51,11 @@ const options = {
 
 const incompleteExitCode = 3;
 
-async function run({ context, options: given, words, ambient, answer, warn }: CareRun): Promise<number> {
+async function run(care: CareRun): Promise<number> {
+  const { context, options: given, words, ambient, answer, warn } = care;
   const [word] = words;
   if (word === undefined || words.length > 1) throw wrongArgument('Say which restore point: latest, or one id', 'ID');
+  if (given['to-device'] !== undefined) return await runDevice(care, word);
   if (typeof given.target !== 'string') throw wrongArgument('Say where to restore to', '--target');
   const { repository, signal } = context;
   const wanted = splitSnapshotPath(word);
@@ -74,6 +83,34 @@ async function run({ context, options: given, words, ambient, answer, warn }: Ca
   for (const [kind, count] of Object.entries(result.degraded)) warn(`${kind} could not be set for ${count}`);
   answer(jsonOf(result, snapshot.id), render(result, snapshot.id));
   return result.problemCount > 0 || Object.keys(result.degraded).length > 0 ? incompleteExitCode : 0;
+}
+
+async function runDevice(care: CareRun, word: string): Promise<number> {
+  const { context, options: given } = care;
+  for (const other of ['target', 'include', 'exclude', 'delete'])
+    if (given[other] !== undefined) throw wrongArgument('A raw device is restored whole, to one place', `--${other}`);
+  const { repository, signal } = context;
+  const wanted = splitSnapshotPath(word);
+  await using _lock = given['no-lock'] === true ? undefined : await beginReading(context);
+  const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
+  return await bringRawDevice(care, {
+    repository,
+    snapshot,
+    from: toBytes(wanted.path || onlyPathOf(snapshot)),
+    target: toBytes(resolve(String(given['to-device']))),
+    verify: given.verify === true,
+    problems: given['keep-going'] === true ? 'name' : 'fail',
+    threads: threadsOf(given),
+    signal: care.ambient.signal,
+  });
+}
+
+/** A raw device is a restore point of its own. */
+function onlyPathOf({ id, paths }: StoredSnapshot): string {
+  const [path] = paths;
+  if (path === undefined || paths.length > 1)
+    throw wrongArgument('Say which device of the restore point, as ID:PATH', id);
+  return path;
 }
 
 const jsonOf = (result: RestoreResult, snapshot: string) => ({

@@ -10,7 +10,7 @@ const blobsAhead = 4;
 export async function* dumpFile(
   repository: Repository,
   locations: BlobLocations,
-  node: TreeNode,
+  node: Pick<TreeNode, 'content'>,
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const locationOf = (id: string): BlobLocation =>

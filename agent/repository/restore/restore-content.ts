@@ -135,7 +135,7 @@ export function* partsOf(
 }
 
 /** Looks at what is there, fetches what is missing, writes it. */
-async function bring(items: readonly FileItem[], tools: ContentTools): Promise<RestoreAnswer> {
+export async function bring(items: readonly FileItem[], tools: ContentTools): Promise<RestoreAnswer> {
   const { threads, repository, locations, wholeTrees, signal } = tools;
   const isProbed = items.some(({ isNew, pieces }) => !isNew && pieces.length > 0);
   const present = isProbed ? (await threads.run({ do: 'probe', items })).present : [];

@@ -56,13 +56,24 @@ export interface CreateJob {
   readonly wholeTrees: 'remove' | 'keep';
 }
 
+/** A range of a raw device that has to be zeros. */
+export interface ZerosJob {
+  readonly do: 'zeros';
+  /** Open in this process. */
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+  /** `look` changes nothing: `present` tells. */
+  readonly effect: 'clear' | 'look';
+}
+
 /** Compares everything with what should be there, content read anew from the storage. */
 export interface CompareJob {
   readonly do: 'compare';
   readonly items: readonly FileItem[];
 }
 
-export type RestoreJob = ProbeJob | WriteJob | CreateJob | CompareJob;
+export type RestoreJob = ProbeJob | WriteJob | CreateJob | CompareJob | ZerosJob;
 
 export interface ItemProblem {
   readonly item: number;
@@ -74,7 +85,7 @@ export interface ItemProblem {
 export type RestoreProblemKind = 'lost' | 'unwritable' | 'different';
 
 export interface RestoreAnswer {
-  /** Of a probe: for each item, whether each piece is there; undefined when there is no such file. */
+  /** Of a probe: for each item, whether each piece is there; undefined when there is no such file. Of zeros: one of one. */
   readonly present: readonly (readonly boolean[] | undefined)[];
   readonly problems: readonly ItemProblem[];
   /** What the kernel refused to set, by kind. */

@@ -2,6 +2,7 @@
 import { errnoOf } from '../../mover/mover-error.ts';
 import type { Syscalls } from '../../mover/syscalls.ts';
 import type { RepositoryKey } from '../format/seal.ts';
+import { clearZeros } from './clear-zeros.ts';
 import { compareEntry } from './compare-entry.ts';
 import type { CompareJob, CreateJob, ItemProblem, RestoreAnswer, RestoreJob } from './restore-job.ts';
 import { directoryInTheWay, probeFile, refusalOf, writeFiles } from './write-files.ts';
@@ -25,6 +26,8 @@ export function restoreJobRunner(key: RepositoryKey, syscalls: Syscalls): RunRes
         return { ...nothing, problems: createAll(job, syscalls, degraded), degraded };
       case 'compare':
         return { ...nothing, problems: compareAll(job, buffer, syscalls) };
+      case 'zeros':
+        return { ...nothing, ...clearZeros(job, buffer, syscalls) };
       default:
         return job satisfies never;
     }

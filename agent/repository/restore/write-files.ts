@@ -246,7 +246,8 @@ function writeSparsely(fd: number, bytes: Buffer, { offset, isNew, name }: Write
   return written;
 }
 
-function clearRange(fd: number, offset: number, length: number, name: ByteString, syscalls: Syscalls): void {
+/** Makes zeros of it, by a hole where there can be one. */
+export function clearRange(fd: number, offset: number, length: number, name: ByteString, syscalls: Syscalls): void {
   const stats = fstatSync(fd);
   const end = stats.isFile() ? Math.min(offset + length, stats.size) : offset + length;
   if (end <= offset) return;
