@@ -2,12 +2,15 @@
 import type { ByteString } from '../../mover/syscalls.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { PackedBlob } from '../format/pack.ts';
+import type { ChunkingRule } from './choose-chunking.ts';
 import type { ClaimTables } from './claims.ts';
 
 export interface EntriesJob {
   readonly do: 'entries';
   /** The descriptor of their directory, open in this process. */
   readonly directory: number;
+  /** Its path from the root: only to choose by. */
+  readonly path: ByteString;
   readonly names: readonly ByteString[];
   readonly isDirectory: readonly boolean[];
   /** The directory has no other names, and no directory among these: the thread may save its tree as well. */
@@ -128,6 +131,7 @@ export interface BackupThreadData {
   readonly level: CompressionLevel | undefined;
   /** In ns: what changed at or after this moment, when the parent was begun, may have changed after it was read. */
   readonly trustBefore: bigint;
+  readonly chunking: readonly ChunkingRule[];
 }
 
 export interface BackupRequest {

@@ -9,14 +9,14 @@ import { contentReader } from './save-content.ts';
 import { deviceSaver } from './save-device.ts';
 import { entrySaver } from './save-entries.ts';
 
-const { key: given, tables, level, trustBefore } = workerData as BackupThreadData;
+const { key: given, tables, level, trustBefore, chunking } = workerData as BackupThreadData;
 const key = { encrypt: Buffer.from(given.encrypt), macK: Buffer.from(given.macK), macR: Buffer.from(given.macR) };
 const syscalls = openSyscalls();
 const known = claims(tables);
 const blobs = blobWriter({ key, claims: known, level });
 const content = contentReader(blobs, syscalls, gearTable(key.encrypt));
 const device = deviceSaver(content, syscalls);
-const saver = entrySaver({ content, blobs, known, syscalls, trustBefore });
+const saver = entrySaver({ content, blobs, known, syscalls, trustBefore, chunking });
 
 const countNow = (): BackupCounts => ({
   ...saver.counts,

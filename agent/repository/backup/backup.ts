@@ -12,6 +12,7 @@ import type { Repository, StoredSnapshot } from '../repository.ts';
 import { everyPath, type PathFilter } from '../select-paths.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
+import type { ChunkingRule } from './choose-chunking.ts';
 import { type KnownBlobs, readKnownBlobs } from './known-blobs.ts';
 import { parentTrees } from './parent-trees.ts';
 import { type SaveProgress, saveTree } from './save-tree.ts';
@@ -36,6 +37,8 @@ export interface CommitOptions {
   readonly parent: StoredSnapshot | undefined;
   readonly level: CompressionLevel | undefined;
   readonly threads: number;
+  /** How files are cut; `auto` without any. Those that are unchanged stay as they were cut. */
+  readonly chunking?: readonly ChunkingRule[] | undefined;
   readonly signal: AbortSignal;
   /** Without one an index is written only when it is full. */
   readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
@@ -126,9 +129,9 @@ function startThreads(
   table: SharedArrayBuffer,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
-  const { repository, level, threads, parent } = options;
+  const { repository, level, threads, parent, chunking = [] } = options;
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
-  return backupThreads({ key: repository.key, tables: [table], level, trustBefore, threads, storePack });
+  return backupThreads({ key: repository.key, tables: [table], level, trustBefore, chunking, threads, storePack });
 }
 
 function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: CommitOptions) {

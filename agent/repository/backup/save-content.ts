@@ -8,20 +8,11 @@ import type { Chunking } from './backup-job.ts';
 import type { BlobWriter } from './blob-writer.ts';
 import { cutAfter, fileChunks } from './gear-chunker.ts';
 
-/** One blob up to this size. */
-export const wholeLimitBytes = 512 * 1024;
 /** Aligned blocks of what is rewritten in place; a change of a database page costs one. */
 export const pageBlockBytes = 128 * 1024;
 /** Larger files are read in parts of this size by all threads. */
 export const partBytes = 32 * 1024 * 1024;
-const memoryPage = 4096;
 const readStepBytes = 2 * 1024 * 1024;
-
-/** Files that are rewritten in place, as databases and disk images are, have whole pages; others hardly ever do. */
-export function decideChunking(size: number): Chunking {
-  if (size <= wholeLimitBytes) return 'whole';
-  return size % memoryPage === 0 ? 'pages' : 'content';
-}
 
 export interface ContentReader {
   /** Ids of the blobs of `[offset, offset + length)`. `bytesRead` less than `length`: the file ended before. */

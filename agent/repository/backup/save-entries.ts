@@ -9,9 +9,10 @@ import { pathIn } from '../directory-fd.ts';
 import { encodeNodeHead, type NodeStats, type NodeType, withContent } from '../format/tree.ts';
 import type { BackupAnswer, ContentJob, EntriesJob, Problem, SavedEntry } from './backup-job.ts';
 import type { BlobWriter } from './blob-writer.ts';
+import { type ChunkingRule, chunkingOf, decideChunking } from './choose-chunking.ts';
 import type { Claims } from './claims.ts';
 import { type ParentNode, parentCursor } from './parent-nodes.ts';
-import { type ContentReader, decideChunking, partBytes } from './save-content.ts';
+import { type ContentReader, partBytes } from './save-content.ts';
 import { treeOf } from './tree-builder.ts';
 
 export interface EntrySaver {
@@ -26,12 +27,16 @@ export interface EntrySaverTools {
   readonly known: Pick<Claims, 'has'>;
   readonly syscalls: Syscalls;
   readonly trustBefore: bigint;
+  readonly chunking: readonly ChunkingRule[];
 }
 
-export function entrySaver({ content, blobs, known, syscalls, trustBefore }: EntrySaverTools): EntrySaver {
+export function entrySaver(tools: EntrySaverTools): EntrySaver {
+  const { content, blobs, known, syscalls, trustBefore } = tools;
+  const wishFor = chunkingOf(tools.chunking);
   const counts = { filesRead: 0, bytesRead: 0 };
-  const readFile = (path: ByteString, name: ByteString, stats: NodeStats, head: (size: number) => string): Read => {
-    const chunking = decideChunking(stats.size);
+  const readFile = ({ directory, name, shown }: OneName, stats: NodeStats, head: (size: number) => string): Read => {
+    const path = pathIn(directory, name);
+    const chunking = decideChunking(stats.size, wishFor(`${shown}/${name}`));
     if (stats.size > partBytes)
       return { is: 'large', name, head: head(stats.size), inode: stats.inode, size: stats.size, chunking };
     if (stats.size === 0) return { is: 'nodes', text: withContent(head(0), []) };
@@ -48,7 +53,8 @@ export function entrySaver({ content, blobs, known, syscalls, trustBefore }: Ent
     }
   };
   /** A file that goes on changing counts as what was read last. */
-  const saveOne = ({ directory, name, isDirectory, before }: OneName, problems: Problem[]): OneSaved => {
+  const saveOne = (one: OneName, problems: Problem[]): OneSaved => {
+    const { directory, name, isDirectory, before } = one;
     const path = pathIn(directory, name);
     const skip = (kind: Problem['kind'], message: string): OneSaved => {
       problems.push({ kind, name, message });
@@ -64,7 +70,7 @@ export function entrySaver({ content, blobs, known, syscalls, trustBefore }: Ent
         const head = (size: number) => encodeNodeHead({ ...stats, size, name, linkTarget, xattrs });
         if (stats.type === 'dir') return { is: 'directory', name, head: head(0) };
         if (stats.type !== 'file') return { is: 'nodes', text: withContent(head(0), undefined) };
-        const read = readFile(path, name, stats, head);
+        const read = readFile(one, stats, head);
         if (read === 'vanished') return skip('vanished', 'vanished while it was read');
         if ('is' in read) return read;
         if (attempt < readAttempts) continue;
@@ -83,7 +89,10 @@ export function entrySaver({ content, blobs, known, syscalls, trustBefore }: Ent
       const problems: Problem[] = [];
       const parent = parentCursor(before, known, trustBefore);
       const saved = names.map((name, at) =>
-        saveOne({ directory, name, isDirectory: job.isDirectory[at] === true, before: parent.find(name) }, problems),
+        saveOne(
+          { directory, shown: job.path, name, isDirectory: job.isDirectory[at] === true, before: parent.find(name) },
+          problems,
+        ),
       );
       const same = saved.flatMap((one) => (isSame(one) ? [one] : []));
       const entryCounts = {
@@ -124,6 +133,8 @@ export function entrySaver({ content, blobs, known, syscalls, trustBefore }: Ent
 
 interface OneName {
   readonly directory: number;
+  /** The directory's path. */
+  readonly shown: ByteString;
   readonly name: ByteString;
   readonly isDirectory: boolean;
   readonly before: ParentNode | undefined;

@@ -91,7 +91,15 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
     const { before: parent } = directory;
     const before = isOnly ? parent.all(isDirectory.includes(true)) : parent.upTo(names.at(-1) ?? '');
     const earlier = directory.named;
-    const answer = threads.run({ do: 'entries', directory: directory.fd, names, isDirectory, isAll, before });
+    const answer = threads.run({
+      do: 'entries',
+      directory: directory.fd,
+      path: directory.path,
+      names,
+      isDirectory,
+      isAll,
+      before,
+    });
     const done = Promise.all([answer, earlier]).then(([{ entries, entryCounts, ids, problems: found }]) => {
       for (const problem of found) note(directory.path, problem);
       for (const entry of entries) addEntry(directory, entry);

@@ -4,6 +4,7 @@ import { availableParallelism, hostname, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { type BackupResult, backup } from '../backup/backup.ts';
+import { type ChunkingRule, chunkingWishes, parseChunkingRule } from '../backup/choose-chunking.ts';
 import { decideParent, findSnapshot } from '../find-snapshot.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { beginWriting } from '../locks/writer-session.ts';
@@ -26,6 +27,9 @@ ${commonUsage}      --exclude PATTERN       leaves out: /a/path, or a name or en
       --parent ID             compares with this restore point
       --force                 reads everything
       --compression WORD      off, fastest, auto, better or max (default auto)
+      --chunking WORD[:PATTERN]   how files above 512 KiB are cut: content (where their content says, about 1 MiB), fixed (blocks of
+                              128 KiB, for what is rewritten in place), or auto (fixed for whole pages of 4 KiB, as databases and disk
+                              images have them; the default). With a pattern as of --exclude for those files; the last that fits counts
       --threads N             (default: up to 4)
 
 Exit code: 0 all was saved, 3 some was not (each is named), 1 there is no restore point, 2 wrong arguments, 10 no repository,
@@ -43,6 +47,7 @@ const options = {
   parent: { type: 'string' },
   force: { type: 'boolean' },
   compression: { type: 'string' },
+  chunking: { type: 'string', multiple: true },
   threads: { type: 'string' },
 } as const;
 
@@ -73,6 +78,7 @@ async function run(care: CareRun): Promise<number> {
     session,
     paths: paths.map(toBytes),
     excludes: pathFilter([], excludes.map(toBytes)),
+    chunking: textsOf(given.chunking).map(chunkingRule),
     onProgress: ({ entries, bytesRead, bytesUnchanged }) =>
       line.show({
         what: 'saving',
@@ -85,6 +91,12 @@ async function run(care: CareRun): Promise<number> {
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   answer(jsonOf(result, parent), render(result));
   return result.leftOutCount + absent.length > 0 ? incompleteExitCode : 0;
+}
+
+function chunkingRule(text: string): ChunkingRule {
+  const rule = parseChunkingRule(toBytes(text));
+  if (rule !== undefined) return rule;
+  throw wrongArgument(`${text} is not one of ${chunkingWishes.join(', ')}, or one of them with :PATTERN`, '--chunking');
 }
 
 /** What a restore point says of itself, and what it is compared with. */
@@ -121,7 +133,8 @@ async function runDevice(care: CareRun): Promise<number> {
   const { context, options: given, words } = care;
   if (words.length > 0)
     throw wrongArgument('A raw device is a restore point of its own: save the paths by themselves', words.join(' '));
-  if (textsOf(given.exclude).length > 0) throw wrongArgument('A raw device is saved whole', '--exclude');
+  for (const other of ['exclude', 'chunking'])
+    if (given[other] !== undefined) throw wrongArgument('A raw device is saved whole, in fixed blocks', `--${other}`);
   const path = realPath(String(given['raw-device']));
   const common = await commonOptions(care, [path], []);
   await using session = await beginWriting(context);

@@ -1,0 +1,42 @@
+/** How the content of a file is cut into blobs: by its size, unless the user said otherwise for its path. Pure. */
+import type { ByteString } from '../../mover/syscalls.ts';
+import { type PathFilter, pathFilter } from '../select-paths.ts';
+import type { Chunking } from './backup-job.ts';
+
+/** `fixed`: aligned blocks of 128 KiB. `auto`: those for what looks like a database or a disk image. */
+export const chunkingWishes = ['auto', 'content', 'fixed'] as const;
+export type ChunkingWish = (typeof chunkingWishes)[number];
+
+export interface ChunkingRule {
+  readonly wish: ChunkingWish;
+  /** As of --exclude; every file when undefined. */
+  readonly pattern: ByteString | undefined;
+}
+
+/** One blob up to this size, whatever the wish: a change costs no more than half a chunk. */
+export const wholeLimitBytes = 512 * 1024;
+const memoryPage = 4096;
+
+/** Files that are rewritten in place, as databases and disk images are, have whole pages; others hardly ever do. */
+export function decideChunking(size: number, wish: ChunkingWish): Chunking {
+  if (size <= wholeLimitBytes) return 'whole';
+  if (wish !== 'auto') return wish === 'fixed' ? 'pages' : 'content';
+  return size % memoryPage === 0 ? 'pages' : 'content';
+}
+
+/** Of a path from the root: the last rule that means it counts. */
+export function chunkingOf(rules: readonly ChunkingRule[]): (path: ByteString) => ChunkingWish {
+  const all: readonly { readonly wish: ChunkingWish; readonly filter: Pick<PathFilter, 'isMeant'> }[] = rules.map(
+    ({ wish, pattern }) => ({ wish, filter: pathFilter(pattern === undefined ? [] : [pattern], []) }),
+  );
+  return (path) => all.findLast(({ filter }) => filter.isMeant(path))?.wish ?? 'auto';
+}
+
+/** `fixed`, or `fixed:PATTERN`; undefined when it is neither. */
+export function parseChunkingRule(text: ByteString): ChunkingRule | undefined {
+  const at = text.indexOf(':');
+  const word = at < 0 ? text : text.slice(0, at);
+  const wish = chunkingWishes.find((one) => one === word);
+  const pattern = at < 0 ? undefined : text.slice(at + 1);
+  return wish === undefined || pattern === '' ? undefined : { wish, pattern };
+}
