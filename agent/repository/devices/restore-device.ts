@@ -59,7 +59,12 @@ interface DeviceRun {
   readonly device: StoredDevice;
   readonly target: TargetDevice;
   readonly tools: ContentTools & { readonly trees: ReturnType<typeof snapshotTrees> };
-  readonly note: (problem: Omit<RestoreProblem, 'path'>, at: number) => void;
+  readonly note: (problem: Omit<RestoreProblem, 'path'>, at: Range) => void;
+}
+
+interface Range {
+  readonly offset: number;
+  readonly length: number;
 }
 
 const problemLimit = 1000;
@@ -92,10 +97,12 @@ export async function restoreDevice(options: DeviceRestoreOptions): Promise<Devi
         bytesWritten += answer.bytesWritten;
       },
     },
-    note({ kind, message }, at) {
-      if (options.problems === 'fail') failAt(kind, `${message} (at byte ${at})`, options.target);
+    note(problem, { offset, length }) {
+      const { kind } = problem;
+      const message = `${problem.message}, within ${length} bytes from byte ${offset}`;
+      if (options.problems === 'fail') failAt(kind, message, options.target);
       problemCount++;
-      if (problems.length < problemLimit) problems.push({ path: from, kind, message: `${message} (at byte ${at})` });
+      if (problems.length < problemLimit) problems.push({ path: from, kind, message });
     },
   };
   try {
@@ -139,7 +146,7 @@ async function writeWork(work: DeviceWork, segment: StoredSegment, { target, too
   // What a file system on it wrote, or another node, is not always in the cache that we would read from.
   if (!isNew) tools.syscalls.readAnew(fd, work.offset, work.length);
   const { problems } = await bring([itemOf(work, segment, target)], tools);
-  for (const problem of problems) note(problem, work.offset);
+  for (const problem of problems) note(problem, work);
 }
 
 async function verifyWork(work: DeviceWork, segment: StoredSegment, run: DeviceRun): Promise<void> {
@@ -150,11 +157,8 @@ async function verifyWork(work: DeviceWork, segment: StoredSegment, run: DeviceR
     work.is === 'zeros'
       ? await tools.threads.run({ do: 'zeros', fd: target.fd, offset, length, effect: 'look' })
       : await tools.threads.run({ do: 'probe', items: [itemOf(work, segment, target)] });
-  let at = offset;
-  for (const [number, isSame] of (present[0] ?? [false]).entries()) {
-    if (!isSame) note({ kind: 'different', message: 'differs from what was saved' }, at);
-    at += work.is === 'zeros' ? length : (work.pieces[number]?.length ?? 0);
-  }
+  if (present[0]?.every((isSame) => isSame) !== true)
+    note({ kind: 'different', message: 'Bytes differ from those saved' }, work);
 }
 
 function itemOf(
