@@ -157,14 +157,14 @@ function truncate(name: Buffer, size: number): void {
 
 /** The same for a file that is open for writing, in fewer calls; `size` is what it has now. */
 export function finishFile(file: OpenFile, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
-  const { fd, path, stats, size } = file;
+  const { fd, path, stats, size, modeNow } = file;
   if (size !== entry.size) ftruncateSync(fd, entry.size);
-  setAll({ path, stats, entry }, degraded, {
+  setAll({ path, stats, entry, modeNow }, degraded, {
     owner: (uid, gid) => fchownSync(fd, uid, gid),
     mode: (mode) => fchmodSync(fd, mode),
     mtime: () => syscalls.setMtimeOf(fd, path, entry.mtimeNs),
     stats: () => fstatSync(fd, { bigint: true }),
-    present: () => syscalls.listXattrsOf(fd, path),
+    present: () => file.present ?? syscalls.listXattrsOf(fd, path),
     xattrs: {
       set: (xattr) => syscalls.setXattrOf(fd, path, xattr),
       remove: (name) => syscalls.removeXattrOf(fd, path, name),
@@ -183,16 +183,18 @@ interface Setters {
 }
 
 function setAll(
-  { path, stats, entry }: { readonly path: ByteString; readonly stats: OpenFile['stats']; readonly entry: Entry },
+  { path, stats, entry, modeNow }: Pick<OpenFile, 'path' | 'stats' | 'modeNow'> & { readonly entry: Entry },
   degraded: Degraded,
   set: Setters,
 ): void {
-  const isOwnerRight =
-    (stats.uid === entry.uid && stats.gid === entry.gid) || setOwner({ path, stats, entry }, degraded, set);
+  const hasOwner = stats.uid === entry.uid && stats.gid === entry.gid;
+  const isOwnerRight = hasOwner || setOwner({ path, stats, entry }, degraded, set);
   const present = set.present();
   // Those need a file that may be written, and the rest the right mode.
   setXattrs({ path, present, wanted: entry.xattrs, which: 'User' }, set.xattrs, degraded);
-  if (entry.type !== 'symlink') setMode({ path, entry, isOwnerRight }, degraded, set);
+  // Another owner may have changed the mode.
+  if (entry.type !== 'symlink' && !(hasOwner && modeNow === entry.mode))
+    setMode({ path, entry, isOwnerRight }, degraded, set);
   setXattrs({ path, present, wanted: entry.xattrs, which: 'Others' }, set.xattrs, degraded);
   attempt('mtime', degraded, path, set.mtime, () => set.stats().mtimeNs === entry.mtimeNs);
 }
@@ -236,6 +238,10 @@ export interface OpenFile {
   /** From when it was opened. */
   readonly stats: Pick<Stats, 'uid' | 'gid'>;
   readonly size: number;
+  /** Its mode at this moment, when that is known: st_mode's low twelve bits. */
+  readonly modeNow?: number | undefined;
+  /** Its attributes, when they are known. */
+  readonly present?: readonly Xattr[] | undefined;
 }
 
 interface XattrChange {

@@ -1,6 +1,7 @@
 /** Does one job of a restore on the calling thread. */
 import { errnoOf } from '../../mover/mover-error.ts';
 import type { Syscalls } from '../../mover/syscalls.ts';
+import { smallBlobOpener } from '../format/open-small.ts';
 import type { RepositoryKey } from '../format/seal.ts';
 import { clearZeros } from './clear-zeros.ts';
 import { compareEntry } from './compare-entry.ts';
@@ -15,13 +16,14 @@ const readBufferBytes = 1024 * 1024;
 
 export function restoreJobRunner(key: RepositoryKey, syscalls: Syscalls): RunRestoreJob {
   const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  const small = smallBlobOpener(key);
   return (job) => {
     const degraded = {};
     switch (job.do) {
       case 'probe':
         return { ...nothing, present: job.items.map((item) => probeFile(item, buffer)) };
       case 'write':
-        return { ...nothing, ...writeFiles(job, { key, syscalls, degraded }), degraded };
+        return { ...nothing, ...writeFiles(job, { key, small, syscalls, degraded }), degraded };
       case 'create':
         return { ...nothing, problems: createAll(job, syscalls, degraded), degraded };
       case 'compare':

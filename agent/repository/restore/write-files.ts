@@ -8,6 +8,7 @@ import { type Degraded, finishFile } from '../../mover/settle.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
 import { bytesOf, clearName, pathIn } from '../directory-fd.ts';
 import { idOf } from '../format/object-id.ts';
+import type { SmallBlobOpener } from '../format/open-small.ts';
 import { unsealBlob } from '../format/pack.ts';
 import type { RepositoryKey } from '../format/seal.ts';
 import type { TreeNode } from '../format/tree.ts';
@@ -17,6 +18,8 @@ import { entryOf } from './write-names.ts';
 
 export interface WriteTools {
   readonly key: RepositoryKey;
+  /** Undefined where there is none. */
+  readonly small: SmallBlobOpener | undefined;
   readonly syscalls: Syscalls;
   readonly degraded: Degraded;
 }
@@ -31,9 +34,13 @@ export function writeFiles(job: WriteJob, tools: WriteTools): WrittenFiles {
   const problems: ItemProblem[] = [];
   const inodes: bigint[] = [];
   let bytesWritten = 0;
-  const blobs = openBlobs(job, tools.key);
+  const blobs = openBlobs(job, tools);
+  const heirs = heirsOf(tools.syscalls);
   const writeOne = (item: WriteItem): Omit<ItemProblem, 'item'> | undefined => {
-    const opened = item.fd === undefined ? openForWriting(item, job.wholeTrees) : { fd: item.fd, isNew: item.isNew };
+    const opened =
+      item.fd === undefined
+        ? openForWriting(item, job.wholeTrees, heirs.mayHaveMode(item.directory, item.node))
+        : { fd: item.fd, isNew: item.isNew };
     if (opened === undefined) return { kind: 'unwritable', message: directoryInTheWay };
     const { fd, isNew } = opened;
     try {
@@ -42,8 +49,10 @@ export function writeFiles(job: WriteJob, tools: WriteTools): WrittenFiles {
         return { kind: 'unwritable', message: 'changed while it was restored' };
       const { lost, written } = writePieces(fd, item, isNew);
       bytesWritten += written;
-      inodes[inodes.length - 1] = fstatSync(fd, { bigint: true }).ino;
-      if (item.fd === undefined && lost === undefined) finishContent(fd, item, tools);
+      // Asked for only by other names of it.
+      if (item.node.links > 1) inodes[inodes.length - 1] = fstatSync(fd, { bigint: true }).ino;
+      if (item.fd === undefined && lost === undefined)
+        finishContent(fd, { ...item, isBare: isNew && !heirs.inherit(item.directory) }, tools);
       else if (item.fd === undefined && isNew) setAside(item.directory, item.node.name);
       return lost === undefined ? undefined : { kind: 'lost', message: lost };
     } finally {
@@ -101,15 +110,49 @@ const refusals: ReadonlySet<string> = new Set([
 
 export const directoryInTheWay = 'a directory that is not empty is in its place; --delete removes it';
 
-/** Size and metadata, when all content is there. */
+/**
+ * Size and metadata, when all content is there.
+ * @param file `isBare` when it has no attributes for certain, without asking
+ */
 export function finishContent(
   fd: number,
-  { directory, node }: { readonly directory: number; readonly node: TreeNode },
+  file: { readonly directory: number; readonly node: TreeNode; readonly isBare?: boolean },
   { syscalls, degraded }: Pick<WriteTools, 'syscalls' | 'degraded'>,
 ): void {
+  const { directory, node, isBare } = file;
   const stats = fstatSync(fd);
-  const path = pathIn(directory, node.name);
-  finishFile({ fd, path, stats, size: stats.size }, entryOf(node), syscalls, degraded);
+  const known = { modeNow: stats.mode & 0o7777, present: isBare === true ? [] : undefined };
+  finishFile(
+    { fd, path: pathIn(directory, node.name), stats, size: stats.size, ...known },
+    entryOf(node),
+    syscalls,
+    degraded,
+  );
+}
+
+const setGroupBit = 0o2000;
+
+/** What new files of a job's directories get by themselves: directories are asked once for an ACL or a group that they hand down. */
+function heirsOf(syscalls: Syscalls) {
+  const known = new Map<number, boolean>();
+  const [uid, gid] = [process.geteuid?.(), process.getegid?.()];
+  const inherit = (directory: number): boolean => {
+    const found = known.get(directory);
+    if (found !== undefined) return found;
+    const hasAcl = () =>
+      syscalls
+        .listXattrsOf(directory, `/proc/self/fd/${directory}`)
+        .some(({ name }) => name === 'system.posix_acl_default');
+    const isHandedDown = (fstatSync(directory).mode & setGroupBit) !== 0 || hasAcl();
+    known.set(directory, isHandedDown);
+    return isHandedDown;
+  };
+  return {
+    inherit,
+    /** Whether a file may have its last mode from the beginning: it lets in nobody whom it will not let in when it is done. */
+    mayHaveMode: (directory: number, node: TreeNode): boolean =>
+      node.uid === uid && node.gid === gid && !inherit(directory),
+  };
 }
 
 /** What is left of a file that can't be whole must not pass for it. */
@@ -120,10 +163,14 @@ export function setAside(directory: number, name: ByteString): void {
 
 const incompleteSuffix = '.incomplete';
 
-/** Undefined when a directory that must be kept is in its way. */
+/**
+ * Undefined when a directory that must be kept is in its way.
+ * @param mayHaveMode whether what is made gets its last mode at once, instead of one for its owner alone
+ */
 export function openForWriting(
   { directory, node, isNew }: Pick<FileItem, 'directory' | 'node' | 'isNew'>,
   wholeTrees: 'remove' | 'keep',
+  mayHaveMode = false,
 ): { readonly fd: number; readonly isNew: boolean } | undefined {
   const path = bytesOf(pathIn(directory, node.name));
   if (!isNew) {
@@ -132,7 +179,7 @@ export function openForWriting(
     if (!clearName(directory, node.name, wholeTrees)) return undefined;
   }
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  return { fd: openSync(path, flags, 0o600), isNew: true };
+  return { fd: openSync(path, flags, mayHaveMode ? node.mode & 0o777 : 0o600), isNew: true };
 }
 
 /** A regular file with one name, for reading and writing. Another name of it may lie anywhere, and must not change. */
@@ -184,13 +231,14 @@ export function hasBytes(
   return idOf(bytes) === id;
 }
 
-function openBlobs({ blobs, buffers }: WriteJob, key: RepositoryKey) {
-  const opened = new Map<number, Buffer | Error>();
+/** Contents of a job's blobs, each valid until the next is asked for. */
+function openBlobs({ blobs, buffers }: WriteJob, { key, small }: Pick<WriteTools, 'key' | 'small'>) {
+  let last: { readonly number: number; readonly content: Buffer | Error } | undefined;
   const unsealed = (blob: FetchedBlob): Buffer | Error => {
     if (blob.from === undefined) return new Error(`blob ${blob.id} of pack ${blob.pack} is missing`);
     const sealed = new Uint8Array(buffers[blob.from.buffer] ?? new ArrayBuffer(0), blob.from.offset, blob.length);
     try {
-      return unsealBlob(key, sealed, blob, blob.pack);
+      return small?.open(sealed, blob) ?? unsealBlob(key, sealed, blob, blob.pack);
     } catch (error) {
       return error instanceof Error
         ? new Error(`blob ${blob.id} of pack ${blob.pack} is damaged`)
@@ -199,12 +247,11 @@ function openBlobs({ blobs, buffers }: WriteJob, key: RepositoryKey) {
   };
   return {
     open(number: number): Buffer | Error {
-      const known = opened.get(number);
-      if (known !== undefined) return known;
+      if (last?.number === number) return last.content;
       const blob = blobs[number];
-      const bytes = blob === undefined ? new Error('a blob is missing') : unsealed(blob);
-      opened.set(number, bytes);
-      return bytes;
+      const content = blob === undefined ? new Error('a blob is missing') : unsealed(blob);
+      last = { number, content };
+      return content;
     },
   };
 }
