@@ -48,7 +48,8 @@ function lognormal(chance: Chance, median: number, spread: number): number {
   return Math.ceil(median * Math.exp(spread * normal));
 }
 
-function writeLarge(file: string, megabytes: number, piece: (length: number) => Buffer): void {
+/** So many pieces of a mebibyte. */
+export function writeLarge(file: string, megabytes: number, piece: (length: number) => Buffer): void {
   const fd = openSync(file, 'w');
   for (let at = 0; at < megabytes; at++) writeSync(fd, piece(mb));
   closeSync(fd);

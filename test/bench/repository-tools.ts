@@ -79,6 +79,56 @@ export function kopiaTool(program: string): RepositoryTool {
   };
 }
 
+/** The same on a bucket: `endpoint` as the tool sees it, `prefix` in the bucket `bench`. */
+export interface S3Tool {
+  readonly name: string;
+  init(endpoint: string, prefix: string): Promise<void>;
+  backup(endpoint: string, prefix: string, from: string): Promise<MeasuredCommand>;
+  restore(endpoint: string, prefix: string, to: string): Promise<MeasuredCommand>;
+}
+
+interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+const s3Place = (endpoint: string, prefix: string) => `s3:${endpoint}/bench/${prefix}`;
+const s3Environment = ({ accessKeyId, secretAccessKey }: S3Credentials) => ({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+});
+
+export function storkOnS3(program: string, credentials: S3Credentials, space: string): S3Tool {
+  const secret = join(space, 'password');
+  writeFileSync(secret, password, { mode: 0o600 });
+  const run = (place: string, args: readonly string[]) =>
+    measureCommand(program, [...args, '--repo', place, '--password-file', secret], s3Environment(credentials));
+  return {
+    name: 'stork',
+    async init(endpoint, prefix) {
+      await run(s3Place(endpoint, prefix), ['repo', 'init']);
+    },
+    backup: (endpoint, prefix, from) => run(s3Place(endpoint, prefix), ['backup', from]),
+    restore: (endpoint, prefix, to) => run(s3Place(endpoint, prefix), ['restore', 'latest', '--target', to]),
+  };
+}
+
+export function resticOnS3(program: string, credentials: S3Credentials, space: string): S3Tool {
+  const run = (place: string, args: readonly string[]) =>
+    measureCommand(program, [...args, '--repo', place, '--cache-dir', join(space, 'cache')], {
+      ...s3Environment(credentials),
+      RESTIC_PASSWORD: password,
+    });
+  return {
+    name: 'restic',
+    async init(endpoint, prefix) {
+      await run(s3Place(endpoint, prefix), ['init', '--repository-version', '2']);
+    },
+    backup: (endpoint, prefix, from) => run(s3Place(endpoint, prefix), ['backup', from]),
+    restore: (endpoint, prefix, to) => run(s3Place(endpoint, prefix), ['restore', 'latest', '--target', to]),
+  };
+}
+
 function sizeOf(folder: string): number {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
