@@ -100,7 +100,7 @@ const s3Environment = ({ accessKeyId, secretAccessKey }: S3Credentials) => ({
 
 export function storkOnS3(program: string, credentials: S3Credentials, space: string): S3Tool {
   const secret = join(space, 'password');
-  writeFileSync(secret, password, { mode: 0o600 });
+  writeFileSync(secret, repositoryPassword, { mode: 0o600 });
   const run = (place: string, args: readonly string[]) =>
     measureCommand(program, [...args, '--repo', place, '--password-file', secret], s3Environment(credentials));
   return {
@@ -117,7 +117,7 @@ export function resticOnS3(program: string, credentials: S3Credentials, space: s
   const run = (place: string, args: readonly string[]) =>
     measureCommand(program, [...args, '--repo', place, '--cache-dir', join(space, 'cache')], {
       ...s3Environment(credentials),
-      RESTIC_PASSWORD: password,
+      RESTIC_PASSWORD: repositoryPassword,
     });
   return {
     name: 'restic',
