@@ -141,6 +141,19 @@ describe('a sync with a cache', () => {
     await assert.rejects(sync(), { code: 'DestinationChanged' });
   });
 
+  it('starts over, and reads all of a destination that was touched since and is what it was', async () => {
+    using space = scratch();
+    const { from, to, sync } = await copiedWithCache(space);
+    writeFileSync(`${from}/d/f3`, 'other');
+    const { mode } = statSync(`${to}/d/f5`);
+    chmodSync(`${to}/d/f5`, 0o600);
+    chmodSync(`${to}/d/f5`, mode);
+    const { destination } = await sync();
+    assert.equal(destination.bytesRead, files * size + 5);
+    writeFileSync(`${from}/d/f3`, 'again');
+    assert.equal((await sync()).destination.bytesRead, 5);
+  });
+
   it('sends the changed blocks of a large file, which only the source reads whole', async () => {
     using space = scratch();
     const large = 6 * 1024 * 1024;

@@ -114,6 +114,8 @@ export interface DestinationRun {
   endVolume(end: VolumeEnd): Promise<void>;
   /** Makes everything received safe; repeatable. */
   conclude(): Promise<void>;
+  /** Throws what failed in the background. */
+  check(): void;
   countReceived(bytes: number): void;
   noteProgress(): void;
   report(phase: MoverPhase): void;
@@ -142,7 +144,7 @@ export async function runDestination(given: DestinationOptions): Promise<readonl
 }
 
 function createRun(options: KeyedDestination) {
-  const { pool, key, syscalls, staging, signal } = options;
+  const { pool, key, syscalls, staging } = options;
   const changed = createPulse();
   const finished: StagedVolume[] = [];
   const ended: CurrentVolume[] = [];
@@ -152,10 +154,13 @@ function createRun(options: KeyedDestination) {
   let current: CurrentVolume | undefined;
   let beginning: Promise<CurrentVolume> | undefined;
   let state: RunState | undefined;
+  let unproven: { readonly error: unknown } | undefined;
   let progress = 0;
   let received = 0;
   let receivedBefore = 0;
 
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
   const begin = async (start: VolumeStart): Promise<CurrentVolume> => {
     const spec = options.volumes[start.volume] ?? fail('ProtocolError', 'A volume that nobody expects');
     if (spec.name !== start.name) fail('VolumesDiffer', `The source sends volume ${start.name} as ${spec.name}`);
@@ -178,7 +183,11 @@ function createRun(options: KeyedDestination) {
       const { file: scanned, root, basis } = own;
       scans[start.volume] = { file: scanned, root, basis, settledNs };
     }
-    const met = isFresh ? beginIncoming(spec, own, options) : assertExpected(spec, own, options);
+    own.survey().catch((error: unknown) => {
+      unproven = { error };
+      changed.beat();
+    });
+    const met = isFresh ? beginIncoming(spec, own, options) : await assertExpected(spec, own, options);
     const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool, key });
     const sink =
       staged ??
@@ -211,11 +220,13 @@ function createRun(options: KeyedDestination) {
     async endVolume(end) {
       if (current === undefined || end.volume !== at) return fail('ProtocolError', 'A volume ends that has not begun');
       await current.volume.finish(end.items, end.tree);
+      // Before anything is concluded the volume is proven to be what its index says.
+      const { fingerprint } = await current.own.survey();
       const { counts } = current.volume;
       finished.push({
         name: current.spec.name,
         sizeBytes: current.sizeBytes,
-        before: { content: current.own.tree.parts.content, fingerprint: current.own.survey.fingerprint },
+        before: { content: current.own.tree.parts.content, fingerprint },
         planned: current.sink.planned,
         tree: end.tree,
         warnings: end.warnings,
@@ -238,6 +249,10 @@ function createRun(options: KeyedDestination) {
       state ??=
         options.mode === 'fresh' ? await concludeFresh(options, finished) : concludeStaged(options, finished, ended);
     },
+    check() {
+      if (unproven !== undefined) throw unproven.error;
+      current?.volume.check();
+    },
     countReceived(bytes) {
       received += bytes;
     },
@@ -256,6 +271,7 @@ function createRun(options: KeyedDestination) {
     },
   };
   const close = async () => {
+    over.abort(new DOMException('The run is over', 'AbortError'));
     await current?.volume.idle();
     for (const { staging: open } of [...ended, ...(current === undefined ? [] : [current])]) open?.close();
   };

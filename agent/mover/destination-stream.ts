@@ -63,7 +63,7 @@ function repeat(stream: Stream, step: (stream: Stream) => Promise<'did' | 'idle'
   return async (signal: AbortSignal): Promise<void> => {
     for (;;) {
       const seen = changed.count;
-      stream.run.current?.volume.check();
+      stream.run.check();
       if ((await step(stream)) === 'idle') await changed.wait(seen, signal);
     }
   };

@@ -20,17 +20,17 @@ export const writeLeaseMs = 20_000;
  * `Unproven`: an update was allowed, and neither the old point nor its mark is there. It is complete, if what the source sends is
  * what the volume holds ({@link assertComplete}): whoever was to tell that died with its node.
  */
-export function assertExpected(
+export async function assertExpected(
   spec: DestinationSpec,
   own: OwnIndex,
   options: DestinationOptions,
-): 'Expected' | 'Unproven' {
+): Promise<'Expected' | 'Unproven'> {
   if (options.existing === 'Overwrite' || own.tree.digest === spec.expectDigest) return 'Expected';
   if (options.existing === 'Redo') {
     if (spec.kind === 'block') return 'Expected';
     const mark = findMark(spec.path, options.syscalls);
     if (mark === undefined) return 'Unproven';
-    if (mark.run === options.run && isOursAlone(own.survey, mark, options)) return 'Expected';
+    if (mark.run === options.run && isOursAlone(await own.survey(), mark, options)) return 'Expected';
   }
   throw changedSince(spec);
 }

@@ -28,11 +28,14 @@ export interface OwnIndex {
   readonly basis: 'Read' | 'Known';
   /** Where the root was seen last, if the file doesn't say. */
   readonly root: TreeSummary['root'];
-  /** What the walk saw: told apart later from what others made of it. */
-  readonly survey: Survey;
+  /**
+   * What the walk saw: told apart later from what others made of it. Of what is known the walk may still be under way; it rejects when
+   * the volume is something else. Nothing may be concluded from this index before.
+   */
+  survey(): Promise<Survey>;
   readonly bytesRead: number;
   readonly warnings: Counts;
-  /** The last path of the walk; '' when there is nothing but the root. */
+  /** The last path of what was read; '' when there is nothing but the root. */
   readonly lastPath: string;
   /** The next entry not taken yet. */
   peek(): Entry | undefined;
@@ -72,12 +75,13 @@ export async function buildOwnIndex(options: OwnIndexOptions): Promise<OwnIndex>
   // A device's is asked for again after a restart: nothing else tells what others wrote to it.
   writer.close(options.kind === 'block' ? 'Durable' : 'Cached');
   const tree = digester.finish();
+  const survey = surveyor.finish();
   const of = {
     file,
     tree,
     basis: 'Read',
     root: null,
-    survey: surveyor.finish(),
+    survey: async () => survey,
     bytesRead,
     warnings,
     lastPath,
@@ -85,34 +89,52 @@ export async function buildOwnIndex(options: OwnIndexOptions): Promise<OwnIndex>
   return { ...of, ...reader(file) };
 }
 
-const entriesAtOnce = 2048;
+const entriesAtOnce = 1024;
 
-/** Walks the volume and reads nothing; undefined as soon as it is not exactly what is known. */
-export async function recallOwnIndex(
-  root: ByteString,
-  { known, file, summary }: { readonly known: KnownTree; readonly file: string; readonly summary: TreeSummary },
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: CountProgress },
-): Promise<OwnIndex | undefined> {
-  const { tree } = summary;
-  if (tree === null) return undefined;
+export interface Recalled {
+  readonly known: KnownTree;
+  readonly file: string;
+  readonly root: TreeSummary['root'];
+  readonly tree: TreeDigest;
+}
+
+/**
+ * Takes what is known at its word, and walks the volume meanwhile, reading nothing, to see whether it is exactly that.
+ * @param differs makes what the walk then throws
+ */
+export function recallOwnIndex(
+  volume: ByteString,
+  { known, file, root, tree }: Recalled,
+  { signal, differs }: { readonly signal: AbortSignal; readonly differs: () => Error },
+): OwnIndex {
+  const walked = surveyKnown(volume, known, signal).then((survey) => {
+    if (survey === undefined) throw differs();
+    return survey;
+  });
+  // Seen when it is asked for; until then it must not count as unhandled.
+  walked.catch(() => undefined);
+  const of = { file, tree, basis: 'Known', root, bytesRead: 0, warnings: {}, lastPath: '' } as const;
+  return { ...of, survey: () => walked, ...reader(file) };
+}
+
+/** Undefined as soon as something is not as it is known. */
+async function surveyKnown(volume: ByteString, known: KnownTree, signal: AbortSignal): Promise<Survey | undefined> {
   const surveyor = createSurveyor();
   const counts = { vanished: 0 };
-  let lastPath = '';
   let met = 0;
-  for (const found of walkTree(root, counts)) {
-    surveyor.add(found);
-    if (known.meet(found).is !== 'Same') return undefined;
-    lastPath = found.entry.path;
-    if (++met % entriesAtOnce !== 0) continue;
-    onProgress({ files: entriesAtOnce, bytes: 0 });
-    // So that others have their turn.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    signal.throwIfAborted();
+  try {
+    for (const found of walkTree(volume, counts)) {
+      surveyor.add(found);
+      if (known.meet(found).is !== 'Same') return undefined;
+      if (++met % entriesAtOnce !== 0) continue;
+      // So that others have their turn.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal.throwIfAborted();
+    }
+    return counts.vanished === 0 && known.isSame('Ended') ? surveyor.finish() : undefined;
+  } finally {
+    known.close();
   }
-  if (counts.vanished > 0 || !known.isSame('Ended')) return undefined;
-  const survey = surveyor.finish();
-  const of = { file, tree, basis: 'Known', root: summary.root, survey, bytesRead: 0, warnings: {}, lastPath } as const;
-  return { ...of, ...reader(file) };
 }
 
 function reader(file: string): Pick<OwnIndex, 'peek' | 'take' | 'takeSegment' | 'find' | 'close'> {

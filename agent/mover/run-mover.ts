@@ -6,7 +6,7 @@ import { renderError, StorkError } from '../../kube/errors.ts';
 import { type MoverResult, type MoverVolumeResult, moverContractVersion } from './contract.ts';
 import { type DestinationOptions, runDestination } from './destination-run.ts';
 import { failForNow } from './mover-error.ts';
-import { peerRestarted } from './session.ts';
+import { startsOver } from './session.ts';
 import { runSource, type SourceOptions } from './source-run.ts';
 import { Verdict } from './verdict.ts';
 
@@ -55,7 +55,7 @@ async function runUntilDone(options: MoverOptions, newInstance: () => string): P
       return await runDestination({ ...options, instance });
     } catch (error) {
       if (options.signal.aborted) failForNow('Stopped', 'The mover was asked to stop', error);
-      if (!(error instanceof StorkError) || error.code !== peerRestarted) throw error;
+      if (!startsOver(error)) throw error;
     }
   }
   return failForNow('PeerKeepsRestarting', `The other mover was restarted ${maxRestarts} times`);

@@ -12,7 +12,13 @@ import { fail } from './mover-error.ts';
 /** Opens a stream to the peer; waits, retries and gives up by its own bounds (then it throws a StorkError). */
 export type Connect = (signal: AbortSignal) => Promise<Duplex>;
 
-export const peerRestarted = 'PeerRestarted';
+const peerRestarted = 'PeerRestarted';
+
+/** An engine can't go on, and a new one will: it is for nobody else to hear of. */
+export const startOver = (message: string): StorkError =>
+  new StorkError({ code: peerRestarted, message, retryable: true });
+
+export const startsOver = (error: unknown): boolean => error instanceof StorkError && error.code === peerRestarted;
 
 /**
  * Says hello and judges the answer. Throws `PeerRestarted` when our progress belongs to a peer that is gone (start a new engine),
@@ -29,7 +35,7 @@ export async function greet(link: FrameLink, mine: Hello): Promise<Hello> {
   // A receiver that has everything needs nobody, whichever engine of it we knew.
   if (theirs.concluded) return theirs;
   if (mine.peer !== null && mine.peer !== theirs.instance) {
-    throw new StorkError({ code: peerRestarted, message: 'The other mover was restarted', retryable: true });
+    throw startOver('The other mover was restarted');
   }
   if (theirs.peer !== null && theirs.peer !== mine.instance) throw new LinkBroken('The peer still has to start over');
   return theirs;

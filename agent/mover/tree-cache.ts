@@ -36,6 +36,8 @@ export interface TreeCache {
   readonly file: string;
   /** Begins the tree that is kept next; what was begun before is dropped. @param basis whether entries are taken from the one before */
   record(basis: 'Known' | 'Read', key: RunKey): TreeRecorder;
+  /** It is of no use any more. */
+  forget(): void;
   /** Keeps the tree of a whole scan that read everything. @param file of the scan, unsealed; stays */
   adopt(file: string, tree: TreeDigest, key: RunKey): void;
 }
@@ -93,6 +95,7 @@ export function openTreeCache(
       const settledNs = role === 'source' ? settledBefore(clock.now(), cache.guardMs) : undefined;
       return recorder({ file, limitBytes: cache.limitBytes }, { identity, key: hexOf(key), ...history }, settledNs);
     },
+    forget: () => rmSync(file, { force: true }),
     adopt(scanned, tree, key) {
       if (statSync(scanned).size > cache.limitBytes) return;
       const unfinished = `${file}.new`;

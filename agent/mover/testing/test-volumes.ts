@@ -10,7 +10,7 @@ import type { MoverMode, MoverVolumeResult } from '../contract.ts';
 import { type DestinationOptions, runDestination } from '../destination-run.ts';
 import type { WorkerPool } from '../job.ts';
 import { digestVolume } from '../scan-volume.ts';
-import type { Connect } from '../session.ts';
+import { type Connect, startsOver } from '../session.ts';
 import { runSource, type SourceOptions } from '../source-run.ts';
 import { openSyscalls } from '../syscalls.ts';
 import type { TreeDigest } from '../tree-digest.ts';
@@ -96,16 +96,14 @@ export async function copyVolume(options: CopyOptions): Promise<CopyResult> {
     clock: systemClock(),
     signal: stop.signal,
   };
-  const source = runSource({
+  const sourceOptions: Omit<SourceOptions, 'instance'> = {
     ...common,
-    instance: `source-${instances++}`,
     volumes: [{ name: 'data', path: from, kind }],
     connect: relay.source,
     ...options.source,
-  });
-  const destination = runDestination({
+  };
+  const destinationOptions: Omit<DestinationOptions, 'instance'> = {
     ...common,
-    instance: `destination-${instances++}`,
     mode,
     volumes: [{ name: 'data', path: to, kind, expectDigest: options.expectDigest }],
     existing: 'Refuse',
@@ -114,7 +112,9 @@ export async function copyVolume(options: CopyOptions): Promise<CopyResult> {
     awaitGate: async () => ({ state: 'Go' }),
     connect: relay.destination,
     ...options.destination,
-  });
+  };
+  const source = again(() => runSource({ instance: `source-${instances++}`, ...sourceOptions }));
+  const destination = again(() => runDestination({ instance: `destination-${instances++}`, ...destinationOptions }));
   const ended = await Promise.allSettled(
     [source, destination].map((side) => side.catch((error) => stopWith(error, stop))),
   );
@@ -127,6 +127,19 @@ export async function copyVolume(options: CopyOptions): Promise<CopyResult> {
   // A source that is told that all is safe already has nothing to say.
   return { source: one ?? two, destination: two };
 }
+
+/** As movers do: an engine that can't go on is followed by another. */
+async function again<T>(run: () => Promise<T>): Promise<T> {
+  for (let times = 0; ; times++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!startsOver(error) || times >= restartsLimit) throw error;
+    }
+  }
+}
+
+const restartsLimit = 10;
 
 function stopWith(error: unknown, stop: AbortController): never {
   stop.abort(error);
