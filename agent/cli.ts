@@ -16,7 +16,7 @@ const usage = `Usage: stork-agent COMMAND
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
   prune    frees the space of what no restore point needs
-  key list|add|remove|rotate|recovery-kit   who can open a repository
+  key list|add|remove|rotate|remove-replaced|recovery-kit   who can open a repository
 
   --version  --help
 `;

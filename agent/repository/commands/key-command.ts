@@ -13,10 +13,15 @@ import {
 import { newRecoveryPassphrase, renderRecoveryKit } from '../keys/recovery-kit.ts';
 import { byPassphrase } from '../keys/unlock.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
-import { reencryptOptions, reencryptRepository, reencryptUsage } from './reencrypt-command.ts';
+import {
+  reencryptOptions,
+  reencryptRepository,
+  reencryptUsage,
+  removeReplacedRepository,
+} from './reencrypt-command.ts';
 import { readWrapping, wrappingOptions, wrappingUsage } from './unlock-arguments.ts';
 
-const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --repo PLACE --password-file FILE [options]
+const usage = `Usage: stork-agent key list|add|remove ID|rotate|remove-replaced|recovery-kit --repo PLACE --password-file FILE [options]
 
   list           the key slots: ours, and restic's own, which stock restic opens too
   add            another key slot: for a passphrase (with --restic one that stock restic takes), recipients of age,
@@ -24,6 +29,7 @@ const usage = `Usage: stork-agent key list|add|remove ID|rotate|recovery-kit --r
   remove ID      never the last one
   rotate         another passphrase instead of the key slot that was opened; the data is not encrypted
                  anew; with --reencrypt it is: after the master key, or an old slot and what opens it, has leaked
+  remove-replaced   a repository that was encrypted anew, once the new one is read back and whole
   recovery-kit   a new passphrase for stock restic, shown once, to print and lock away
 
 A passphrase may be the content of a Kubernetes Secret: mount it as a file.
@@ -49,12 +55,13 @@ const deeds: Readonly<Record<string, (run: CareRun) => Promise<void>>> = {
   add,
   remove,
   rotate,
+  'remove-replaced': removeReplacedRepository,
   'recovery-kit': makeKit,
 };
 
 async function run(care: CareRun): Promise<number> {
   const deed = deeds[care.words[0] ?? ''];
-  if (deed === undefined) throw wrongArgument('Say list, add, remove, rotate or recovery-kit', 'key');
+  if (deed === undefined) throw wrongArgument('Say list, add, remove, rotate, remove-replaced or recovery-kit', 'key');
   await deed(care);
   return 0;
 }

@@ -1,8 +1,9 @@
-/** `stork-agent key rotate --reencrypt`: another master key, in a new repository beside the old one. */
+/** `stork-agent key rotate --reencrypt`: another master key, in a new repository beside the old one; `key remove-replaced`: the old one goes. */
 import { hostname, userInfo } from 'node:os';
 import { findKeySlot, listKeySlots } from '../keys/key-slots.ts';
 import { byPassphrase } from '../keys/unlock.ts';
 import { type ReencryptProgress, type ReencryptResult, reencrypt } from '../reencrypt/reencrypt.ts';
+import { removeReplaced } from '../reencrypt/remove-replaced.ts';
 import { initRepository, openRepository, type Repository } from '../repository.ts';
 import { type CareRun, openPlace, wrongArgument } from './care-arguments.ts';
 import { type ProgressLine, progressLine, renderBytes } from './progress-line.ts';
@@ -12,11 +13,13 @@ export const reencryptOptions = {
   reencrypt: { type: 'boolean' },
   'new-repo': { type: 'string' },
   'new-option': { type: 'string', multiple: true },
+  'allow-forgotten': { type: 'boolean' },
 } as const;
 
 export const reencryptUsage = `      --reencrypt                rotate: another master key, for everything, in a new repository; the old one stays
       --new-repo PLACE           where: a place where nothing is; the same again to go on after an interruption
       --new-option NAME=VALUE    of the new place's kind of store
+      --allow-forgotten          remove-replaced: also with restore points that the new one has no more
 `;
 
 export async function reencryptRepository(care: CareRun): Promise<void> {
@@ -38,18 +41,31 @@ export async function reencryptRepository(care: CareRun): Promise<void> {
   );
 }
 
+/** `--repo` is the old one. */
+export async function removeReplacedRepository(care: CareRun): Promise<void> {
+  const { context, ambient, options: given, answer } = care;
+  const { place, passphrase, store } = await openNewPlace(care);
+  const repository = await openRepository(store, byPassphrase(passphrase), ambient.randomBytes, ambient.signal);
+  const line = progressLine(ambient.stderr, ambient.clock);
+  const removed = await removeReplaced({
+    old: context,
+    successor: { ...context, repository },
+    missingThere: given['allow-forgotten'] === true ? 'Allowed' : 'Refused',
+    onProgress: ({ packsRead, packsToRead }) => showProgress(line, { step: 'verifying', packsRead, packsToRead }),
+  }).finally(line.end);
+  const { objects, bytes, lost } = removed;
+  answer({ place, ...removed }, [
+    `${place} was read back and is whole; removed ${objects} objects (${renderBytes(bytes)}) of ${context.repository.store.description}`,
+    ...(lost.length === 0 ? [] : [`${lost.length} restore points are nowhere any more`]),
+  ]);
+}
+
 /** Made, unless an earlier run did. */
-async function openTarget({ context, ambient, options: given }: CareRun) {
-  const place = given['new-repo'];
-  if (typeof place !== 'string') throw wrongArgument('Say where the new repository is to be', '--new-repo');
-  const wrapping = readWrapping(given, ambient.env);
-  if (wrapping.by !== 'Passphrase')
-    throw wrongArgument('A repository begins with a password, which stock restic takes', '--new-password-file');
-  const { passphrase } = wrapping;
-  if (passphrase === '') throw wrongArgument('The password is empty', '--new-password-file');
+async function openTarget(care: CareRun) {
+  const { context, ambient } = care;
+  const { place, passphrase, store } = await openNewPlace(care);
   if ((await findKeySlot(context.repository.store, byPassphrase(passphrase), context.signal)) !== undefined)
     throw wrongArgument('The new password opens the old repository: choose another', '--new-password-file');
-  const store = await openPlace(place, { options: given['new-option'], cacert: given.cacert }, ambient);
   const { randomBytes, signal } = ambient;
   const isThere = (await store.sizeOf('config', signal)) !== undefined;
   const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
@@ -57,6 +73,18 @@ async function openTarget({ context, ambient, options: given }: CareRun) {
     ? await openRepository(store, byPassphrase(passphrase), randomBytes, signal)
     : await initRepository(store, passphrase, owner, randomBytes, signal);
   return { place, repository };
+}
+
+async function openNewPlace({ ambient, options: given }: CareRun) {
+  const place = given['new-repo'];
+  if (typeof place !== 'string') throw wrongArgument('Say where the new repository is to be', '--new-repo');
+  const wrapping = readWrapping(given, ambient.env);
+  if (wrapping.by !== 'Passphrase')
+    throw wrongArgument('The new repository is opened with its password', '--new-password-file');
+  const { passphrase } = wrapping;
+  if (passphrase === '') throw wrongArgument('The password is empty', '--new-password-file');
+  const store = await openPlace(place, { options: given['new-option'], cacert: given.cacert }, ambient);
+  return { place, passphrase, store };
 }
 
 function showProgress(line: ProgressLine, progress: ReencryptProgress): void {
@@ -83,5 +111,5 @@ const render = ({ ids, place, result, slots, old }: Told): readonly string[] => 
   ...result.snapshots.map(({ from, to }) => `restore point ${from.slice(0, 8)} is now ${to.slice(0, 8)}`),
   `repository ${ids.to.slice(0, 8)} in ${place} has taken the place of ${ids.from.slice(0, 8)}`,
   `It has one key slot; the old one's ${slots} were not taken over: \`stork-agent key add\`, \`key recovery-kit\`.`,
-  `Back up there from now on. ${old} can still be read with the old key: remove it when the new one has been tried.`,
+  `Back up there from now on. ${old} can still be read with the old key, until \`key remove-replaced\` takes it away.`,
 ];

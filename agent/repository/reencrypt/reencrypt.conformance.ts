@@ -63,7 +63,7 @@ async function verifyNotes(repository: Parameters<typeof assertWhole>[0]) {
 }
 
 describe('a repository that was encrypted anew', { skip: resticMissing }, () => {
-  it('is one that stock restic checks, restores equal, and goes on with; the old one stays readable', async () => {
+  it('is one that stock restic checks, restores equal, and goes on with; the old one is readable until it is removed', async () => {
     using space = scratch();
     const [tree, old, fresh] = [space.path('tree'), space.path('old'), space.path('new')];
     const [oldPassword, newPassword] = [space.path('old-password'), space.path('new-password')];
@@ -121,6 +121,12 @@ describe('a repository that was encrypted anew', { skip: resticMissing }, () => 
     assert.match(refused.stderr, /has taken its place/);
     assert.match((await rotate()).stderr, /has taken its place/);
     checkWithRestic(old, 'leaked');
+    const removed = await runCommand(
+      ...['key', 'remove-replaced', ...atOld, '--new-repo', fresh, '--new-password-file', newPassword],
+    );
+    assert.equal(removed.exitCode, 0, removed.stderr);
+    assert.equal((await runCommand('list', ...atOld)).exitCode, 10);
+    checkWithRestic(fresh, 'fresh');
   });
 
   it('needs another place and another password', async () => {
@@ -136,5 +142,7 @@ describe('a repository that was encrypted anew', { skip: resticMissing }, () => 
     assert.equal((await rotate('--new-password-file', another)).exitCode, 2);
     assert.equal((await rotate('--new-repo', fresh)).exitCode, 2);
     assert.equal((await rotate('--new-repo', old, '--new-password-file', another)).exitCode, 12);
+    const within = await rotate('--new-repo', `${old}/stork/new`, '--new-password-file', another);
+    assert.match(within.stderr, /Another repository lies within this one: stork\/new\/config/);
   });
 });

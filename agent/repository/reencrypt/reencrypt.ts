@@ -11,7 +11,7 @@ import { readRoots, treesOf } from '../verify/read-roots.ts';
 import { verify } from '../verify/verify.ts';
 import { type CopyProgress, copyBlobs } from './copy-blobs.ts';
 import { type CopiedRoot, copyManifests, copySnapshots } from './copy-roots.ts';
-import { claimTarget, putSuccessor, refuseReplaced } from './successor.ts';
+import { claimTarget, putSuccessor, refuseNested, refuseReplaced } from './successor.ts';
 
 export interface ReencryptOptions {
   readonly source: LockContext;
@@ -35,13 +35,17 @@ export interface ReencryptResult {
   readonly verified: VerifyCounts;
 }
 
-/** @throws `RepositoryLocked`, `RepositoryReplaced`, `TargetNotEmpty`, `RepositoryDamaged`, `ReencryptionUnproven`, `ReencryptionPaused` */
+/**
+ * @throws `RepositoryLocked`, `RepositoryReplaced`, `RepositoryNested`, `TargetNotEmpty`, `RepositoryDamaged`, `ReencryptionUnproven`,
+ * `ReencryptionPaused`
+ */
 export async function reencrypt(options: ReencryptOptions): Promise<ReencryptResult> {
   const { source, target } = options;
   refuseItself(options);
   await using lock = await takeLock(source, 'alone');
   await refuseReplaced(source.repository, source.signal);
   await using targetLock = await takeLock(target, 'alone');
+  await refuseNested(source.repository, source.signal);
   await claimTarget(target.repository, source.repository.config.id, target.randomBytes, source.signal);
   const result = await copyAndVerify(options);
   await refuseLost(lock, targetLock);

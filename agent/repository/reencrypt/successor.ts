@@ -72,6 +72,21 @@ export async function claimTarget(
   await target.store.put(originName, sealed, signal);
 }
 
+/**
+ * A repository among the objects of another would go with them.
+ * @throws `RepositoryNested`
+ */
+export async function refuseNested({ store }: Repository, signal?: AbortSignal): Promise<void> {
+  for await (const { name } of store.list('', signal))
+    if (name.endsWith('/config'))
+      throw new StorkError({
+        code: 'RepositoryNested',
+        message: `Another repository lies within this one: ${name}`,
+        about: store.description,
+        hint: 'Give each repository a place of its own, neither within the other.',
+      });
+}
+
 function failTaken({ store }: Repository, what: string): never {
   throw new StorkError({
     code: 'TargetNotEmpty',
