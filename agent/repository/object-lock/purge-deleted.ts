@@ -3,7 +3,7 @@
  * locks hold it, and on request removes for good what was deleted long enough ago and no lock holds.
  */
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
-import { listVersions, type StoreVersions, type VersionedName } from '../store/object-versions.ts';
+import { listVersions, type StoreVersions, type VersionedName, versionsTold } from '../store/object-versions.ts';
 import { isMissing } from '../verify/read-document.ts';
 import { decidePurge, type PurgeDecision } from './decide-purge.ts';
 
@@ -85,8 +85,9 @@ async function purgeName(
       count(tally.purged, sizeBytes);
     } else count(tally.unlocked, sizeBytes);
   }
-  // A deletion that hides something must stay.
-  if (isHeld || decision.do === 'Wait') return;
+  // A deletion that hides something must stay: what is locked, or versions that were not told and go with the next run.
+  const isAll = decision.objects.length + decision.deletions.length < versionsTold;
+  if (isHeld || !isAll || decision.do === 'Wait') return;
   for (const { id } of decision.deletions) await versions.remove(name, id, signal);
 }
 

@@ -53,16 +53,25 @@ describe('renewing locks', () => {
     assert.deepEqual([again.needed, again.extended, again.lockedUntil], [3, 0, inDays(10)]);
   });
 
-  it('leaves alone what passes, what was removed, and what the collector marked', async () => {
+  it('leaves alone what passes and what was removed, and believes no mark: whoever writes one could let locks end', async () => {
     const { clock, inDays, store, repository, terms, lockOf } = await world();
     const [marked, removed] = [await repository.putPack(Buffer.from('1')), await repository.putPack(Buffer.from('2'))];
     await putMark(repository, { time: clock.now(), packs: [marked] }, randomBytes);
     await store.remove(packName(removed));
     await store.put('locks/x', Buffer.of(1));
     await clock.advance(8 * dayMs);
-    assert.deepEqual((await renewLocks(repository, terms())).needed, 1, 'the config');
-    for (const pack of [marked, removed]) assert.deepEqual((await lockOf(packName(pack)))?.until, inDays(2));
+    assert.deepEqual((await renewLocks(repository, terms())).needed, 2, 'the config and a pack');
+    assert.deepEqual((await lockOf(packName(marked)))?.until, inDays(10));
+    assert.deepEqual((await lockOf(packName(removed)))?.until, inDays(2));
     assert.equal(await lockOf('locks/x'), undefined);
+  });
+
+  it('tells an index that can not be read', async () => {
+    const { store, repository, terms } = await world();
+    const rotten = `index/${idOf(Buffer.from('rotten'))}`;
+    store.overwrite(rotten, Buffer.from('rotted'));
+    const { damaged, overwritten, lockedUntil } = await renewLocks(repository, terms());
+    assert.deepEqual([damaged, overwritten, lockedUntil], [[rotten], [], undefined]);
   });
 
   it('keeps the right version of what was overwritten, tells it, and tells what is right nowhere', async () => {

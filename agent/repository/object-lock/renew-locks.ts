@@ -2,12 +2,12 @@
  * Sets the locks of everything that restore points need anew before they end. A backup uses packs that are there already, and their locks
  * began earlier than its own: only this keeps a restore point whole for as long as its newest object is locked.
  *
- * What is needed: every object worth a lock (store/locked-names.ts) but packs that the collector marked, and packs that an index names
- * although somebody removed them. That needs no look at trees, so that it works on a damaged repository too; what nothing needs is
- * kept a little longer, until prune marks it. Repeatable any time.
+ * What is needed: every object worth a lock (store/locked-names.ts), and packs that an index names although somebody removed them. That
+ * needs no look at trees, so that it works on a damaged repository too; and it takes nobody's word for what is garbage, a mark's neither:
+ * whoever can write marks could let locks end. What nothing needs may be kept a little longer for that, until prune deletes it.
+ * Repeatable any time.
  */
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
-import { readMarks } from '../prune/marks.ts';
 import { packName, type Repository } from '../repository.ts';
 import { findRight } from '../store/as-of-store.ts';
 import { isDigestName } from '../store/choose-version.ts';
@@ -55,16 +55,16 @@ export async function renewLocks(
   const { signal } = options;
   const versions = await requireVersions(store, signal);
   const tally = newTally();
-  // The index before the marks: what is marked in between is of no use to it any more.
-  const named = await readNamedPacks(repository, signal);
-  const marked = new Set((await readMarks(repository, signal)).flatMap(({ packs }) => packs.map(packName)));
+  const { named, unreadable } = await readNamedPacks(repository, signal);
   const isNeeded = ({ name, versions: [latest] }: VersionedName) =>
-    isWorthLocking(name) && !marked.has(name) && (latest?.kind === 'Object' || named.has(name));
+    isWorthLocking(name) && (latest?.kind === 'Object' || named.has(name));
   for await (const names of listVersions(versions, '', signal)) {
     await mapLimit(names.filter(isNeeded), requestsAtOnce, (one) => renewOne(versions, one, options, tally), signal);
     for (const { name } of names) named.delete(name);
   }
-  tally.damaged.push(...[...named].filter((name) => !marked.has(name)));
+  // What was overwritten is told as that.
+  const rotten = unreadable.filter((name) => !tally.overwritten.includes(name) && !tally.damaged.includes(name));
+  tally.damaged.push(...named, ...rotten);
   const { needed, extended, locked, earliest, overwritten, removed, damaged, refused } = tally;
   const isComplete = damaged.length + refused.length === 0;
   return {
@@ -83,16 +83,14 @@ export async function requireVersions(store: Repository['store'], signal?: Abort
   return versions;
 }
 
-/** By their names. An index that can't be read is named as damage by the listing that follows, or is gone by then. */
-async function readNamedPacks(
-  repository: Pick<Repository, 'store' | 'key'>,
-  signal: AbortSignal | undefined,
-): Promise<Set<string>> {
+/** The packs by their objects' names, and the indexes that can't be read. */
+async function readNamedPacks(repository: Pick<Repository, 'store' | 'key'>, signal: AbortSignal | undefined) {
   return await againWhenReplaced(async () => {
-    const named = new Set<string>();
-    for await (const { packs } of readIndexObjects(repository, { signal, onDamage: () => undefined }))
+    const [named, unreadable] = [new Set<string>(), [] as string[]];
+    const onDamage = (name: string) => void unreadable.push(name);
+    for await (const { packs } of readIndexObjects(repository, { signal, onDamage }))
       for (const { id } of packs) named.add(packName(id));
-    return named;
+    return { named, unreadable };
   });
 }
 

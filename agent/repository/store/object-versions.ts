@@ -19,9 +19,12 @@ export interface ObjectVersion {
   readonly isLatest: boolean;
 }
 
+/** Of one name; an attacker may have made millions. What is left out is neither among the newest half of so many nor the oldest. */
+export const versionsTold = 1000;
+
 export interface VersionedName {
   readonly name: string;
-  /** Newest first, at least one. */
+  /** Newest first, at least one and at most `versionsTold`. */
   readonly versions: readonly ObjectVersion[];
 }
 

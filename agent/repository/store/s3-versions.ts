@@ -7,18 +7,18 @@ import {
   type ListObjectVersionsCommandOutput,
   PutObjectRetentionCommand,
 } from '@aws-sdk/client-s3';
-import { newestFirst, type ObjectVersion, type StoreVersions, type VersionsPage } from './object-versions.ts';
+import {
+  newestFirst,
+  type ObjectVersion,
+  type StoreVersions,
+  type VersionsPage,
+  versionsTold,
+} from './object-versions.ts';
 import { s3ErrorOf } from './s3-error.ts';
 import { until } from './s3-multipart.ts';
 import type { S3Place } from './s3-place.ts';
 import { readObject } from './s3-read.ts';
 import { storeRefused, unavailable } from './store-error.ts';
-
-/**
- * Of one name: an attacker may have made millions. The newest and the oldest half of what came are kept, because what was there before
- * and what counts now are at the ends.
- */
-const versionsKept = 1000;
 
 export function s3Versions(place: S3Place, pageObjects: number | undefined): StoreVersions {
   const { client, bucket: Bucket, keyOf, explain } = place;
@@ -156,7 +156,8 @@ function* entriesOf({ Versions = [], DeleteMarkers = [] }: ListObjectVersionsCom
 function add(found: Map<string, ObjectVersion[]>, key: string, version: ObjectVersion): void {
   const versions = found.get(key) ?? [];
   if (versions.some(({ id }) => id === version.id)) return;
-  if (versions.length >= versionsKept) versions.splice(versionsKept / 2, 1);
+  // What was there before an attack and what counts now are at the ends.
+  if (versions.length >= versionsTold) versions.splice(versionsTold / 2, 1);
   versions.push(version);
   found.set(key, versions);
 }
