@@ -5,7 +5,7 @@ import { wrongArgument } from './unlock-arguments.ts';
 export const asOfOptions = { 'as-of': { type: 'string' } } as const;
 
 export const asOfUsage = `      --as-of TIME            as the repository was then, whatever was removed or overwritten since: 2026-11-21T20:00:00Z, or a
-                              span back from now (2d12h); needs an S3 bucket that keeps versions; takes no lock
+                              span back from now (2d12h; y, m for months, d, h); needs an S3 bucket that keeps versions; takes no lock
 `;
 
 const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
