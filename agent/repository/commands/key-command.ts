@@ -79,7 +79,10 @@ async function list({ context, answer }: CareRun): Promise<void> {
   answer(
     slots.map(tell),
     slots.map(({ id, kind, kdf, recipients, plugin, created, username, hostname: host, label, bytes }) =>
-      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${openedWith({ kdf, recipients, plugin }).padEnd(14)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`.trimEnd(),
+      `${id.slice(0, 8)}  ${kind.padEnd(6)}  ${openedWith({ kdf, recipients, plugin }).padEnd(14)}  ${created.slice(0, 19).padEnd(19)}  ${username}@${host}  ${bytes === undefined ? 'DAMAGED' : label}`
+        // Whoever can write to the store wrote these; a terminal must not do what they say.
+        .replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')
+        .trimEnd(),
     ),
   );
 }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { idOf } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import { memoryRepository, testKey } from '../testing/write-restore-point.ts';
 import { openForIdentities, parseIdentities, wrapForRecipients } from './age-slot.ts';
 import { addKeySlot, findKeySlot, listKeySlots, removeKeySlot } from './key-slots.ts';
-import { openSlot } from './unlock.ts';
+import { byPassphrase, openSlot } from './unlock.ts';
 
 const owner = { created: new Date('2026-01-01T00:00:00Z'), username: 'u', hostname: 'h' };
 
@@ -58,6 +59,21 @@ describe('a key slot for recipients of age', () => {
     const oneLetterOff = recipient.slice(0, -1) + (recipient.endsWith('q') ? 'p' : 'q');
     for (const recipients of [[], ['age1'], [recipient, 'ssh-ed25519 AAAA'], [oneLetterOff], [recipient.toUpperCase()]])
       await assert.rejects(wrapForRecipients(testKey, recipients), { code: 'RecipientInvalid' });
+  });
+
+  it('is found behind slots that are damaged or of a later kind', async () => {
+    const { identity, recipient } = await aPair();
+    const repository = await memoryRepository();
+    for (const slot of [{ kdf: 'age', data: '' }, { kdf: 'tpm' }, { kdf: 'scrypt', N: 3 }]) {
+      const bytes = Buffer.from(JSON.stringify(slot));
+      await repository.store.put(`stork/keys/${idOf(bytes)}`, bytes);
+    }
+    const unlock = { by: 'Identities', identities: [identity] } as const;
+    assert.equal(await findKeySlot(repository.store, unlock), undefined);
+    assert.equal(await findKeySlot(repository.store, byPassphrase('x')), undefined);
+    const wrapping = { by: 'Recipients', recipients: [recipient] } as const;
+    const { name } = await addKeySlot(repository, { kind: 'ours', wrapping, label: '', owner }, randomBytes);
+    assert.equal((await findKeySlot(repository.store, unlock))?.slot.name, name);
   });
 
   it('says of one that is empty or of a later kind what it is', async () => {

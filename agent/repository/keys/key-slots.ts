@@ -81,16 +81,25 @@ async function readSlot(
   }
 }
 
-/** The first slot that opens, ours before those of restic. */
+/**
+ * The first slot that opens, ours before those of restic. One that is damaged or of a later kind opens nothing.
+ * @throws `KeyPluginFailed` when no slot opens and a plug-in could not be asked about one
+ */
 export async function findKeySlot(
   store: ObjectStore,
   unlock: Unlock,
   signal?: AbortSignal,
 ): Promise<{ readonly slot: KeySlot; readonly key: RepositoryKey } | undefined> {
-  for (const slot of await listKeySlots(store, signal)) {
-    const key = slot.bytes === undefined ? undefined : await openSlot(slot.bytes, unlock, slot.name, signal);
-    if (key !== undefined) return { slot, key };
-  }
+  let failure: unknown;
+  for (const slot of await listKeySlots(store, signal))
+    try {
+      const key = slot.bytes === undefined ? undefined : await openSlot(slot.bytes, unlock, slot.name, signal);
+      if (key !== undefined) return { slot, key };
+    } catch (error) {
+      const opensNothing = error instanceof StorkError && ['RepositoryDamaged', 'KeySlotUnknown'].includes(error.code);
+      if (!opensNothing) failure ??= error;
+    }
+  if (failure !== undefined) throw failure;
   return undefined;
 }
 

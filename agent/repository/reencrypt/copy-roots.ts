@@ -46,6 +46,7 @@ export async function copySnapshots(
 
 /** Pure: the snapshot's JSON as its copy has it. A parent that was not copied is left out. */
 export function rewriteSnapshot(text: string, id: string, parent: string | undefined): string {
+  // `parseSnapshot` has seen that it is an object.
   const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
   return JSON.stringify({ ...fields, parent, original: fields.original ?? id });
 }

@@ -128,6 +128,21 @@ describe('encrypting a repository anew', () => {
     assert.equal(await readSuccessor(repository), undefined);
   });
 
+  it('goes on after an end in the midst with what an index of a minute before names', async () => {
+    const { clock, repository, source, openTarget, target } = await oldAndNew();
+    let packs = 0;
+    const put: typeof target.put = async (name, bytes) => {
+      if (name.startsWith('data/') && ++packs === 2) throw new Error('the end');
+      await target.put(name, bytes);
+      if (name.startsWith('data/')) await clock.advance(61_000);
+    };
+    await assert.rejects(reencrypt({ source, target: await openTarget({ ...target, put }), place }), /the end/);
+    const again = await openTarget();
+    const { copied } = await reencrypt({ source, target: again, place });
+    assert.equal(copied.blobs, 4, 'the trees; the files were in the first pack');
+    await assertCopied(repository, again.repository);
+  });
+
   it('is not done when its locks were lost meanwhile; the next run goes on', async () => {
     const { clock, repository, source, openTarget, target } = await oldAndNew();
     let slept = false;
