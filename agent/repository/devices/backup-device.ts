@@ -66,30 +66,40 @@ async function saveDevice(options: DeviceBackupOptions, source: Source, { thread
     const { ids } = await threads.run({ do: 'tree', json: treeOf(texts.join()) });
     return ids[0] ?? failRepository('DeviceUnreadable', 'A thread ended without an answer', path);
   };
-  const saveSegment = async (segment: Segment, stop: AbortSignal): Promise<string> => {
-    stop.throwIfAborted();
-    const ids = await saveBlocks({ segment, path, fd: device.fd }, threads);
+  const stopped = rejectionOf(signal);
+  const saveSegment = async (segment: Segment): Promise<string> => {
+    // The parts that wait need not be read to the end: their threads are ended.
+    const ids = await Promise.race([saveBlocks({ segment, path, fd: device.fd }, threads), stopped]);
     onProgress?.(threads.counts.bytesRead, record.sizeBytes);
     const subtree = await saveTree([withContent(nodes.file(fileOf(segment), segment.length), ids)]);
     return withSubtree(nodes.directory(segment.name), subtree);
   };
   const segments = segmentsOf(record);
   const texts = await mapLimit(segments, segmentsAhead, saveSegment, signal);
-  const isGrown = deviceSize(device.fd, path, device.kind, syscalls) > record.sizeBytes;
+  const change = deviceSize(device.fd, path, device.kind, syscalls) - record.sizeBytes;
   const json = Buffer.from(encodeRecord(record));
   texts.push(withContent(nodes.file(recordName, json.length), await saveData(json, threads)));
   const tree = await saveAbove(path, await saveTree(texts), { nodes, saveTree, syscalls });
-  const message = 'grew while it was read: what was added is not in it';
+  const message = `${change > 0 ? 'grew' : 'shrank'} while it was read: it is saved as large as it was`;
   return {
     tree,
     entries: segments.length,
     unchanged: 0,
     skipped: 0,
     bytesUnchanged: 0,
-    problems: isGrown ? [{ path, kind: 'changed' as const, message }] : [],
-    problemCount: isGrown ? 1 : 0,
+    problems: change === 0 ? [] : [{ path, kind: 'changed' as const, message }],
+    problemCount: change === 0 ? 0 : 1,
     leftOutCount: 0,
   };
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  // Nobody may be waiting when it comes.
+  promise.catch(() => undefined);
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  if (signal.aborted) reject(signal.reason);
+  return promise;
 }
 
 /** Ids of a segment's blocks. @throws `DeviceUnreadable`, `DeviceChanged` */

@@ -30,8 +30,7 @@ export function openTargetDevice(path: ByteString, neededBytes: number, syscalls
     if (stats !== undefined) refuseUsed(findImageUsers(stats), shown);
     const flags = stats === undefined ? constants.O_CREAT | constants.O_EXCL : 0;
     const fd = openOrFail(path, flags, shown);
-    // Holes are no promise of room: a full disk is told when it is written to.
-    ftruncateSync(fd, neededBytes);
+    resize(fd, neededBytes, shown);
     return target(fd, { kind: 'image', isNew: stats === undefined || stats.size === 0, sizeBytes: neededBytes });
   }
   if (!stats.isBlockDevice())
@@ -52,6 +51,16 @@ export function openTargetDevice(path: ByteString, neededBytes: number, syscalls
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** Holes are no promise of room: a full disk is told when it is written to. Closes what can't be so large. */
+function resize(fd: number, sizeBytes: number, shown: string): void {
+  try {
+    ftruncateSync(fd, sizeBytes);
+  } catch (error) {
+    closeSync(fd);
+    failRepository('TargetUnwritable', `It can't get ${sizeBytes} bytes: ${errnoOf(error) ?? String(error)}`, shown);
   }
 }
 

@@ -112,6 +112,16 @@ describe('a raw device', () => {
     assert.deepEqual(await repository.snapshots(), []);
   });
 
+  it('whose backup is stopped makes no restore point, and its threads end', async () => {
+    using space = scratch();
+    const image = makeImage(space);
+    const { repository } = await memoryRepository();
+    const stop = new AbortController();
+    const onProgress = () => stop.abort(new Error('stopped by its user'));
+    await assert.rejects(saveDevice(repository, image, { onProgress, signal: stop.signal }), /stopped by its user/);
+    assert.deepEqual(await repository.snapshots(), []);
+  });
+
   it('that grows while it is read is saved as it began, and that is told', async () => {
     using space = scratch();
     const image = makeImage(space);
