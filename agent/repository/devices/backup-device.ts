@@ -14,7 +14,9 @@ import { treeOf } from '../backup/tree-builder.ts';
 import { bytesOf } from '../directory-fd.ts';
 import { encodeNodeHead, type TreeNode, withContent, withSubtree } from '../format/tree.ts';
 import { failRepository } from '../repository-error.ts';
+import { type ByteRange, parentDevice, planReads, rangesBySegment } from './changed-blocks.ts';
 import {
+  blockBytes,
   type DeviceRecord,
   encodeRecord,
   fileOf,
@@ -29,6 +31,11 @@ export interface DeviceBackupOptions extends Omit<CommitOptions, 'paths'> {
   /** Absolute: a block device, a symlink to one, or a regular file that stands for one. */
   readonly path: ByteString;
   readonly onProgress?: ((bytesRead: number, sizeBytes: number) => void) | undefined;
+  /**
+   * What may have been written since the parent was taken of the same device, by a driver's word: more than that is no harm, less
+   * loses it. Only this is read. All is read when undefined, or without a parent.
+   */
+  readonly changed?: readonly ByteRange[] | undefined;
   /** For tests. */
   readonly segmentBytes?: number | undefined;
 }
@@ -58,7 +65,8 @@ interface Source {
   readonly syscalls: Syscalls;
 }
 
-async function saveDevice(options: DeviceBackupOptions, source: Source, { threads }: TreeTools) {
+async function saveDevice(options: DeviceBackupOptions, source: Source, tools: TreeTools) {
+  const { threads } = tools;
   const { path, signal, onProgress } = options;
   const { device, record, syscalls } = source;
   const nodes = deviceNodes(statSync(bytesOf(path), { bigint: true }));
@@ -67,9 +75,18 @@ async function saveDevice(options: DeviceBackupOptions, source: Source, { thread
     return ids[0] ?? failRepository('DeviceUnreadable', 'A thread ended without an answer', path);
   };
   const stopped = rejectionOf(signal);
+  const known = await unchangedBlocks(options, record, tools);
+  let bytesUnchanged = 0;
   const saveSegment = async (segment: Segment): Promise<string> => {
+    const { ids: before, reads } = await known(segment);
     // The parts that wait need not be read to the end: their threads are ended.
-    const ids = await Promise.race([saveBlocks({ segment, path, fd: device.fd }, threads), stopped]);
+    const read = Promise.all(reads.map((range) => saveBlocks({ range, path, fd: device.fd }, threads)));
+    const ids = [...before];
+    for (const [number, blocks] of (await Promise.race([read, stopped])).entries()) {
+      const first = ((reads[number]?.offset ?? 0) - segment.offset) / blockBytes;
+      for (const [at, id] of blocks.entries()) ids[first + at] = id;
+    }
+    bytesUnchanged += segment.length - reads.reduce((sum, { length }) => sum + length, 0);
     onProgress?.(threads.counts.bytesRead, record.sizeBytes);
     const subtree = await saveTree([withContent(nodes.file(fileOf(segment), segment.length), ids)]);
     return withSubtree(nodes.directory(segment.name), subtree);
@@ -86,7 +103,7 @@ async function saveDevice(options: DeviceBackupOptions, source: Source, { thread
     entries: segments.length,
     unchanged: 0,
     skipped: 0,
-    bytesUnchanged: 0,
+    bytesUnchanged,
     problems: change === 0 ? [] : [{ path, kind: 'changed' as const, message }],
     problemCount: change === 0 ? 0 : 1,
     leftOutCount: 0,
@@ -102,12 +119,34 @@ function rejectionOf(signal: AbortSignal): Promise<never> {
   return promise;
 }
 
-/** Ids of a segment's blocks. @throws `DeviceUnreadable`, `DeviceChanged` */
+type KnownBlocks = (segment: Segment) => Promise<{
+  /** Of the whole segment, or none. */
+  readonly ids: readonly string[];
+  /** What has to be read: all of it when there are no ids. */
+  readonly reads: readonly ByteRange[];
+}>;
+
+async function unchangedBlocks(
+  { repository, parent, changed, path }: DeviceBackupOptions,
+  record: DeviceRecord,
+  tools: TreeTools,
+): Promise<KnownBlocks> {
+  if (parent === undefined || changed === undefined) return async (segment) => ({ ids: [], reads: [segment] });
+  const before = await parentDevice(repository, parent, path, tools);
+  const ranges = rangesBySegment(changed, record.segmentBytes);
+  return async (segment) => {
+    const ids = await before.blocksOf(segment);
+    const here = ranges.get(segment.offset / record.segmentBytes) ?? [];
+    return ids === undefined ? { ids: [], reads: [segment] } : { ids, reads: planReads(segment, here) };
+  };
+}
+
+/** Ids of a range's blocks. @throws `DeviceUnreadable`, `DeviceChanged` */
 async function saveBlocks(
-  { segment, path, fd }: { readonly segment: Segment; readonly path: ByteString; readonly fd: number },
+  { range, path, fd }: { readonly range: ByteRange; readonly path: ByteString; readonly fd: number },
   threads: BackupThreads,
 ): Promise<readonly string[]> {
-  const { offset: begin, length: size } = segment;
+  const { offset: begin, length: size } = range;
   const parts = Array.from({ length: Math.ceil(size / partBytes) }, (_, part) => {
     const within = part * partBytes;
     return threads.run({ do: 'device', fd, offset: begin + within, length: Math.min(partBytes, size - within) });

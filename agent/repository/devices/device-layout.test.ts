@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Piece } from '../restore/restore-job.ts';
+import { planReads, rangesBySegment } from './changed-blocks.ts';
 import { blockBytes, encodeRecord, parseRecord, segmentBytes, segmentsOf } from './device-layout.ts';
 import { parseMounts } from './device-users.ts';
 import { planPieces, zeroBlockId } from './plan-pieces.ts';
@@ -65,6 +66,36 @@ describe('the works of a restore', () => {
   });
 
   it('of nothing are none', () => assert.deepEqual([...planPieces([], 0)], []));
+});
+
+describe('the reads of a segment of which changes are known', () => {
+  const segment = { offset: 8 * blockBytes, length: 4 * blockBytes + 100 };
+  const range = (offset: number, length: number) => ({ offset, length });
+
+  it('are whole blocks within it, merged and in order', () =>
+    assert.deepEqual(
+      planReads(segment, [
+        range(12 * blockBytes + 50, 1),
+        range(9 * blockBytes - 1, 2),
+        range(10 * blockBytes, 1),
+        range(0, 8 * blockBytes),
+        range(13 * blockBytes, 5),
+        range(11 * blockBytes, 0),
+      ]),
+      [range(8 * blockBytes, 3 * blockBytes), range(12 * blockBytes, 100)],
+    ));
+
+  it('are found by the number of the segment, of a range in all that it touches', () => {
+    const [one, other] = [range(5, 10), range(95, 110)];
+    assert.deepEqual(
+      [...rangesBySegment([one, other], 100)],
+      [
+        [0, [one, other]],
+        [1, [other]],
+        [2, [other]],
+      ],
+    );
+  });
 });
 
 describe('what the kernel says is mounted', () => {

@@ -16,6 +16,7 @@ import type { Repository } from '../repository.ts';
 import { snapshotTrees } from '../restore/snapshot-trees.ts';
 import { bringDevice, saveDevice } from '../testing/raw-device.ts';
 import { bringBack, memoryRepository, save } from '../testing/save-and-restore.ts';
+import { blockBytes } from './device-layout.ts';
 import { dumpDevice } from './dump-device.ts';
 import { openStoredDevice } from './stored-device.ts';
 
@@ -87,6 +88,33 @@ describe('a raw device', () => {
       before.map((tree, at) => tree === after[at]),
       [true, true, true, true, false, true, true],
     );
+    await bringDevice(repository, image, space.path('made'));
+    assert.ok(readFileSync(image).equals(readFileSync(space.path('made'))));
+  });
+
+  it('is read only where it changed when somebody knows, and read whole where the parent does not fit', async () => {
+    using space = scratch();
+    const image = makeImage(space);
+    const { repository } = await memoryRepository();
+    const latest = async () => (await repository.snapshots()).at(-1);
+    await saveDevice(repository, image);
+    write(image, 2 * mb - 3, Buffer.from('across'));
+    write(image, sizeBytes - 1, Buffer.from('!'));
+    const changed = [
+      { offset: sizeBytes - 1, length: 1 },
+      { offset: 2 * mb - 3, length: 6 },
+    ];
+    const told = await saveDevice(repository, image, { parent: await latest(), changed });
+    const lastBlock = sizeBytes % blockBytes;
+    assert.equal(told.bytesRead, 2 * blockBytes + lastBlock);
+    assert.equal(told.bytesUnchanged, sizeBytes - told.bytesRead);
+    await bringDevice(repository, image, space.path('made'));
+    assert.ok(readFileSync(image).equals(readFileSync(space.path('made'))));
+
+    truncateSync(image, sizeBytes + mb);
+    const larger = await saveDevice(repository, image, { parent: await latest(), changed: [] });
+    // The last segment has another length now, and there is one more.
+    assert.equal(larger.bytesRead, sizeBytes + mb - 5 * mb);
     await bringDevice(repository, image, space.path('made'));
     assert.ok(readFileSync(image).equals(readFileSync(space.path('made'))));
   });
