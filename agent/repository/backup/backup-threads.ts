@@ -1,6 +1,6 @@
 /**
- * The worker threads of a backup: jobs in order of asking, packs handed on for storing. A thread whose packs wait to be stored gets
- * no further job, so that memory is bounded by the store's speed.
+ * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored no
+ * thread gets a further job, so that memory is bounded by the store's speed.
  */
 import { startWorker } from '../../start-worker.ts';
 import type {
@@ -34,8 +34,8 @@ interface Waiting {
 
 /** Jobs that wait when a thread is free again: fewer are done before another thread has begun. */
 const jobsPerThread = 8;
-/** Packs of one thread that may wait for the store while it works on. */
-const packsInFlight = 2;
+/** Packs of all threads that may wait for the store while they work on: one each, and one for who is faster. Bounds memory. */
+const packsInFlight = (threads: number): number => threads + 1;
 
 export function backupThreads({ threads, storePack, ...data }: BackupThreadsOptions): BackupThreads {
   const waiting: Waiting[] = [];
@@ -54,9 +54,18 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
     if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
   const all: ReturnType<typeof oneThread>[] = [];
+  let packs = 0;
+  const inFlight: PacksInFlight = {
+    begin: () => void packs++,
+    end() {
+      packs--;
+      for (const { next } of all) next();
+    },
+    isFull: () => packs >= packsInFlight(threads),
+  };
   let isClosed = false;
   const start = () => {
-    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll });
+    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll, inFlight });
     all.push(thread);
     thread.next();
   };
@@ -81,12 +90,20 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
   };
 }
 
+/** Packs that are being stored, whichever thread made them. */
+interface PacksInFlight {
+  begin(): void;
+  end(): void;
+  isFull(): boolean;
+}
+
 interface ThreadOptions {
   readonly data: BackupThreadData;
   readonly waiting: Waiting[];
   readonly storePack: (pack: WrittenPack) => Promise<void>;
   readonly onAnswer: (answer: BackupAnswer) => void;
   readonly failAll: (error: unknown) => void;
+  readonly inFlight: PacksInFlight;
 }
 
 function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
@@ -94,7 +111,7 @@ function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
   return job.do === 'entries' && job.before !== undefined ? [job.before.json.buffer] : [];
 }
 
-function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOptions) {
+function oneThread({ data, waiting, storePack, onAnswer, failAll, inFlight }: ThreadOptions) {
   const tables: ClaimTables = [...data.tables];
   const worker = startWorker('repository/backup/backup-worker', {
     workerData: { ...data, tables: [...tables] } satisfies BackupThreadData,
@@ -112,7 +129,7 @@ function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOption
     buffers = [];
   };
   const next = () => {
-    if (current !== undefined || storing.size >= packsInFlight) return;
+    if (current !== undefined || inFlight.isFull()) return;
     const one = waiting.shift();
     if (one !== undefined) send(one);
   };
@@ -125,8 +142,9 @@ function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOption
     );
     const done = stored.finally(() => {
       storing.delete(done);
-      next();
+      inFlight.end();
     });
+    inFlight.begin();
     storing.add(done);
   };
   worker.on('message', (answer: BackupAnswer) => {

@@ -75,15 +75,19 @@ export function blobWriter({ key, claims, level }: BlobWriterOptions): BlobWrite
 const sparesKept = 1;
 
 const probeFrom = 64 * 1024;
-const probeBytes = 8 * 1024;
+const probeBytes = 4 * 1024;
+/** Where of the content a piece is tried: programs and containers of files have parts that shrink and parts that don't. */
+const probePlaces = [0.25, 0.5, 0.75];
 /** What doesn't shrink by a thirtieth isn't worth anybody's time. */
 const worthwhileRatio = 0.97;
 
-/** Small content is simply compressed; of larger, a piece from its middle is tried. */
-function isCompressible(content: Uint8Array): boolean {
+/** Small content is simply compressed; of larger, pieces are tried until one shrinks. */
+export function isCompressible(content: Uint8Array): boolean {
   if (content.length < probeFrom) return true;
-  const middle = Math.floor((content.length - probeBytes) / 2);
-  return compress(content.subarray(middle, middle + probeBytes), 1).length < probeBytes * worthwhileRatio;
+  return probePlaces.some((place) => {
+    const from = Math.floor((content.length - probeBytes) * place);
+    return compress(content.subarray(from, from + probeBytes), 1).length < probeBytes * worthwhileRatio;
+  });
 }
 
 /** Random IVs, asked of the kernel many at a time. */
