@@ -41,7 +41,7 @@ describe('what the parent snapshot has of a directory', () => {
 
   it('is handed on whole for a single step', () => {
     const tree = parentTree('x', treeJson(...names));
-    const all = tree.all(true);
+    const all = tree.all(names, true);
     assert.equal(all?.tree, 'x');
     assert.deepEqual(namesOf(all, names), names);
     assert.equal(tree.subtreeOf('d1'), 'cd'.repeat(32));

@@ -10,12 +10,13 @@ import { jsonReader, readJson } from '../format/read-json.ts';
 import { nodeRanges, parseNode } from '../format/split-nodes.ts';
 import { treeEnd, treeStart } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
+import { openLarge } from '../tree-blob.ts';
 import type { ParentNodes } from './backup-job.ts';
 
 /** Asked once for each step of a directory, then for the directories in it, both in the order of names. */
 export interface ParentTree {
-  /** For the only step: all there is. */
-  all(hasDirectories: boolean): ParentNodes | undefined;
+  /** For the only step: all there is, or what has these names. */
+  all(names: readonly ByteString[], hasDirectories: boolean): ParentNodes | undefined;
   /** For one of several steps: what comes up to this name. */
   upTo(last: ByteString): ParentNodes | undefined;
   subtreeOf(name: ByteString): string | undefined;
@@ -32,7 +33,11 @@ export function parentTrees(repository: Repository, locations: BlobLocations): P
   return {
     async open(subtree) {
       const blob = subtree === undefined ? undefined : locations.find(subtree, 'tree');
-      return blob === undefined ? noTree : parentTree(blob.id, await repository.readBlob(blob));
+      if (blob === undefined) return noTree;
+      const large = await openLarge(repository, blob);
+      return large === undefined
+        ? parentTree(blob.id, await repository.readBlob(blob))
+        : largeParentTree(`tree ${blob.id}`, large);
     },
   };
 }
@@ -40,48 +45,73 @@ export function parentTrees(repository: Repository, locations: BlobLocations): P
 /** Whatever a writer takes for no nodes. */
 const emptyTreeBytes = 32;
 
-interface Subtree {
-  readonly name: ByteString;
-  readonly id: string;
-}
-
 export function parentTree(tree: string, json: Buffer): ParentTree {
   const about = `tree ${tree}`;
-  const subtrees: Subtree[] = [];
-  let looked = 0;
-  const noteSubtree = (node: unknown): ByteString => {
-    const read = jsonReader(node, about);
-    const name = unquoteName(read.text('name', 4096), about);
-    const id = read.optionalText('subtree', 64);
-    if (id !== undefined && read.text('type', 16) === 'dir') subtrees.push({ name, id: assertId(id, about) });
-    return name;
-  };
-  let ranges: ReturnType<typeof nodeRanges> | undefined;
-  let next: { readonly from: number; readonly to: number; readonly name: ByteString } | undefined;
-  const step = () => {
-    ranges ??= nodeRanges(json, about);
-    const found = json.length < emptyTreeBytes ? undefined : ranges.next();
-    if (found === undefined || found.done === true) next = undefined;
-    else {
-      const { from, to } = found.value;
-      next = { from, to, name: noteSubtree(parseNode(json.toString('utf8', from, to), about)) };
-    }
-  };
+  const subtrees = subtreesInOrder(about);
+  const steps = nodesInSteps(json.length < emptyTreeBytes ? [] : textsOf(json, about), subtrees, about);
   return {
-    all(hasDirectories) {
-      if (hasDirectories) for (const node of readJson(json, about).list('nodes')) noteSubtree(node);
+    all(_, hasDirectories) {
+      if (hasDirectories) for (const node of readJson(json, about).list('nodes')) subtrees.note(node);
       return { json: ownBytes(json), tree };
     },
-    upTo(last) {
-      if (ranges === undefined) step();
-      const from = next?.from ?? 0;
-      let to = from;
-      for (; next !== undefined && next.name <= last; step()) to = next.to;
-      if (to === from) return undefined;
-      const some = Buffer.from(`${treeStart}${json.toString('latin1', from, to)}${treeEnd}`, 'latin1');
+    upTo: (last) => steps.take(last, undefined),
+    subtreeOf: subtrees.find,
+  };
+}
+
+/** Of a directory that may have far more entries than threads have memory for: only what is asked for is handed on. */
+export function largeParentTree(about: string, texts: Iterable<Buffer>): ParentTree {
+  const subtrees = subtreesInOrder(about);
+  const steps = nodesInSteps(texts, subtrees, about);
+  return {
+    all: (names) => steps.take(undefined, new Set(names)),
+    upTo: (last) => steps.take(last, undefined),
+    subtreeOf: subtrees.find,
+  };
+}
+
+function* textsOf(json: Buffer, about: string): Generator<Buffer> {
+  for (const { from, to } of nodeRanges(json, about)) yield json.subarray(from, to);
+}
+
+function nodesInSteps(texts: Iterable<Buffer>, subtrees: ReturnType<typeof subtreesInOrder>, about: string) {
+  const nodes = texts[Symbol.iterator]();
+  let next: { readonly text: Buffer; readonly name: ByteString } | undefined;
+  let hasBegun = false;
+  const step = () => {
+    hasBegun = true;
+    const found = nodes.next();
+    // A text is valid until the next is asked for.
+    next = found.done === true ? undefined : { text: found.value, name: subtrees.note(parseNode(found.value, about)) };
+  };
+  return {
+    /** @param last the last name to take, all when undefined; of these, those that are `wanted` */
+    take(last: ByteString | undefined, wanted: ReadonlySet<ByteString> | undefined): ParentNodes | undefined {
+      if (!hasBegun) step();
+      const taken: string[] = [];
+      for (; next !== undefined && (last === undefined || next.name <= last); step())
+        if (wanted?.has(next.name) !== false) taken.push(next.text.toString('latin1'));
+      if (taken.length === 0) return undefined;
+      const some = Buffer.from(`${treeStart}${taken.join()}${treeEnd}`, 'latin1');
       return { json: ownBytes(some), tree: undefined };
     },
-    subtreeOf(name) {
+  };
+}
+
+function subtreesInOrder(about: string) {
+  const subtrees: { readonly name: ByteString; readonly id: string }[] = [];
+  let looked = 0;
+  return {
+    /** The node's name. */
+    note(node: unknown): ByteString {
+      const read = jsonReader(node, about);
+      const name = unquoteName(read.text('name', 4096), about);
+      const id = read.optionalText('subtree', 64);
+      if (id !== undefined && read.text('type', 16) === 'dir') subtrees.push({ name, id: assertId(id, about) });
+      return name;
+    },
+    /** Names must be asked for in order. */
+    find(name: ByteString): string | undefined {
       while (looked < subtrees.length && (subtrees[looked]?.name ?? '') < name) looked++;
       const found = subtrees[looked];
       return found?.name === name ? found.id : undefined;

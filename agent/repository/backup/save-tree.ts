@@ -89,7 +89,7 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
   const saveNames = async (directory: OpenDirectory, step: Extract<WalkStep, { is: 'names' }>) => {
     const { names, isDirectory, isAll, isOnly } = step;
     const { before: parent } = directory;
-    const before = isOnly ? parent.all(isDirectory.includes(true)) : parent.upTo(names.at(-1) ?? '');
+    const before = isOnly ? parent.all(names, isDirectory.includes(true)) : parent.upTo(names.at(-1) ?? '');
     const earlier = directory.named;
     const answer = threads.run({
       do: 'entries',

@@ -17,9 +17,16 @@ export interface OpenTree {
 
 /** Texts of so many characters are joined: a buffer is smaller than many strings. */
 const joinAt = 128 * 1024;
+/**
+ * What texts of a large tree are gathered in: the system takes memory of this size back at once when it is freed, as each is while the
+ * whole is made of them. What is not written to is not taken.
+ */
+const slabBytes = 64 * 1024 * 1024;
+const slabsFromBytes = 4 * 1024 * 1024;
 
 export function openTree(): OpenTree {
   const parts: (Buffer | EntryText)[] = [];
+  const gather = gatherer();
   let recent: string[] = [];
   let recentLength = 0;
   const subtrees = new Map<ByteString, PromiseWithResolvers<string | undefined>>();
@@ -29,7 +36,7 @@ export function openTree(): OpenTree {
     return known;
   };
   const join = () => {
-    if (recent.length > 0) parts.push(Buffer.from(recent.join(',')));
+    if (recent.length > 0) parts.push(gather(Buffer.from(recent.join(','))));
     recent = [];
     recentLength = 0;
   };
@@ -67,18 +74,42 @@ export function openTree(): OpenTree {
   };
 }
 
+/** Moves what comes after the first few MiB into slabs. */
+function gatherer() {
+  let bytes = 0;
+  let slab = Buffer.alloc(0);
+  return (text: Buffer): Buffer => {
+    bytes += text.length;
+    if (bytes <= slabsFromBytes || text.length > slabBytes) return text;
+    if (text.length > slab.length) slab = Buffer.from(new ArrayBuffer(slabBytes));
+    const kept = slab.subarray(0, text.copy(slab));
+    slab = slab.subarray(text.length);
+    return kept;
+  };
+}
+
 /** @param nodes their texts with commas between them */
 export const treeOf = (nodes: string): Buffer<ArrayBuffer> => joinTree(nodes === '' ? [] : [Buffer.from(nodes)]);
+
+const isSlab = (buffer: ArrayBufferLike): buffer is ArrayBuffer =>
+  buffer instanceof ArrayBuffer && buffer.byteLength === slabBytes;
 
 function joinTree(texts: readonly Buffer[]): Buffer<ArrayBuffer> {
   const commas = Math.max(0, texts.length - 1);
   const size = texts.reduce((sum, { length }) => sum + length, treeStart.length + commas + treeEnd.length);
   const tree = Buffer.from(new ArrayBuffer(size));
   let at = tree.write(treeStart, 0);
+  let slab: ArrayBuffer | undefined;
   for (const [number, text] of texts.entries()) {
     if (number > 0) at += tree.write(',', at);
+    if (text.buffer !== slab && isSlab(text.buffer)) {
+      // They were filled one after the other: nothing of the one before is left.
+      slab?.transfer(0);
+      slab = text.buffer;
+    }
     at += text.copy(tree, at);
   }
+  slab?.transfer(0);
   tree.write(treeEnd, at);
   return tree;
 }

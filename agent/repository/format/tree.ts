@@ -9,7 +9,7 @@ import { quoteName, unquoteName } from './go-name.ts';
 import { formatTime, parseTime } from './go-time.ts';
 import { assertId } from './object-id.ts';
 import { exactNumbers, type JsonReader, jsonReader } from './read-json.ts';
-import { splitNodes } from './split-nodes.ts';
+import { parseNode, splitNodes } from './split-nodes.ts';
 
 export const nodeTypes = ['dir', 'file', 'symlink', 'fifo', 'socket', 'dev', 'chardev', 'irregular'] as const;
 export type NodeType = (typeof nodeTypes)[number];
@@ -81,12 +81,26 @@ const encodeXattr = ({ name, value }: Xattr) => ({
   value: Buffer.from(value).toString('base64'),
 });
 
-const wholeLimitBytes = 4 * 1024 * 1024;
+/** A larger tree is never held as objects. */
+export const wholeLimitBytes = 4 * 1024 * 1024;
 
 /** The nodes of a tree, one after the other; a large tree is never held as objects. Throws `RepositoryDamaged`. */
 export function* readTree(json: Buffer, about: string): Generator<TreeNode> {
+  yield* inOrder(json.length <= wholeLimitBytes ? wholeNodes(json, about) : splitNodes(json, about), about);
+}
+
+/** The same of the texts of its nodes. */
+export function* readNodes(texts: Iterable<Buffer>, about: string): Generator<TreeNode> {
+  yield* inOrder(parsed(texts, about), about);
+}
+
+function* parsed(texts: Iterable<Buffer>, about: string): Generator<unknown> {
+  for (const text of texts) yield parseNode(text, about);
+}
+
+function* inOrder(values: Iterable<unknown>, about: string): Generator<TreeNode> {
   let before: ByteString | undefined;
-  for (const value of json.length <= wholeLimitBytes ? wholeNodes(json, about) : splitNodes(json, about)) {
+  for (const value of values) {
     const node = readNode(jsonReader(value, about));
     if (before !== undefined && before >= node.name) failDamaged("A tree's nodes are not in order", about);
     before = node.name;

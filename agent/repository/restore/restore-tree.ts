@@ -119,13 +119,16 @@ export async function* nodesWithout(
   tree: string,
   onLost: (message: string) => void,
 ): AsyncGenerator<TreeNode> {
+  let nodes: Iterator<TreeNode> | undefined;
   try {
-    const nodes = (await trees.nodes(tree))[Symbol.iterator]();
+    nodes = (await trees.nodes(tree))[Symbol.iterator]();
     for (let step = nodes.next(); step.done !== true; step = nodes.next()) yield step.value;
   } catch (error) {
     // Only what reading throws comes here: a consumer's errors end the generator instead.
     if (!(error instanceof Error && 'code' in error && lostCodes.has(String(error.code)))) throw error;
     onLost(`all of the directory: ${error.message}`);
+  } finally {
+    nodes?.return?.();
   }
 }
 

@@ -2,9 +2,10 @@
 import type { ByteString } from '../../mover/syscalls.ts';
 import type { BlobLocations } from '../blob-locations.ts';
 import { sealOverheadBytes } from '../format/seal.ts';
-import { readTree, type TreeNode } from '../format/tree.ts';
+import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { failDamaged, failRepository } from '../repository-error.ts';
+import { treeNodes } from '../tree-blob.ts';
 import type { Piece } from './restore-job.ts';
 
 export interface SnapshotTrees {
@@ -20,7 +21,7 @@ export function snapshotTrees(repository: Repository, locations: BlobLocations, 
   const nodes = async (tree: string): Promise<Iterable<TreeNode>> => {
     const blob = locations.find(tree, 'tree');
     if (blob === undefined) return failDamaged('No index names a tree', `tree blob ${tree}`);
-    return readTree(await repository.readBlob(blob, signal), `tree blob ${tree}`);
+    return await treeNodes(repository, blob, signal);
   };
   return {
     nodes,

@@ -1,7 +1,8 @@
 /** Which files of which restore points a damage concerns. Only run when there is some: it may read each tree once more. */
 import type { BlobLocations } from '../blob-locations.ts';
-import { readTree, type TreeNode } from '../format/tree.ts';
+import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
+import { treeNodes } from '../tree-blob.ts';
 import { type BlobSet, blobSet } from './blob-set.ts';
 import type { AffectedFile } from './finding.ts';
 import { isDamage } from './read-document.ts';
@@ -45,14 +46,12 @@ async function search(
       return false;
     }
     let isWhole = true;
-    for (const node of nodes) {
-      const below = `${path}/${node.name}`;
-      if (node.subtree !== undefined) {
-        if (!(await visit(node.subtree, below))) isWhole = false;
+    for (const { name, subtree, lost } of nodes) {
+      const below = `${path}/${name}`;
+      if (subtree !== undefined) {
+        if (!(await visit(subtree, below))) isWhole = false;
         continue;
       }
-      const lost = node.content.filter((blob) => options.locations.find(blob, 'data') === undefined);
-      if (lost.length === 0) continue;
       isWhole = false;
       const objects = [...new Set(lost.flatMap((blob) => objectsOf(blob, 'data')))];
       affected.push({ restorePoint, path: below, type: 'file', objects });
@@ -63,14 +62,24 @@ async function search(
   await visit(root, '');
 }
 
+interface FoundNode extends Pick<TreeNode, 'name' | 'subtree'> {
+  readonly lost: readonly string[];
+}
+
+/** The directories of a tree and what lost something; undefined when the tree itself is lost. */
 async function nodesOf(
   { repository, locations, signal }: LocateOptions,
   tree: string,
-): Promise<TreeNode[] | undefined> {
+): Promise<readonly FoundNode[] | undefined> {
   const blob = locations.find(tree, 'tree');
   if (blob === undefined) return undefined;
+  const found: FoundNode[] = [];
   try {
-    return [...readTree(await repository.readBlob(blob, signal), `tree ${tree}`)];
+    for (const { name, subtree, content } of await treeNodes(repository, blob, signal)) {
+      const lost = content.filter((one) => locations.find(one, 'data') === undefined);
+      if (subtree !== undefined || lost.length > 0) found.push({ name, subtree, lost });
+    }
+    return found;
   } catch (error) {
     if (!isDamage(error)) throw error;
     return undefined;

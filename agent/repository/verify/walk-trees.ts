@@ -1,7 +1,8 @@
 /** Visits every tree that is reachable from some roots, each once, several at a time, deepest first so that little waits. */
 import type { BlobLocation, BlobLocations } from '../blob-locations.ts';
-import { readTree, type TreeNode } from '../format/tree.ts';
+import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
+import { treeNodes } from '../tree-blob.ts';
 import type { BlobSet } from './blob-set.ts';
 import { isDamage, isMissing } from './read-document.ts';
 
@@ -35,7 +36,7 @@ export async function walkTrees({ repository, locations, roots, seen, visitor, s
     const blob = locations.find(tree, 'tree');
     if (blob === undefined) return visitor.lost(tree, 'no index names it');
     try {
-      for (const node of readTree(await readAgain(repository, blob, signal), `tree ${tree}`)) {
+      for (const node of await readAgain(repository, blob, signal)) {
         visitor.node(node, tree);
         if (node.subtree !== undefined) queue(node.subtree);
       }
@@ -62,10 +63,10 @@ export async function walkTrees({ repository, locations, roots, seen, visitor, s
 }
 
 /** Bytes may be hurt on their way: only what is wrong each time is wrong in the store. */
-async function readAgain(repository: Repository, blob: BlobLocation, signal: AbortSignal | undefined): Promise<Buffer> {
+async function readAgain(repository: Repository, blob: BlobLocation, signal: AbortSignal | undefined) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await repository.readBlob(blob, signal);
+      return await treeNodes(repository, blob, signal);
     } catch (error) {
       if (!isDamage(error) || isMissing(error) || attempt === attempts) throw error;
     }
