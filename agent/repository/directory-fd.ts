@@ -2,7 +2,18 @@
  * Names below open directories: every path begins at a descriptor and has one name behind it, so that nobody who renames directories or
  * puts symlinks in their place leads us elsewhere. Node lacks openat; `/proc/self/fd/N/NAME` is the same.
  */
-import { closeSync, constants, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { errnoOf } from '../mover/mover-error.ts';
 import type { ByteString } from '../mover/syscalls.ts';
 
@@ -20,10 +31,34 @@ export interface ListedName {
   readonly isDirectory: boolean;
 }
 
+/** A directory that takes so much has some ten thousand names: as Node's own entries they would take 500 bytes each at once. */
+const largeListBytes = 1024 * 1024;
+const namesAtOnce = 1024;
+
 export function listIn(directory: number): readonly ListedName[] {
+  const path = `/proc/self/fd/${directory}`;
+  if (fstatSync(directory).size > largeListBytes) return listInSteps(path);
   // As buffers: where the file system doesn't tell types, Node stats by name, which must be the right bytes.
-  const entries = readdirSync(`/proc/self/fd/${directory}`, { encoding: 'buffer', withFileTypes: true });
-  return entries.map((entry) => ({ name: entry.name.toString('latin1'), isDirectory: entry.isDirectory() }));
+  return readdirSync(path, { encoding: 'buffer', withFileTypes: true }).map(listed);
+}
+
+const listed = (entry: Pick<Dirent<Buffer>, 'name' | 'isDirectory'>): ListedName => ({
+  name: entry.name.toString('latin1'),
+  isDirectory: entry.isDirectory(),
+});
+
+function listInSteps(path: string): readonly ListedName[] {
+  const names: ListedName[] = [];
+  // Node gives names as buffers when it is asked to, as readdirSync; its types leave that out.
+  const encoding = 'buffer' as BufferEncoding;
+  const opened = opendirSync(path, { encoding, bufferSize: namesAtOnce });
+  const next = () => opened.readSync() as unknown as Dirent<Buffer> | null;
+  try {
+    for (let entry = next(); entry !== null; entry = next()) names.push(listed(entry));
+  } finally {
+    opened.closeSync();
+  }
+  return names;
 }
 
 /** Removes a name and all below it, never through a symlink; nothing when it isn't there, or somebody else is faster. */

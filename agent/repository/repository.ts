@@ -33,16 +33,19 @@ export interface Repository {
   /**
    * Reads every index object.
    * @param except packs that count as if they were not there: a writer's marked ones
+   * @param onDamage is told of objects that can't be read; without it the first of them is thrown
    */
-  loadIndex(signal?: AbortSignal, except?: ReadonlySet<string>): Promise<BlobLocations>;
+  loadIndex(signal?: AbortSignal, except?: ReadonlySet<string>, onDamage?: OnDamage): Promise<BlobLocations>;
   /** Throws `RepositoryDamaged`. */
   readBlob(blob: BlobLocation, signal?: AbortSignal): Promise<Buffer>;
   putPack(bytes: Uint8Array, signal?: AbortSignal): Promise<string>;
   putIndex(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<string>;
   putSnapshot(snapshot: Snapshot, signal?: AbortSignal): Promise<string>;
-  /** Oldest first. */
-  snapshots(signal?: AbortSignal): Promise<readonly StoredSnapshot[]>;
+  /** Oldest first. @param onDamage as for `loadIndex` */
+  snapshots(signal?: AbortSignal, onDamage?: OnDamage): Promise<readonly StoredSnapshot[]>;
 }
+
+export type OnDamage = (name: string, error: StorkError) => void;
 
 export const packName = (id: string): string => `data/${id.slice(0, 2)}/${id}`;
 
@@ -212,10 +215,10 @@ function repositoryOf(
     store,
     key,
     config,
-    loadIndex: (signal, except) =>
+    loadIndex: (signal, except, onDamage) =>
       againWhenReplaced(async () => {
         const locations = blobLocations();
-        for await (const { packs } of readIndexObjects({ store, key }, { signal }))
+        for await (const { packs } of readIndexObjects({ store, key }, { signal, onDamage }))
           for (const { id, blobs } of packs) if (except?.has(id) !== true) locations.add(id, blobs);
         return locations;
       }),
@@ -230,6 +233,6 @@ function repositoryOf(
     },
     putIndex: (packs, signal) => putDocument('index', encodeIndex(packs), signal),
     putSnapshot: (snapshot, signal) => putDocument('snapshots', encodeSnapshot(snapshot), signal),
-    snapshots: (signal) => readSnapshots({ store, key }, { signal }),
+    snapshots: (signal, onDamage) => readSnapshots({ store, key }, { signal, onDamage }),
   };
 }

@@ -21,7 +21,7 @@ const joinAt = 128 * 1024;
  * What texts of a large tree are gathered in: the system takes memory of this size back at once when it is freed, as each is while the
  * whole is made of them. What is not written to is not taken.
  */
-const slabBytes = 64 * 1024 * 1024;
+const slabBytes = 36 * 1024 * 1024;
 const slabsFromBytes = 4 * 1024 * 1024;
 
 export function openTree(): OpenTree {

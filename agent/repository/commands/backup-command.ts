@@ -13,6 +13,7 @@ import { pathFilter } from '../select-paths.ts';
 import { type CareRun, commonUsage, runCareCommand, textsOf, wholeNumber, wrongArgument } from './care-arguments.ts';
 import { saveRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
+import { readableSnapshots } from './readable-snapshots.ts';
 
 const usage = `Usage: stork-agent backup --repo PLACE --password-file FILE [options] PATH...
        stork-agent backup --repo PLACE --password-file FILE [options] --raw-device DEVICE
@@ -100,11 +101,8 @@ function chunkingRule(text: string): ChunkingRule {
 }
 
 /** What a restore point says of itself, and what it is compared with. */
-async function commonOptions(
-  { context, options: given, ambient }: CareRun,
-  paths: readonly string[],
-  excludes: readonly string[],
-) {
+async function commonOptions(care: CareRun, paths: readonly string[], excludes: readonly string[]) {
+  const { context, options: given, ambient } = care;
   const word = typeof given.compression === 'string' ? given.compression : 'auto';
   if (!Object.hasOwn(levels, word)) throw wrongArgument(`There is no compression ${word}`, '--compression');
   const host = typeof given.host === 'string' ? given.host : hostname();
@@ -121,7 +119,7 @@ async function commonOptions(
       excludes,
       programVersion: `stork ${ambient.version}`,
     },
-    parent: decideCompared(await context.repository.snapshots(context.signal), { hostname: host, paths }, given),
+    parent: decideCompared((await readableSnapshots(care)).snapshots, { hostname: host, paths }, given),
     level: levels[word],
     threads: threadsOf(given),
     signal: ambient.signal,

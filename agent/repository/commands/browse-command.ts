@@ -11,6 +11,7 @@ import { dumpFile } from '../restore/dump.ts';
 import { type SnapshotTrees, snapshotTrees } from '../restore/snapshot-trees.ts';
 import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { readableSnapshots, warnOfDamage } from './readable-snapshots.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
 
 const browseUsage = `Usage: stork-agent browse --repo PLACE --password-file FILE [options] latest|ID [PATH]
@@ -34,13 +35,14 @@ export const runDumpCommand = (argv: readonly string[], ambient: Ambient): Promi
 
 const browseOptions = { recursive: { type: 'boolean', short: 'R' }, ...filterOptions } as const;
 
-async function open({ context, options: given, words }: CareRun) {
+async function open(care: CareRun) {
+  const { context, options: given, words } = care;
   const [word, ...more] = words;
   if (word === undefined || more.length > 1) throw wrongArgument('Say which restore point and at most one path', 'ID');
   const { repository, signal } = context;
   const wanted = splitSnapshotPath(word);
-  const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
-  const locations = await repository.loadIndex(signal);
+  const snapshot = findSnapshot((await readableSnapshots(care)).snapshots, wanted.snapshot, filterOf(given));
+  const locations = await repository.loadIndex(signal, undefined, warnOfDamage(care));
   return { snapshot, locations, trees: snapshotTrees(repository, locations, signal), path: more[0] ?? wanted.path };
 }
 

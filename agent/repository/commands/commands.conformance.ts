@@ -93,6 +93,32 @@ describe('stork-agent', { skip: resticMissing }, () => {
     assert.equal((await run('list')).exitCode, 12);
   });
 
+  it('goes on beside a restore point that is damaged, and gives nobody an older one for the latest', async () => {
+    using at = await place();
+    const { run, tree } = at;
+    await run('backup', tree);
+    const [first = ''] = readdirSync(`${at.repo}/snapshots`);
+    await run('backup', tree);
+    const second = readdirSync(`${at.repo}/snapshots`).find((id) => id !== first) ?? '';
+    rmSync(`${at.repo}/snapshots/${second}`);
+    writeFileSync(`${at.repo}/snapshots/${second}`, 'damaged');
+    const listed = await run('list');
+    assert.equal(listed.exitCode, 3);
+    assert.match(listed.stdout.toString(), new RegExp(first.slice(0, 8)));
+    assert.match(listed.stderr, new RegExp(second));
+    assert.equal((await run('restore', 'latest', '--target', at.path('no'))).exitCode, 1);
+    for (const words of [[first], ['latest', '--keep-going']]) {
+      const restored = await run('restore', ...words, '--target', at.path(words.join('')));
+      assert.equal(restored.exitCode, 0, restored.stderr);
+      assert.match(restored.stderr, new RegExp(second));
+    }
+    assert.equal((await run('browse', first, tree)).exitCode, 0);
+    assert.equal((await run('backup', tree)).exitCode, 0);
+    assert.equal((await run('verify')).exitCode, 3);
+    const forgetting = await run('forget', '--keep-last', '1');
+    assert.equal(forgetting.exitCode, 1, 'what is kept is decided by all or none');
+  });
+
   it('restores all but what is lost when told to go on', async () => {
     using at = await place();
     const { run, tree } = at;

@@ -9,6 +9,7 @@ import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
+import { readableSnapshots, warnOfDamage } from './readable-snapshots.ts';
 
 const usage = `Usage: stork-agent diff --repo PLACE --password-file FILE [options] ID[:PATH] ID[:PATH]
 
@@ -29,12 +30,13 @@ const letters: Readonly<Record<Difference['change'], string>> = {
   metadata: 'U',
 };
 
-async function run({ context, options: given, words, ambient }: CareRun): Promise<number> {
+async function run(care: CareRun): Promise<number> {
+  const { context, options: given, words, ambient } = care;
   const [first, second] = words;
   if (first === undefined || second === undefined || words.length > 2) throw wrongArgument('Say which two', 'ID ID');
   const { repository, signal } = context;
-  const snapshots = await repository.snapshots(signal);
-  const trees = snapshotTrees(repository, await repository.loadIndex(signal), signal);
+  const { snapshots } = await readableSnapshots(care);
+  const trees = snapshotTrees(repository, await repository.loadIndex(signal, undefined, warnOfDamage(care)), signal);
   const before = await treeOf(snapshots, first, trees);
   const after = await treeOf(snapshots, second, trees);
   const counts = { added: 0, removed: 0, content: 0, type: 0, metadata: 0 };

@@ -4,7 +4,9 @@ import { matchesSnapshot } from '../find-snapshot.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { type CareRun, commonUsage, runCareCommand } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
+import { readableSnapshots } from './readable-snapshots.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
+import { damagedExitCode } from './verify-command.ts';
 
 const usage = `Usage: stork-agent list --repo PLACE --password-file FILE [options]
 
@@ -15,12 +17,13 @@ ${commonUsage}${filterUsage}`;
 export const runListCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
   runCareCommand('list', { usage, options: filterOptions, run }, argv, ambient);
 
-async function run({ context, options: given, answer }: CareRun): Promise<number> {
+async function run(care: CareRun): Promise<number> {
+  const { options: given, answer } = care;
   const filter = filterOf(given);
-  const all = await context.repository.snapshots(context.signal);
-  const snapshots = all.filter((one) => matchesSnapshot(one, filter));
+  const all = await readableSnapshots(care);
+  const snapshots = all.snapshots.filter((one) => matchesSnapshot(one, filter));
   answer(snapshots, [...render(snapshots), `${snapshots.length} restore points`]);
-  return 0;
+  return all.damaged.length === 0 ? 0 : damagedExitCode;
 }
 
 function render(snapshots: readonly StoredSnapshot[]): string[] {

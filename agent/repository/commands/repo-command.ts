@@ -11,6 +11,7 @@ import {
   wrongArgument,
 } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
+import { readableSnapshots } from './readable-snapshots.ts';
 import { renewOptions, runRenewLocks } from './renew-locks-command.ts';
 
 const usage = `Usage: stork-agent repo init|info|renew-locks --repo PLACE --password-file FILE [options]
@@ -57,7 +58,8 @@ async function init({ store, unlock, ambient, answer }: StoreRun): Promise<numbe
   return 0;
 }
 
-async function info({ context, answer }: CareRun): Promise<number> {
+async function info(care: CareRun): Promise<number> {
+  const { context, answer } = care;
   const { repository, signal } = context;
   const { store, config } = repository;
   const folders: Record<string, { objects: number; bytes: number }> = {};
@@ -69,7 +71,7 @@ async function info({ context, answer }: CareRun): Promise<number> {
     }
     folders[folder] = found;
   }
-  const snapshots = await repository.snapshots(signal);
+  const { snapshots } = await readableSnapshots(care);
   const { size: blobs } = await repository.loadIndex(signal);
   const bytes = Object.values(folders).reduce((sum, one) => sum + one.bytes, 0);
   const latest = snapshots.at(-1);

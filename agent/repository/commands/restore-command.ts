@@ -10,6 +10,7 @@ import { threadsOf, toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, textsOf, wrongArgument } from './care-arguments.ts';
 import { bringRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
+import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
 
 const usage = `Usage: stork-agent restore --repo PLACE --password-file FILE --target DIR [options] latest|ID[:PATH]
@@ -57,11 +58,13 @@ async function run(care: CareRun): Promise<number> {
   if (word === undefined || words.length > 1) throw wrongArgument('Say which restore point: latest, or one id', 'ID');
   if (given['to-device'] !== undefined) return await runDevice(care, word);
   if (typeof given.target !== 'string') throw wrongArgument('Say where to restore to', '--target');
-  const { repository, signal } = context;
+  const { repository } = context;
   const wanted = splitSnapshotPath(word);
   const isLocking = given['no-lock'] !== true && given['as-of'] === undefined;
   await using _lock = isLocking ? await beginReading(context) : undefined;
-  const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
+  const { snapshots, damaged } = await readableSnapshots(care);
+  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
+  const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
   const line = progressLine(ambient.stderr, ambient.clock);
   const isWhole = wanted.path === '' && textsOf(given.include).length === 0;
   const result = await restore({
@@ -89,10 +92,12 @@ async function runDevice(care: CareRun, word: string): Promise<number> {
   const { context, options: given } = care;
   for (const other of ['target', 'include', 'exclude', 'delete'])
     if (given[other] !== undefined) throw wrongArgument('A raw device is restored whole, to one place', `--${other}`);
-  const { repository, signal } = context;
+  const { repository } = context;
   const wanted = splitSnapshotPath(word);
   await using _lock = given['no-lock'] === true ? undefined : await beginReading(context);
-  const snapshot = findSnapshot(await repository.snapshots(signal), wanted.snapshot, filterOf(given));
+  const { snapshots, damaged } = await readableSnapshots(care);
+  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
+  const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
   return await bringRawDevice(care, {
     repository,
     snapshot,

@@ -2,10 +2,12 @@
  * A pack: sealed blobs one after the other, then the sealed header that tells where each is, then the header's length.
  * Source: "Pack Format" of restic's design document.
  */
+import { createHash } from 'node:crypto';
 import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
 import { binaryIdOf, idBytes } from './object-id.ts';
 import { type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
+import { zstdPieces } from './zstd-pieces.ts';
 
 export const blobTypes = ['data', 'tree'] as const;
 export type BlobType = (typeof blobTypes)[number];
@@ -80,6 +82,34 @@ function provenContent(stored: Buffer, { id, uncompressedLength }: PackedBlob, a
     failDamaged('A blob is shorter than its pack or index says', about);
   if (binaryIdOf(content).toString('hex') !== id) failDamaged('A blob is not what its name says', about);
   return content;
+}
+
+/** From here up content is proven piece by piece. */
+const piecewiseBytes = 4 * 1024 * 1024;
+
+/**
+ * As `unsealBlob`, without the content: a large blob never lies in memory as a whole but compressed.
+ * @returns the compressed bytes of a large one, to be read by `zstdPieces`; undefined for others
+ */
+export function proveBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob, pack: string): Buffer | undefined {
+  const { id, type, uncompressedLength = 0 } = blob;
+  const pieces = zstdPieces();
+  if (uncompressedLength <= piecewiseBytes || pieces === undefined) {
+    unsealBlob(key, sealed, blob, pack);
+    return undefined;
+  }
+  const about = `${type} blob ${id} in pack ${pack}`;
+  const frame = unseal(key, sealed, about);
+  const digest = createHash('sha256');
+  let bytes = 0;
+  for (const piece of pieces(frame, about)) {
+    bytes += piece.length;
+    if (bytes > uncompressedLength) break;
+    digest.update(piece);
+  }
+  if (bytes !== uncompressedLength || digest.digest('hex') !== id)
+    failDamaged('A blob is not what its name says', about);
+  return frame;
 }
 
 /** The end of a pack with these blobs: sealed header ‖ its length. */

@@ -49,7 +49,7 @@ async function readHolders(
 ) {
   const name = waitsName(mark);
   if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
-  return parseHolders(await readSealed(repository, name, signal), name);
+  return parseHolders(await readSealed(repository, name, signal), mark, name);
 }
 
 /** Throws `RepositoryDamaged`. */
@@ -60,9 +60,12 @@ export function parseMark(json: Uint8Array, about: string): Pick<Mark, 'time' | 
   return { time, packs: read.texts('packs').map((pack) => assertId(pack, about)) };
 }
 
-/** Throws `RepositoryDamaged`. */
-export const parseHolders = (json: Uint8Array, about: string): readonly string[] =>
-  readJson(json, about).texts('holders');
+/** @param mark whose holders they must be: the object's name is not its digest. Throws `RepositoryDamaged`. */
+export function parseHolders(json: Uint8Array, mark: string, about: string): readonly string[] {
+  const read = readJson(json, about);
+  if (read.text('mark', 64) !== mark) failDamaged('These are the holders of locks at another mark', about);
+  return read.texts('holders');
+}
 
 /** The mark's id. From its appearance on, writers that begin leave these packs alone. */
 export async function putMark(
@@ -84,7 +87,7 @@ export async function putHolders(
   holders: readonly string[],
   randomBytes: RandomBytes,
 ): Promise<void> {
-  const sealed = sealDocument(repository.key, JSON.stringify({ holders }), randomBytes(ivBytes));
+  const sealed = sealDocument(repository.key, JSON.stringify({ mark, holders }), randomBytes(ivBytes));
   await putWithReserve(repository.store, waitsName(mark), sealed);
 }
 

@@ -3,6 +3,7 @@
  * of it is ever touched; each byte is proven by its hash before it is written; bytes that are in place already are left alone.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import type { StorkError } from '../../../kube/errors.ts';
 import type { Counts } from '../../mover/contract.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { createBackground, createPulse } from '../../mover/pulse.ts';
@@ -72,11 +73,6 @@ const problemLimit = 1000;
 /** @throws `PathMissing`, `TargetUnwritable`, `TargetFull`, `RestoreIncomplete` unless problems are only named */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { repository, snapshot, signal } = options;
-  const locations = await repository.loadIndex(signal);
-  const trees = snapshotTrees(repository, locations, signal);
-  const from = await trees.find(snapshot.tree, options.from);
-  if (from !== undefined && from.subtree === undefined)
-    failRepository('PathMissing', 'That is no directory of the snapshot', options.from, 'Use --include for a file.');
   const problems: RestoreProblem[] = [];
   const counts = { files: 0, directories: 0, bytes: 0, bytesWritten: 0, removed: 0, problems: 0 };
   const run: RestoreRun = {
@@ -90,6 +86,12 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     },
     tell: (phase) => options.onProgress?.({ phase, ...counts }),
   };
+  const onDamage = (name: string, { message }: StorkError) => run.note({ path: name, kind: 'lost', message });
+  const locations = await repository.loadIndex(signal, undefined, onDamage);
+  const trees = snapshotTrees(repository, locations, signal);
+  const from = await trees.find(snapshot.tree, options.from);
+  if (from !== undefined && from.subtree === undefined)
+    failRepository('PathMissing', 'That is no directory of the snapshot', options.from, 'Use --include for a file.');
   const threads = restoreThreads(repository.key, options.threads);
   const root = openTarget(options.target);
   const syscalls = openSyscalls();

@@ -1,7 +1,7 @@
 /** Reads packs whole: the digest of all bytes, the header against the index, and every blob down to its content. */
 import { isDeepStrictEqual } from 'node:util';
 import type { StorkError } from '../../../kube/errors.ts';
-import { type PackedBlob, parsePackHeader, readHeaderLength, unsealBlob } from '../format/pack.ts';
+import { type PackedBlob, parsePackHeader, proveBlob, readHeaderLength } from '../format/pack.ts';
 import { packName, type Repository } from '../repository.ts';
 import type { Finding } from './finding.ts';
 import { isDamage, readNamed } from './read-document.ts';
@@ -83,7 +83,7 @@ function checkBlobs(
     return "The pack's own header and the index disagree";
   for (const blob of blobs) {
     const message = failureOf(() =>
-      unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole'),
+      proveBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole'),
     );
     if (message !== undefined) return message;
   }
@@ -98,7 +98,7 @@ const sorted = (blobs: readonly PackedBlob[]) =>
 function salvage({ key }: Repository, bytes: Buffer, blobs: readonly PackedBlob[]): readonly PackedBlob[] {
   return blobs.filter(
     (blob) =>
-      failureOf(() => unsealBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole')) ===
+      failureOf(() => proveBlob(key, bytes.subarray(blob.offset, blob.offset + blob.length), blob, 'read whole')) ===
       undefined,
   );
 }

@@ -1,11 +1,10 @@
 /** What keeps blobs alive: every object under `snapshots/`, stock restic's too, and our manifests of application backups. */
 
-import type { StorkError } from '../../../kube/errors.ts';
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { assertId, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import { parseSnapshot } from '../format/snapshot.ts';
-import type { Repository, StoredSnapshot } from '../repository.ts';
+import type { OnDamage, Repository, StoredSnapshot } from '../repository.ts';
 import type { StoredObject } from '../store/object-store.ts';
 import { isDamage, isMissing, readDocument, refuseOversized } from './read-document.ts';
 
@@ -22,7 +21,7 @@ const readsAtOnce = 8;
 interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of roots that can't be read; without it the first of them is thrown: its blobs are unknown, not unused. */
-  readonly onDamage?: (name: string, error: StorkError) => void;
+  readonly onDamage?: OnDamage | undefined;
 }
 
 export async function readRoots(repository: Pick<Repository, 'store' | 'key'>, options: ReadOptions): Promise<Roots> {

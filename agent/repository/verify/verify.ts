@@ -7,6 +7,7 @@ import { blobLocations } from '../blob-locations.ts';
 import type { BlobType, PackedBlob } from '../format/pack.ts';
 import { packName, type Repository } from '../repository.ts';
 import { blobSet } from './blob-set.ts';
+import { checkCare } from './check-care.ts';
 import { choosePacks } from './choose-packs.ts';
 import type { AffectedFile, Finding, VerifyCounts, VerifyReport } from './finding.ts';
 import { locateFiles } from './locate-files.ts';
@@ -73,7 +74,7 @@ async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
     onDamage: (object, { message }) => void damage.push({ object, kind: 'altered', message }),
   });
   const inventory = await readInventory(repository, signal);
-  damage.push(...inventory.damage);
+  damage.push(...inventory.damage, ...(await checkCare(repository, signal)));
   const bytes = await readBytes(options, inventory);
   damage.push(...bytes.findings.filter(({ object }) => !damage.some((known) => known.object === object)));
   const locations =

@@ -82,7 +82,7 @@ const sealedDocuments: readonly { readonly name: string; readonly good: unknown;
     parse: (json) => parseLock(json, 'lock'),
   },
   { name: 'mark', good: { time, packs: [id, id] }, parse: (json) => parseMark(json, 'mark') },
-  { name: 'waits', good: { holders: ['a', 'b'] }, parse: (json) => parseHolders(json, 'waits') },
+  { name: 'waits', good: { mark: id, holders: ['a', 'b'] }, parse: (json) => parseHolders(json, id, 'waits') },
   { name: 'manifest', good: { trees: [id, id] }, parse: (json) => parseManifest(json, 'manifest') },
 ];
 

@@ -1,0 +1,34 @@
+/** Restore points for commands that only read or add: one whose object is damaged must not keep the others from being used. */
+import { StorkError } from '../../../kube/errors.ts';
+import type { OnDamage, StoredSnapshot } from '../repository.ts';
+import type { CareRun } from './care-arguments.ts';
+
+/** Tells of an object that can't be read, and that the command goes on. */
+export const warnOfDamage =
+  ({ warn }: Pick<CareRun, 'warn'>): OnDamage =>
+  (name, { message }) =>
+    warn(`${name}: ${message}; \`stork-agent verify\` says what is concerned`);
+
+/** Oldest first; those that can't be read are named. */
+export async function readableSnapshots(
+  care: Pick<CareRun, 'context' | 'warn'>,
+): Promise<{ readonly snapshots: readonly StoredSnapshot[]; readonly damaged: readonly string[] }> {
+  const damaged: string[] = [];
+  const { repository, signal } = care.context;
+  const snapshots = await repository.snapshots(signal, (name, error) => {
+    damaged.push(name);
+    warnOfDamage(care)(name, error);
+  });
+  return { snapshots, damaged };
+}
+
+/** The newest that can be read may not be the newest: nobody is given an older state than they asked for. */
+export function refuseUnknownLatest(word: string, damaged: readonly string[]): void {
+  if (word !== 'latest' || damaged.length === 0) return;
+  throw new StorkError({
+    code: 'RepositoryDamaged',
+    message: `Which restore point is the latest is not known: ${damaged.length} can't be read`,
+    about: damaged[0],
+    hint: 'Name one by its id (`stork-agent list`), or take the newest that can be read with --keep-going.',
+  });
+}

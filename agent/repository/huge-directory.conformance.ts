@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { scratch } from '../mover/testing/test-volumes.ts';
+import { runCommand } from './testing/run-command.ts';
+import { checkWithRestic, restic, resticMissing } from './testing/stock-restic.ts';
+
+/** Enough that its tree is read and built in pieces; docs/benchmarks.md tells what 500,000 take. */
+const entries = 20_000;
+
+describe('a directory of very many entries', { skip: resticMissing }, () => {
+  it('is saved, saved again, browsed, compared and restored, and stock restic checks and dumps it', async () => {
+    using space = scratch();
+    const [root, repo, password] = [space.path('root'), space.path('repo'), space.path('password')];
+    mkdirSync(`${root}/a directory`, { recursive: true });
+    const nameOf = (number: number) => `entry-${String(number).padStart(6, '0')}-of-a-large-directory`;
+    for (let number = 0; number < entries; number++) writeFileSync(`${root}/${nameOf(number)}`, `${number % 100}`);
+    writeFileSync(password, 'secret');
+    const run = async (...argv: readonly string[]) => {
+      const outcome = await runCommand(...argv, '--repo', repo, '--password-file', password);
+      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      return outcome.stdout.toString();
+    };
+    await run('repo', 'init');
+    await run('backup', root);
+    const [first = ''] = readdirSync(`${repo}/snapshots`);
+    const [changed, removed] = [nameOf(9_000), nameOf(9_001)];
+    writeFileSync(`${root}/${changed}`, 'changed');
+    rmSync(`${root}/${removed}`);
+    await run('backup', root);
+    const differing = (await run('diff', first, 'latest')).trim().split('\n');
+    assert.deepEqual(differing.slice(0, 2), [`M ${root}/${changed}`, `- ${root}/${removed}`]);
+    assert.match(await run('browse', 'latest', `${root}/${changed}`), /entry-009000/);
+    assert.equal(await run('dump', 'latest', `${root}/${changed}`), 'changed');
+    await run('verify', '--read-data');
+    await run('restore', `latest:${root}`, '--target', space.path('out'), '--verify');
+    assert.equal(readdirSync(space.path('out')).length, entries);
+    assert.equal(readFileSync(`${space.path('out')}/${nameOf(19_999)}`, 'utf8'), '99');
+    checkWithRestic(repo, 'secret');
+    assert.equal(restic(repo, 'secret', 'dump', 'latest', `${root}/${changed}`).toString(), 'changed');
+
+    // What its few entries were is found in the tree that was large.
+    for (const name of readdirSync(root)) if (name !== changed) rmSync(`${root}/${name}`, { recursive: true });
+    await run('backup', root);
+    assert.match(await run('diff', 'latest', 'latest'), /^0 added/);
+  });
+});
