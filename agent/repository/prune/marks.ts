@@ -49,7 +49,13 @@ async function readHolders(
 ) {
   const name = waitsName(mark);
   if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
-  return parseHolders(await readSealed(repository, name, signal), mark, name);
+  try {
+    return parseHolders(await readSealed(repository, name, signal), mark, name);
+  } catch (error) {
+    // A collector is taking the mark away just now, its waits first.
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Throws `RepositoryDamaged`. */
