@@ -8,7 +8,7 @@ import { agentName } from '../../crds/agent-names.ts';
 import { type ClusterPair, clusterPairs } from '../../crds/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { core } from '../../kube/client/core.ts';
-import { isAlreadyExists, StorkError } from '../../kube/errors.ts';
+import { isAlreadyExists, isConflict, StorkError } from '../../kube/errors.ts';
 import { findCondition } from '../../kube/runtime/conditions.ts';
 import { fingerprintOf, type Invitation, parseCode } from '../peer/invitation.ts';
 import type { PeerService } from '../peer/peer-service.ts';
@@ -71,7 +71,8 @@ export async function ensureJoined(
     return progress;
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof StorkError)) throw error;
+    // A conflict is no refusal of the code: `pair join` writes its Secret's owner at the same time.
+    if (!(error instanceof StorkError) || isConflict(error)) throw error;
     const { code, message, hint, retryable } = error;
     const told = hint === undefined ? message : `${message.replace(/\.$/, '')}. ${hint}`;
     if (retryable) return { at: 'Waiting', code, message: told, retrySeconds: unreachableRetrySeconds };
