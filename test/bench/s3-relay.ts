@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface S3RelayShape {
   /** Each way; undefined for no bound. */
@@ -73,8 +74,6 @@ function fail(asked: IncomingMessage, answer: ServerResponse, isCut: boolean): v
   asked.resume();
   answer.writeHead(503, { 'content-length': 0, connection: 'close' }).end();
 }
-
-const sleep = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms));
 
 /** Timers are no finer: so much sooner than the rate allows bytes may pass. */
 const slackMs = 5;

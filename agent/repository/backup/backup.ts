@@ -5,8 +5,8 @@
 
 import type { Clock } from '../../../kube/clock.ts';
 import type { CompressionLevel } from '../format/compress.ts';
-import type { IndexedPack } from '../format/index-file.ts';
 import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
+import { type IndexWriter, indexEveryMs, indexWriter } from '../index-writer.ts';
 import type { WriterSession } from '../locks/writer-session.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { everyPath, type PathFilter } from '../select-paths.ts';
@@ -64,10 +64,6 @@ export interface BackupResult extends BackupProgress {
   readonly leftOutCount: number;
 }
 
-/** Blobs that an index object names at most: parsing it must not need much memory. */
-const blobsPerIndex = 40_000;
-/** What is stored and in no index when a backup is killed has to be stored again. */
-const defaultIndexEveryMs = 60_000;
 /** How long before the parent's time a change is taken for certain to have been seen: clocks of file systems are coarse. */
 const clockSlackNs = 2_000_000_000n;
 
@@ -96,8 +92,11 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
 ): Promise<Saved & BackupCounts & { readonly snapshot: string }> {
   const { repository, session, paths, describe, parent, signal } = options;
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
-  const index = indexWriter(options);
-  const threads = startThreads(options, known.table, index.storePack);
+  const index = indexOf(options);
+  const threads = startThreads(options, known.table, async ({ buffer, length, blobs }) => {
+    const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
+    await index.add({ id, blobs });
+  });
   try {
     const saved = await save({ threads, known });
     await threads.flush();
@@ -134,25 +133,10 @@ function startThreads(
   return backupThreads({ key: repository.key, tables: [table], level, trustBefore, chunking, threads, storePack });
 }
 
-function indexWriter({ repository, signal, clock, indexEveryMs = defaultIndexEveryMs }: CommitOptions) {
-  let packs: IndexedPack[] = [];
-  let blobs = 0;
-  const nowMs = () => clock?.monotonicMs() ?? 0;
-  let writtenMs = nowMs();
-  const write = async () => {
-    const some = packs;
-    packs = [];
-    blobs = 0;
-    writtenMs = nowMs();
-    if (some.length > 0) await repository.putIndex(some, signal.aborted ? undefined : signal);
-  };
-  return {
-    async storePack({ buffer, length, blobs: packed }: WrittenPack) {
-      const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
-      packs.push({ id, blobs: packed });
-      blobs += packed.length;
-      if (blobs >= blobsPerIndex || (clock !== undefined && nowMs() - writtenMs >= indexEveryMs)) await write();
-    },
-    finish: write,
-  };
+/** Also of a backup that was stopped: what is stored by then is indexed. */
+function indexOf({ repository, signal, clock, indexEveryMs: everyMs = indexEveryMs }: CommitOptions): IndexWriter {
+  return indexWriter(
+    (packs) => repository.putIndex(packs, signal.aborted ? undefined : signal),
+    clock === undefined ? undefined : { clock, everyMs },
+  );
 }

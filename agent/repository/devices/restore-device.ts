@@ -12,8 +12,10 @@ import type { Repository, StoredSnapshot } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import { bring, type ContentTools } from '../restore/restore-content.ts';
 import type { FileItem, RestoreProblem } from '../restore/restore-job.ts';
+import { failProblem, problemLimit } from '../restore/restore-problem.ts';
 import { restoreThreads } from '../restore/restore-threads.ts';
 import { snapshotTrees } from '../restore/snapshot-trees.ts';
+import type { ByteRange } from './changed-blocks.ts';
 import { fileOf } from './device-layout.ts';
 import { openTargetDevice, type TargetDevice } from './open-target.ts';
 import { type DeviceWork, planPieces } from './plan-pieces.ts';
@@ -59,15 +61,8 @@ interface DeviceRun {
   readonly device: StoredDevice;
   readonly target: TargetDevice;
   readonly tools: ContentTools & { readonly trees: ReturnType<typeof snapshotTrees> };
-  readonly note: (problem: Omit<RestoreProblem, 'path'>, at: Range) => void;
+  readonly note: (problem: Omit<RestoreProblem, 'path'>, at: ByteRange) => void;
 }
-
-interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
-
-const problemLimit = 1000;
 
 /** @throws `NoDevice`, `TargetInUse`, `TargetTooSmall`, `TargetUnwritable`, `TargetFull`, `RestoreIncomplete`, `RestoreDiffers`, … */
 export async function restoreDevice(options: DeviceRestoreOptions): Promise<DeviceRestoreResult> {
@@ -100,7 +95,7 @@ export async function restoreDevice(options: DeviceRestoreOptions): Promise<Devi
     note(problem, { offset, length }) {
       const { kind } = problem;
       const message = `${problem.message}, within ${length} bytes from byte ${offset}`;
-      if (options.problems === 'fail') failAt(kind, message, options.target);
+      if (options.problems === 'fail') failProblem({ path: options.target, kind, message });
       problemCount++;
       if (problems.length < problemLimit) problems.push({ path: from, kind, message });
     },
@@ -195,17 +190,6 @@ function flush(fd: number, target: ByteString): void {
   } catch (error) {
     failRepository('TargetUnwritable', `Flushing failed with ${errnoOf(error) ?? String(error)}`, shown(target));
   }
-}
-
-function failAt(kind: RestoreProblem['kind'], message: string, target: ByteString): never {
-  if (kind === 'different')
-    failRepository('RestoreDiffers', message, shown(target), 'Restore again; look at the disk.');
-  return failRepository(
-    'RestoreIncomplete',
-    kind === 'lost' ? `Content is lost: ${message}` : `It can't be written: ${message}`,
-    shown(target),
-    'With --keep-going everything else is restored, and all that is lost is named.',
-  );
 }
 
 const shown = (path: ByteString): string => bytesOf(path).toString('utf8');

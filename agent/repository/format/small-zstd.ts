@@ -16,8 +16,8 @@ export interface SmallZstd {
 export const smallLimitBytes = 128 * 1024;
 /** ZSTD_COMPRESSBOUND of the limit. */
 const boundBytes = smallLimitBytes + smallLimitBytes / 256 + 64;
-/** Results from here up are error codes, as 64 bits without a sign. */
-const firstError = 2n ** 64n - 4096n;
+/** Results of zstd from here up are error codes, as 64 bits without a sign. */
+export const firstZstdError = 2n ** 64n - 4096n;
 
 let opened: { readonly zstd: SmallZstd | undefined } | undefined;
 
@@ -40,7 +40,8 @@ function open(): SmallZstd | undefined {
     if (compressor === 0n || decompressor === 0n) return undefined;
     const out = Buffer.allocUnsafeSlow(boundBytes);
     const outAt = ffi.getRawPointer(out);
-    const taken = (length: bigint) => (length >= firstError ? undefined : Buffer.from(out.subarray(0, Number(length))));
+    const taken = (length: bigint) =>
+      length >= firstZstdError ? undefined : Buffer.from(out.subarray(0, Number(length)));
     return {
       compress: (content, level) =>
         content.length === 0

@@ -4,13 +4,12 @@
  */
 import { createRequire } from 'node:module';
 import { failDamaged } from '../repository-error.ts';
+import { firstZstdError } from './small-zstd.ts';
 
 const pieceBytes = 1024 * 1024;
 /** Two structs of zstd.h: ZSTD_inBuffer and ZSTD_outBuffer are {pointer, size, position}. */
 const structBytes = 24;
 const positionAt = 16;
-/** Results from here up are error codes, as 64 bits without a sign. */
-const firstError = 2n ** 64n - 4096n;
 
 type Pieces = (frame: Uint8Array, about: string) => Generator<Buffer>;
 
@@ -49,7 +48,7 @@ function open(): Pieces | undefined {
         for (;;) {
           output.writeBigUInt64LE(0n, positionAt);
           const left = functions.ZSTD_decompressStream(context, output, input);
-          if (left >= firstError) failDamaged('Compressed bytes are damaged', about);
+          if (left >= firstZstdError) failDamaged('Compressed bytes are damaged', about);
           const made = position(output);
           if (made > 0) yield piece.subarray(0, made);
           const isRead = position(input) === frame.length;

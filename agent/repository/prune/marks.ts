@@ -23,10 +23,7 @@ const marks = 'stork/marks/';
 const waitsName = (mark: string): string => `stork/waits/${mark}.json`;
 
 /** Fails rather than leave one out: a writer that misses a mark may refer to packs that go. */
-export async function readMarks(
-  repository: Pick<Repository, 'store' | 'key'>,
-  signal?: AbortSignal,
-): Promise<readonly Mark[]> {
+export async function readMarks(repository: Repository, signal?: AbortSignal): Promise<readonly Mark[]> {
   const found: Mark[] = [];
   for await (const { name } of repository.store.list(marks, signal)) {
     const id = name.slice(marks.length);
@@ -42,11 +39,7 @@ export async function readMarks(
   return found;
 }
 
-async function readHolders(
-  repository: Pick<Repository, 'store' | 'key'>,
-  mark: string,
-  signal: AbortSignal | undefined,
-) {
+async function readHolders(repository: Repository, mark: string, signal: AbortSignal | undefined) {
   const name = waitsName(mark);
   if ((await repository.store.sizeOf(name, signal)) === undefined) return undefined;
   try {

@@ -1,11 +1,8 @@
 /** Takes packs out of the index: new objects without them first, then the old objects go. Repeatable after any interruption. */
-import type { IndexedPack } from '../format/index-file.ts';
+import { indexWriter } from '../index-writer.ts';
 import { withReserve } from '../locks/reserve.ts';
 import type { Repository } from '../repository.ts';
 import { readIndexObjects } from '../verify/read-index.ts';
-
-/** Blobs that an index object names at most: parsing it must not need much memory. */
-const blobsPerIndex = 40_000;
 
 /** @param mayGoOn asked before the old objects go; throws when the lock is lost */
 export async function removeFromIndex(
@@ -16,14 +13,7 @@ export async function removeFromIndex(
 ): Promise<void> {
   if (packs.size === 0) return;
   const replaced: string[] = [];
-  let kept: IndexedPack[] = [];
-  let blobs = 0;
-  const write = async () => {
-    const some = kept;
-    kept = [];
-    blobs = 0;
-    if (some.length > 0) await withReserve(repository.store, () => repository.putIndex(some, signal));
-  };
+  const index = indexWriter((kept) => withReserve(repository.store, () => repository.putIndex(kept, signal)));
   const written = new Set<string>();
   for await (const { name, packs: named } of readIndexObjects(repository, { signal })) {
     if (!named.some(({ id }) => packs.has(id))) continue;
@@ -31,12 +21,10 @@ export async function removeFromIndex(
     for (const pack of named) {
       if (packs.has(pack.id) || written.has(pack.id)) continue;
       written.add(pack.id);
-      kept.push(pack);
-      blobs += pack.blobs.length;
-      if (blobs >= blobsPerIndex) await write();
+      await index.add(pack);
     }
   }
-  await write();
+  await index.finish();
   await mayGoOn();
   await repository.store.removeMany(replaced, signal);
 }

@@ -8,6 +8,7 @@ import { createPacker, type FinishedPack, packBufferBytes } from '../backup/pack
 import type { IndexedPack } from '../format/index-file.ts';
 import { type BlobType, type PackedBlob, resealBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
+import { indexEveryMs, indexWriter } from '../index-writer.ts';
 import type { Usage } from '../prune/read-usage.ts';
 import { packName, type RandomBytes, type Repository } from '../repository.ts';
 import { type BlobSet, blobSet } from '../verify/blob-set.ts';
@@ -38,10 +39,10 @@ const wholePackBytes = 32 * 1024 * 1024;
 
 /** May be killed and repeated: packs that an index of the target names are not copied again. Throws `RepositoryDamaged`. */
 export async function copyBlobs(options: CopyOptions): Promise<CopyProgress> {
-  const { source, target, usage, randomBytes, signal, onProgress } = options;
+  const { source, target, usage, clock, randomBytes, signal, onProgress } = options;
   const known = await readKnown(target, signal);
   const counts = { blobs: 0, bytes: 0, packs: 0 };
-  const index = indexWriter(options);
+  const index = indexWriter((packs) => target.putIndex(packs, signal), { clock, everyMs: indexEveryMs });
   const buffers = bufferPool();
   const newPacker = (type: BlobType) =>
     createPacker({ type, key: target.key, newIv: () => randomBytes(ivBytes), takeBuffer: buffers.take });
@@ -119,30 +120,4 @@ async function* readSealed({ store }: Repository, pack: string, { all, needed, s
       bytes?.subarray(offset, offset + length) ?? (await store.get(packName(pack), { offset, length }, signal));
     yield { blob, sealed };
   }
-}
-
-/** Blobs that an index object names at most: parsing it must not need much memory. */
-const blobsPerIndex = 40_000;
-/** What is stored and in no index when this is killed has to be copied again. */
-const indexEveryMs = 60_000;
-
-function indexWriter({ target, clock, signal }: CopyOptions) {
-  let packs: IndexedPack[] = [];
-  let blobs = 0;
-  let writtenMs = clock.monotonicMs();
-  const finish = async () => {
-    const some = packs;
-    packs = [];
-    blobs = 0;
-    writtenMs = clock.monotonicMs();
-    if (some.length > 0) await target.putIndex(some, signal);
-  };
-  return {
-    async add(pack: IndexedPack) {
-      packs.push(pack);
-      blobs += pack.blobs.length;
-      if (blobs >= blobsPerIndex || clock.monotonicMs() - writtenMs >= indexEveryMs) await finish();
-    },
-    finish,
-  };
 }

@@ -13,6 +13,7 @@ import type { Repository, StoredSnapshot } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import type { PathFilter } from '../select-paths.ts';
 import type { RestoreProblem } from './restore-job.ts';
+import { failProblem, problemLimit } from './restore-problem.ts';
 import { restoreThreads } from './restore-threads.ts';
 import { restoreTree } from './restore-tree.ts';
 import { snapshotTrees } from './snapshot-trees.ts';
@@ -68,8 +69,6 @@ export interface RestoreRun {
   readonly tell: (phase: RestoreProgress['phase']) => void;
 }
 
-const problemLimit = 1000;
-
 /** @throws `PathMissing`, `TargetUnwritable`, `TargetFull`, `RestoreIncomplete` unless problems are only named */
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { repository, snapshot, signal } = options;
@@ -113,20 +112,10 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   return { ...rest, verified: options.verify, problems, problemCount, degraded: run.degraded };
 }
 
-function failIncomplete({ path, kind, message }: RestoreProblem): never {
-  const name = Buffer.from(path, 'latin1').toString('utf8');
-  if (kind === 'different')
-    failRepository(
-      'RestoreDiffers',
-      `What was restored is not what was saved: ${message}`,
-      name,
-      'Restore again; look at the disk.',
-    );
-  failRepository(
-    'RestoreIncomplete',
-    kind === 'lost' ? `Content is lost: ${message}` : `It can't be written: ${message}`,
-    name,
-    'With --keep-going everything else is restored, and all that is lost is named.',
+function failIncomplete(problem: RestoreProblem): never {
+  const { kind, message } = problem;
+  failProblem(
+    kind === 'different' ? { ...problem, message: `What was restored is not what was saved: ${message}` } : problem,
   );
 }
 

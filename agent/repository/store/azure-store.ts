@@ -8,7 +8,8 @@ import { AnonymousCredential, ContainerClient, StorageSharedKeyCredential } from
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { azureErrorOf, explainAzureError } from './azure-error.ts';
 import { type ByteRange, completeStore, type ObjectStore } from './object-store.ts';
-import { failCutOff, failMissing, failTooShort, unavailable } from './store-error.ts';
+import { failMissing, failTooShort, unavailable } from './store-error.ts';
+import { wholeBody } from './whole-body.ts';
 
 export interface AzureStoreOptions {
   /** With the account, e.g. `https://ACCOUNT.blob.core.windows.net`. */
@@ -55,17 +56,7 @@ export function azureStore(options: AzureStoreOptions): ObjectStore {
       const answer = await blob(name).download(range?.offset ?? 0, range?.length, asked);
       const body = answer.readableStreamBody;
       if (body === undefined) throw unavailable('an answer without a body', name);
-      if (range !== undefined && (answer.contentLength ?? range.length) < range.length) {
-        if ('destroy' in body && typeof body.destroy === 'function') body.destroy();
-        failTooShort(name);
-      }
-      let received = 0;
-      for await (const piece of body) {
-        if (!(piece instanceof Uint8Array)) throw unavailable('a body that is no bytes', name);
-        received += piece.length;
-        yield piece;
-      }
-      if (received !== (range?.length ?? answer.contentLength ?? received)) failCutOff(name);
+      yield* wholeBody(body, { name, wantedBytes: range?.length, announcedBytes: answer.contentLength });
     } catch (error) {
       const { status, code } = azureErrorOf(error);
       if (status === 416) failTooShort(name);

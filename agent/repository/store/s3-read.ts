@@ -5,7 +5,8 @@ import type { ByteRange } from './object-store.ts';
 import { s3ErrorOf } from './s3-error.ts';
 import { until } from './s3-multipart.ts';
 import type { S3Place } from './s3-place.ts';
-import { failCutOff, failMissing, failTooShort, unavailable } from './store-error.ts';
+import { failMissing, failTooShort, unavailable } from './store-error.ts';
+import { wholeBody } from './whole-body.ts';
 
 export interface WantedBytes {
   readonly name: string;
@@ -24,20 +25,9 @@ export async function* readObject(
   try {
     const request = new GetObjectCommand({ Bucket, Key: keyOf(name), VersionId, Range });
     const answer = await client.send(request, until(signal));
-    const wantedBytes = range?.length ?? answer.ContentLength;
     const body = answer.Body;
     if (!(body instanceof Readable)) throw unavailable('an answer without a body', name);
-    if (range !== undefined && answer.ContentLength !== undefined && answer.ContentLength < range.length) {
-      body.destroy();
-      failTooShort(name);
-    }
-    let received = 0;
-    for await (const piece of body) {
-      if (!(piece instanceof Uint8Array)) throw unavailable('a body that is no bytes', name);
-      received += piece.length;
-      yield piece;
-    }
-    if (wantedBytes !== undefined && received !== wantedBytes) failCutOff(name);
+    yield* wholeBody(body, { name, wantedBytes: range?.length, announcedBytes: answer.ContentLength });
   } catch (error) {
     const { name: code, status } = s3ErrorOf(error);
     if (status === 416) failTooShort(name);

@@ -3,6 +3,7 @@ import { systemClock } from '../../../kube/clock.ts';
 import { backupDevice, type DeviceBackupOptions, type DeviceBackupResult } from '../devices/backup-device.ts';
 import { type DeviceRestoreOptions, type DeviceRestoreResult, restoreDevice } from '../devices/restore-device.ts';
 import type { Repository } from '../repository.ts';
+import { latestOf } from './save-and-restore.ts';
 
 export const saveDevice = (
   repository: Repository,
@@ -29,11 +30,9 @@ export async function bringDevice(
   target: string,
   options: Partial<DeviceRestoreOptions> = {},
 ): Promise<DeviceRestoreResult> {
-  const snapshot = (await repository.snapshots()).at(-1);
-  if (snapshot === undefined) throw new Error('no snapshot');
   return await restoreDevice({
     repository,
-    snapshot,
+    snapshot: await latestOf(repository),
     from,
     target,
     verify: true,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../../kube/clock.ts';
 import { type BackupOptions, type BackupResult, backup } from '../backup/backup.ts';
 import { newMasterKey } from '../format/key-file.ts';
-import { openWithKey, type Repository } from '../repository.ts';
+import { openWithKey, type Repository, type StoredSnapshot } from '../repository.ts';
 import { type RestoreOptions, type RestoreResult, restore } from '../restore/restore.ts';
 import { pathFilter } from '../select-paths.ts';
 import { type MemoryStore, memoryStore } from '../store/memory-store.ts';
@@ -41,6 +41,12 @@ export async function save(
   });
 }
 
+export async function latestOf(repository: Repository): Promise<StoredSnapshot> {
+  const snapshot = (await repository.snapshots()).at(-1);
+  if (snapshot === undefined) throw new Error('no snapshot');
+  return snapshot;
+}
+
 /** The latest snapshot's directory `from` to `target`, every problem ending it. */
 export async function bringBack(
   repository: Repository,
@@ -48,11 +54,9 @@ export async function bringBack(
   target: string,
   options: Partial<RestoreOptions> = {},
 ): Promise<RestoreResult> {
-  const snapshot = (await repository.snapshots()).at(-1);
-  if (snapshot === undefined) throw new Error('no snapshot');
   return await restore({
     repository,
-    snapshot,
+    snapshot: await latestOf(repository),
     from,
     target,
     filter: pathFilter([], []),
