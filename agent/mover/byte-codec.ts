@@ -8,10 +8,14 @@ export interface ByteWriter {
   byte(value: number): void;
   number(value: number): void;
   int64(value: bigint): void;
+  /** The same from its halves. */
+  halves(low: number, high: number): void;
   /** Length, then the bytes. */
   bytes(value: Uint8Array): void;
   /** The bytes alone, for values of a known length. */
   raw(value: Uint8Array): void;
+  /** The bytes at `[from, to)`, of which there are few. */
+  copy(source: Uint8Array, from: number, to: number): void;
   text(value: string): void;
   readonly length: number;
   /** A view of what was written; valid until the next write or clear. */
@@ -71,11 +75,22 @@ export function byteWriter(capacity = 4096): ByteWriter {
       view.setBigInt64(at, value, true);
       at += 8;
     },
+    halves(low, high) {
+      reserve(8);
+      view.setInt32(at, low, true);
+      view.setInt32(at + 4, high, true);
+      at += 8;
+    },
     bytes(value) {
       number(value.length);
       raw(value);
     },
     raw,
+    copy(source, from, to) {
+      reserve(to - from);
+      // A call of the runtime takes as long as some dozens of bytes here.
+      for (let next = from; next < to; next++) buffer[at++] = source[next] ?? 0;
+    },
     text(value) {
       number(value.length);
       reserve(value.length);

@@ -88,8 +88,8 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
     if (item.is === 'segment') counts.bytes += lengthOf(item);
     else if (item.is === 'entry') counts.files++;
     else {
-      counts.files += item.parts.length;
-      for (const { entry } of item.parts) counts.bytes += entry.size;
+      counts.files += item.run.entries;
+      counts.bytes += item.run.bytes;
     }
   });
   const settleReady = () => background.inOrder(ledger.settleReady);
@@ -126,7 +126,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
         }
         if (item.is === 'same') {
           if (!isBaseKnown) fail('ProtocolError', 'A run of entries from who does not know what we have');
-          ledger.add({ is: 'same', parts: join.joinSame(item.path, item.entries) });
+          ledger.add({ is: 'same', ...join.joinSame(item.path, item.entries) });
           file = undefined;
           continue;
         }

@@ -41,7 +41,7 @@ export const hasContent = (entry: Entry): boolean => entry.type === 'file' || en
 export const isSpecial = (type: EntryType): boolean =>
   type === 'fifo' || type === 'socket' || type === 'character' || type === 'block';
 
-const slash = 47;
+export const slash = 47;
 
 /** Order of the walk: `a` < `a/x` < `a-b`, as if `/` were the smallest byte. */
 export function comparePaths(left: ByteString, right: ByteString): number {
@@ -108,7 +108,7 @@ export function readPath(reader: ByteReader): ByteString {
   return path;
 }
 
-function assertSafePath(path: ByteString): void {
+export function assertSafePath(path: ByteString): void {
   if (path === '') return;
   for (let from = 0; from <= path.length; ) {
     const slashAt = path.indexOf('/', from);

@@ -5,6 +5,7 @@ import type { Entry } from './entry.ts';
 import { blockStates } from './job.ts';
 import { blockCount, segmentBytes, segmentLength } from './layout.ts';
 import type { Want } from './message.ts';
+import type { RecordRun } from './tree-record.ts';
 import type { Placement, SegmentTarget } from './volume-sink.ts';
 
 export interface IncomingFile {
@@ -40,16 +41,15 @@ export interface IncomingEntry {
   readonly own: Entry | undefined;
 }
 
-/** Entries of ours that are as the sender has them. */
-export interface IncomingRun {
-  readonly is: 'same';
-  readonly parts: readonly SamePart[];
+/** Entries of ours that are as the sender has them, as our index has them. */
+export interface SameEntries {
+  readonly run: RecordRun;
+  /** Those of them that are directories, in their order. */
+  readonly directories: readonly Entry[];
 }
 
-export interface SamePart {
-  readonly entry: Entry;
-  /** Of its segments. */
-  readonly hashes: readonly Uint8Array[];
+export interface IncomingRun extends SameEntries {
+  readonly is: 'same';
 }
 
 export type IncomingItem = IncomingEntry | IncomingSegment | IncomingRun;

@@ -4,16 +4,27 @@
  * unnoticed (within the guard before the scan) the entry was marked as not settled, and is read again.
  */
 import { comparePaths, type Entry, hasContent } from './entry.ts';
+import { highOf, lowOf } from './raw-stat.ts';
 import type { ByteString } from './syscalls.ts';
 import { openTreeCursor, type TreeRecord, type TreeSegment } from './tree-file.ts';
+import { emptyFields, isSameRecord, type RecordRun, runBuilder } from './tree-record.ts';
 import type { TreeSummary } from './tree-summary.ts';
-import type { FoundEntry } from './walk.ts';
+import type { FoundEntry, Walk } from './walk.ts';
 
 export interface KnownTree {
   /** Asked for each entry of a walk, in walk order. `Same`: with attributes and target; its segments follow. */
   meet(found: FoundEntry): Meeting;
   /** The next segment of the file met last, as it was. */
   nextSegment(): TreeSegment | undefined;
+  /**
+   * Instead of `meet`: takes what the walk stands at into the run, with its segment, when it is the very next that is known and a plain
+   * one. False says nothing: then it is for `meet`.
+   */
+  extendRun(walk: Walk): boolean;
+  /** How many records the run has. */
+  readonly runRecords: number;
+  /** The run, and begins another; undefined when nothing is in it. */
+  takeRun(): KnownRun | undefined;
   /** Whether every entry met so far was known and the same, and none was left out; at the end of a walk: none is left. */
   isSame(walk: 'GoesOn' | 'Ended'): boolean;
   close(): void;
@@ -30,6 +41,13 @@ export type Meeting =
   /** A file that may hold much of what it held. */
   | { readonly is: 'Changed' }
   | { readonly is: 'New' };
+
+/** Entries that follow each other and are as they were. */
+export interface KnownRun extends RecordRun {
+  /** Of the first, and whether it is right after the last that was the same before it. */
+  readonly path: ByteString;
+  readonly order: 'Next' | 'Later';
+}
 
 /** What a scan of this very process left: for its last look at a volume. */
 export interface ScanMemory {
@@ -86,6 +104,10 @@ export function openKnownTree({
     }
     return undefined;
   };
+  const fields = emptyFields();
+  const settled = settledNs === undefined ? undefined : { low: lowOf(settledNs), high: highOf(settledNs) };
+  const run = runBuilder();
+  let runStart: Pick<KnownRun, 'path' | 'order'> | undefined;
   const isSettled = (record: TreeRecord) =>
     record.settled && (settledNs === undefined || record.found.changedNs < settledNs);
   return {
@@ -108,6 +130,23 @@ export function openKnownTree({
       isSame = false;
       hasSegments = record.found.entry.type === found.entry.type && hasContent(found.entry);
       return hasSegments ? changed : unknown;
+    },
+    extendRun(walk) {
+      const record = next === undefined ? cursor.peek() : undefined;
+      if (record === undefined || !isSameRecord(record, fields, walk, settled)) return false;
+      runStart ??= { path: walk.path, order };
+      order = 'Next';
+      hasSegments = false;
+      cursor.takeRecords(run, fields.values.size);
+      return true;
+    },
+    get runRecords() {
+      return run.records;
+    },
+    takeRun() {
+      const [start, taken] = [runStart, run.take()];
+      runStart = undefined;
+      return start === undefined || taken === undefined ? undefined : { ...start, ...taken };
     },
     nextSegment: () => (hasSegments ? cursor.nextSegment() : undefined),
     isSame: (walk) => isSame && (walk === 'GoesOn' || peek() === undefined),

@@ -3,7 +3,7 @@ import { type Entry, hasContent } from './entry.ts';
 import type { VolumeSize } from './job.ts';
 import { segmentBytes, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
-import type { ScannedItem } from './scan-volume.ts';
+import type { ScannedItem, ScannedRun } from './scan-volume.ts';
 import type { ByteString } from './syscalls.ts';
 
 export type OutgoingItem =
@@ -23,6 +23,8 @@ interface SameRun {
   readonly path: ByteString;
   entries: number;
   bytes: number;
+  /** How many items of the scan it stands for. */
+  weight: number;
   readonly items: ScannedItem[];
 }
 
@@ -36,8 +38,7 @@ export function sizeOf(item: OutgoingItem): VolumeSize {
   return { files: item.entries, bytes: item.bytes };
 }
 
-/** How many items of the scan it stands for. */
-export const weightOf = (item: OutgoingItem): number => (item.is === 'same' ? item.items.length : 1);
+export const weightOf = (item: OutgoingItem): number => (item.is === 'same' ? item.weight : 1);
 
 export interface Itemizer {
   /** The items of a batch in order; `places`: for each of the batch's, which of them it is or is in. */
@@ -50,7 +51,7 @@ export interface Itemizer {
 export function createItemizer(): Itemizer {
   /** Its segments may come with the next batch. */
   let file: FileState | undefined;
-  const itemOf = (scanned: ScannedItem): OutgoingItem => {
+  const itemOf = (scanned: Exclude<ScannedItem, ScannedRun>): OutgoingItem => {
     if (scanned.is === 'entry') {
       const { entry, sparse } = scanned;
       file = hasContent(entry) ? { entry, sparse, segments: 0 } : undefined;
@@ -67,15 +68,10 @@ export function createItemizer(): Itemizer {
       for (const scanned of batch) {
         const before = run;
         run = continueRun(before, scanned);
-        if (run === undefined) items.push(itemOf(scanned));
-        else {
+        if (run !== undefined) {
           if (run !== before) items.push(run);
-          run.items.push(scanned);
-          if (scanned.is === 'entry') {
-            run.entries++;
-            run.bytes += scanned.entry.size;
-          }
-        }
+          extend(run, scanned);
+        } else if (scanned.is !== 'run') items.push(itemOf(scanned));
         places.push(items.length - 1);
       }
       return { items, places };
@@ -83,13 +79,30 @@ export function createItemizer(): Itemizer {
   };
 }
 
+function extend(run: SameRun, scanned: ScannedItem): void {
+  run.items.push(scanned);
+  if (scanned.is === 'run') {
+    run.entries += scanned.run.entries;
+    run.bytes += scanned.run.bytes;
+    run.weight += scanned.run.records;
+    return;
+  }
+  run.weight++;
+  if (scanned.is === 'segment') return;
+  run.entries++;
+  run.bytes += scanned.entry.size;
+}
+
 /** The run that this item belongs to: the one before, a new one, none. */
 function continueRun(run: SameRun | undefined, item: ScannedItem): SameRun | undefined {
   if (item.is === 'segment') return run;
+  if (item.is === 'run') return continued(run, item.run.order, item.run.path);
   const { entry, same } = item;
-  if (same === undefined || !fitsRun(entry)) return undefined;
-  return run !== undefined && same === 'Next' ? run : { is: 'same', path: entry.path, entries: 0, bytes: 0, items: [] };
+  return same === undefined || !fitsRun(entry) ? undefined : continued(run, same, entry.path);
 }
+
+const continued = (run: SameRun | undefined, order: 'Next' | 'Later', path: ByteString): SameRun =>
+  run !== undefined && order === 'Next' ? run : { is: 'same', path, entries: 0, bytes: 0, weight: 0, items: [] };
 
 /** One unit of the scan, so that all of it is in one batch; a link may have to be made again, the root begins a volume. */
 const fitsRun = ({ type, path, size }: Entry): boolean => type !== 'hardlink' && path !== '' && size <= segmentBytes;

@@ -4,8 +4,9 @@
  * Only hints are in memory.
  */
 import type { Counts } from './contract.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, type EntryType, entryTypes } from './entry.ts';
 import type { KnownTree } from './known-tree.ts';
+import { segmentBytes } from './layout.ts';
 import type { CountProgress } from './phase-progress.ts';
 import { openRecordReader } from './record-file.ts';
 import type { SegmentPlace } from './scan-units.ts';
@@ -13,12 +14,13 @@ import { digestBatch, type ScanOptions, scanVolume } from './scan-volume.ts';
 import { segmentTable } from './segment-table.ts';
 import { sumCounts } from './settle.ts';
 import { createSurveyor, type Survey } from './survey.ts';
-import type { ByteString } from './syscalls.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
 import { writeBatch } from './tree-cache.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
 import { createTreeFile, openTreeCursor, segmentOffsets, segmentPlaceAt, type TreeSegment } from './tree-file.ts';
+import { emptyFields, locateFields, type RecordRun, runBuilder } from './tree-record.ts';
 import type { TreeSummary } from './tree-summary.ts';
-import { walkTree } from './walk.ts';
+import { openWalk } from './walk.ts';
 
 export interface OwnIndex {
   readonly tree: TreeDigest;
@@ -40,12 +42,20 @@ export interface OwnIndex {
   /** The next entry not taken yet. */
   peek(): Entry | undefined;
   take(): void;
+  /**
+   * Takes the next entries with their segments as they are recorded; undefined when so many are not there.
+   * @param see is told of each before it is taken
+   */
+  takeRun(entries: number, see: SeeEntry): RecordRun | undefined;
   /** The next segment of the entry taken last; undefined after its last one. */
   takeSegment(): TreeSegment | undefined;
   /** Where this content lies, as the scan saw it; to be checked by reading. */
   find(hash: Uint8Array): SegmentPlace | undefined;
   close(): void;
 }
+
+/** @param whole makes all of it: that costs more than what else is done with it */
+export type SeeEntry = (type: EntryType, path: ByteString, whole: () => Entry | undefined) => void;
 
 export interface OwnIndexOptions extends ScanOptions {
   /** Where the index is kept; overwritten. */
@@ -105,9 +115,9 @@ export interface Recalled {
 export function recallOwnIndex(
   volume: ByteString,
   { known, file, root, tree }: Recalled,
-  { signal, differs }: { readonly signal: AbortSignal; readonly differs: () => Error },
+  { differs, ...use }: { readonly signal: AbortSignal; readonly syscalls: Syscalls; readonly differs: () => Error },
 ): OwnIndex {
-  const walked = surveyKnown(volume, known, signal).then((survey) => {
+  const walked = surveyKnown(volume, known, use).then((survey) => {
     if (survey === undefined) throw differs();
     return survey;
   });
@@ -118,40 +128,59 @@ export function recallOwnIndex(
 }
 
 /** Undefined as soon as something is not as it is known. */
-async function surveyKnown(volume: ByteString, known: KnownTree, signal: AbortSignal): Promise<Survey | undefined> {
+async function surveyKnown(
+  volume: ByteString,
+  known: KnownTree,
+  { signal, syscalls }: { readonly signal: AbortSignal; readonly syscalls: Syscalls },
+): Promise<Survey | undefined> {
   const surveyor = createSurveyor();
   const counts = { vanished: 0 };
-  let met = 0;
+  const walk = openWalk(volume, syscalls, counts);
   try {
-    for (const found of walkTree(volume, counts)) {
-      surveyor.add(found);
-      if (known.meet(found).is !== 'Same') return undefined;
-      if (++met % entriesAtOnce !== 0) continue;
+    for (let met = 1; walk.next(); met++) {
+      surveyor.addSeen(walk);
+      if (!known.extendRun(walk) && known.meet(walk.found()).is !== 'Same') return undefined;
+      if (met % entriesAtOnce !== 0) continue;
+      known.takeRun();
       // So that others have their turn.
       await new Promise<void>((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
     }
     return counts.vanished === 0 && known.isSame('Ended') ? surveyor.finish() : undefined;
   } finally {
+    walk.close();
     known.close();
   }
 }
 
-function reader(file: string): Pick<OwnIndex, 'peek' | 'take' | 'takeSegment' | 'find' | 'close'> {
+function reader(file: string): Pick<OwnIndex, 'peek' | 'take' | 'takeRun' | 'takeSegment' | 'find' | 'close'> {
   const cursor = openTreeCursor(file);
   const finding = finder(file);
   let next: Entry | undefined;
-  let ended = false;
+  const fields = emptyFields();
+  const run = runBuilder();
   return {
     peek() {
-      if (next === undefined && !ended) {
-        next = cursor.nextEntry()?.found.entry;
-        ended = next === undefined;
-      }
+      next ??= cursor.peekEntry();
       return next;
     },
     take() {
       next = undefined;
+      cursor.skipEntry();
+    },
+    takeRun(entries, see) {
+      next = undefined;
+      for (let taken = 0; taken < entries; taken++) {
+        const record = cursor.peek();
+        if (record === undefined) return undefined;
+        locateFields(record.bytes, record.from, record.to, fields);
+        const { type, path, mode, values } = fields;
+        // In a run of records each file has its only segment.
+        if (values.size > segmentBytes) return undefined;
+        see(entryTypes[type] ?? 'hardlink', record.bytes.toString('latin1', path, mode), cursor.peekEntry);
+        cursor.takeRecords(run, values.size);
+      }
+      return run.take();
     },
     takeSegment: () => (next === undefined ? cursor.nextSegment() : undefined),
     find: finding.find,

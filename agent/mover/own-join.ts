@@ -3,9 +3,8 @@
  * source doesn't have or has as something else. Also the guard of paths: an entry must follow the one before and lie in a
  * directory that came before, so no list of entries can lead out of the volume.
  */
-import { comparePaths, type Entry, hasContent, isBelow } from './entry.ts';
-import type { SamePart } from './incoming-item.ts';
-import { segmentCount } from './layout.ts';
+import { assertSafePath, comparePaths, type Entry, isBelow } from './entry.ts';
+import type { SameEntries } from './incoming-item.ts';
 import { fail } from './mover-error.ts';
 import type { OwnIndex } from './own-index.ts';
 import type { ByteString } from './syscalls.ts';
@@ -15,7 +14,7 @@ export interface OwnJoin {
   /** Takes the next incoming entry; answers ours of the same name and type. */
   join(entry: Entry): Entry | undefined;
   /** Takes the next entries of ours, which the sender has just so, from this path on. */
-  joinSame(path: ByteString, entries: number): readonly SamePart[];
+  joinSame(path: ByteString, entries: number): SameEntries;
   /** Our next segment of the entry joined last. */
   takeSegment(): TreeSegment | undefined;
   /** No more entries come: removes the rest of ours. */
@@ -31,7 +30,7 @@ export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void)
     remove(path);
     for (let next = own.peek(); next !== undefined && isWithin(next.path, path); next = own.peek()) own.take();
   };
-  const arrive = (entry: Entry) => {
+  const arrive = (entry: Pick<Entry, 'path' | 'type'>) => {
     assertNext(entry, lastPath, arriving);
     lastPath = entry.path;
     if (entry.type === 'directory') arriving.push(entry.path);
@@ -44,24 +43,19 @@ export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void)
     }
     return mine;
   };
-  const takeSame = (entry: Entry): SamePart => {
-    arrive(entry);
-    own.take();
-    const segments = hasContent(entry) ? segmentCount(entry.size) : 0;
-    if (segments === 0) return { entry, hashes: [] };
-    const hash = () => own.takeSegment()?.hash ?? fail('StagingDamaged', 'The index lacks a segment', entry.path);
-    return { entry, hashes: Array.from({ length: segments }, hash) };
-  };
   return {
     takeSegment: own.takeSegment,
     joinSame(path, entries) {
       if (peekFrom(path)?.path !== path) fail('ProtocolError', 'A run of entries begins with one that is not there');
-      return Array.from({ length: entries }, () => {
-        const mine = own.peek();
-        if (mine === undefined || mine.type === 'hardlink')
-          return fail('ProtocolError', 'A run of entries names what can be in none');
-        return takeSame(mine);
+      const directories: Entry[] = [];
+      const run = own.takeRun(entries, (type, path, whole) => {
+        if (type === 'hardlink') fail('ProtocolError', 'A run of entries names what can be in none');
+        assertSafePath(path);
+        arrive({ path, type });
+        const directory = type === 'directory' ? whole() : undefined;
+        if (directory !== undefined) directories.push(directory);
       });
+      return { run: run ?? fail('ProtocolError', 'A run of entries names what can be in none'), directories };
     },
     join(entry) {
       arrive(entry);
@@ -85,7 +79,11 @@ export const parentOf = (path: ByteString): ByteString => path.slice(0, Math.max
 
 const isWithin = (path: ByteString, top: ByteString): boolean => path === top || isBelow(path, top);
 
-function assertNext(entry: Entry, lastPath: ByteString | undefined, arriving: ByteString[]): void {
+function assertNext(
+  entry: Pick<Entry, 'path' | 'type'>,
+  lastPath: ByteString | undefined,
+  arriving: ByteString[],
+): void {
   if (lastPath === undefined) {
     const isRoot = entry.path === '' && (entry.type === 'directory' || entry.type === 'volume');
     if (!isRoot) fail('ProtocolError', 'A volume begins with its root');

@@ -76,29 +76,66 @@ export function createRecordWriter(path: string, keepBytes = 0, onWritten?: (byt
 }
 
 export function openRecordCursor(path: string): RecordCursor {
+  const scanner = openRecordScanner(path);
+  return {
+    next() {
+      if (!scanner.advance()) return undefined;
+      const { bytes, from, to, offset } = scanner;
+      return { record: bytes.subarray(from, to), offset };
+    },
+    close: () => scanner.close(),
+  };
+}
+
+/** The same without an object for each record. */
+export interface RecordScanner {
+  /** Goes on to the next record; false at the end. */
+  advance(): boolean;
+  /** The record is at `[from, to)` of these bytes, its length right before it. They stay as they are. */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** In the file, to read it by. */
+  readonly offset: number;
+  close(): void;
+}
+
+export function openRecordScanner(path: string): RecordScanner {
   const fd = openSync(path, 'r');
   let buffer = Buffer.alloc(0);
-  let at = 0;
+  let from = 0;
+  let to = 0;
   let fileOffset = 0;
   const have = (length: number): boolean => {
-    if (buffer.length - at >= length) return true;
+    if (buffer.length - to >= length) return true;
     const more = Buffer.allocUnsafe(Math.max(bufferBytes, length));
     const got = readSync(fd, more, 0, more.length, fileOffset + buffer.length);
-    fileOffset += at;
-    buffer = Buffer.concat([buffer.subarray(at), more.subarray(0, got)]);
-    at = 0;
+    fileOffset += to;
+    buffer = Buffer.concat([buffer.subarray(to), more.subarray(0, got)]);
+    to = 0;
     return buffer.length >= length;
   };
   return {
-    next() {
-      if (!have(lengthBytes)) return undefined;
-      const length = buffer.readUInt32LE(at);
+    get bytes() {
+      return buffer;
+    },
+    get from() {
+      return from;
+    },
+    get to() {
+      return to;
+    },
+    get offset() {
+      return fileOffset + from - lengthBytes;
+    },
+    advance() {
+      if (!have(lengthBytes)) return false;
+      const length = buffer.readUInt32LE(to);
       if (length > recordLimitBytes || !have(lengthBytes + length))
         fail('StagingDamaged', 'A record file is cut short', path);
-      const offset = fileOffset + at;
-      const record = buffer.subarray(at + lengthBytes, at + lengthBytes + length);
-      at += lengthBytes + length;
-      return { record, offset };
+      from = to + lengthBytes;
+      to = from + length;
+      return true;
     },
     close: () => closeSync(fd),
   };

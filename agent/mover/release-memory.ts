@@ -3,11 +3,33 @@
  * lets a hundred megabytes of them pile up, for which a mover's container has no room.
  */
 
-/** Small buffers share their memory with others. */
-const worthReleasingBytes = 256 * 1024;
+import { createRequire } from 'node:module';
+
+/** Far above Node's pool, which small buffers share. */
+const worthReleasingBytes = 2 * Buffer.poolSize;
 
 /** @param bytes a buffer that is alone in its memory and that nobody will look at again */
 export function releaseMemory(bytes: Uint8Array): void {
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer && bytes.byteLength >= worthReleasingBytes) buffer.transfer(0);
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= worthReleasingBytes) buffer.transfer(0);
+}
+
+const [mmapThreshold, trimThreshold] = [-3, -1];
+const apartFromBytes = 4 * 1024 * 1024;
+const keptFreeBytes = 8 * 1024 * 1024;
+
+/**
+ * Has the C library keep large memory apart from small, so that the system has it back when it is freed, and takes none of what is not
+ * written to: glibc otherwise learns from the first freed buffer to keep all of up to 32 MiB, for each thread. For the whole process;
+ * may be called again; nothing where there is no glibc or node:ffi.
+ */
+export function keepLargeMemoryApart(): void {
+  try {
+    const ffi = createRequire(import.meta.url)('node:ffi') as typeof import('node:ffi');
+    const { functions } = ffi.dlopen('libc.so.6', { mallopt: { arguments: ['i32', 'i32'], return: 'i32' } });
+    functions.mallopt(mmapThreshold, apartFromBytes);
+    functions.mallopt(trimThreshold, keptFreeBytes);
+  } catch {
+    // Another C library has its own ways.
+  }
 }

@@ -38,7 +38,8 @@ export function rememberedScan(
       const kept = known === undefined ? null : cache?.summary?.tree;
       const packChanges = base !== undefined && kept?.parts.content === base;
       const markSame = whole !== undefined && kept !== undefined && kept !== null && wholeOf(kept) === whole;
-      const scan = { key, root: path, kind, packAfter, packChanges, markSame, known, tags: cache !== undefined };
+      const marks = { markSame, inRuns: markSame };
+      const scan = { key, root: path, kind, packAfter, packChanges, ...marks, known, tags: cache !== undefined };
       try {
         for await (const batch of scanVolume({ ...scan, pool, syscalls, signal })) {
           recorder?.add(batch);

@@ -51,7 +51,7 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
         case 'measure':
           return measure(job, syscalls);
         case 'survey':
-          return surveyTree(job.root);
+          return surveyTree(job.root, syscalls);
         case 'scan':
           return release(scan(job, under(job.key), { reader, syscalls, scratch }));
         case 'pack':
@@ -152,7 +152,7 @@ function measure({ root, kind }: MeasureJob, syscalls: Syscalls): VolumeSize {
   if (kind === 'block') return { files: 1, bytes: walkDevice(root, syscalls, undefined).entry.size };
   let files = 0;
   let bytes = 0;
-  for (const { entry } of walkTree(root, { vanished: 0 })) {
+  for (const { entry } of walkTree(root, syscalls, { vanished: 0 })) {
     files++;
     bytes += entry.size;
   }

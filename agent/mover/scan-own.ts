@@ -28,7 +28,7 @@ export async function scanOwn(volume: number, scan: Scan, options: KeyedDestinat
 }
 
 function recallOwn(volume: number, scan: Scan, options: KeyedDestination): OwnIndex | undefined {
-  const { root, kind, signal } = scan;
+  const { root, kind, signal, syscalls } = scan;
   // What is to be written over, or was left half-written, is looked at itself.
   if (!mayRecall(options) || kind === 'block' || findMark(root, options.syscalls) !== undefined) return undefined;
   const cache = options.caches[volume];
@@ -41,7 +41,7 @@ function recallOwn(volume: number, scan: Scan, options: KeyedDestination): OwnIn
     return startOver('The volume is not what the last sync left: all of it is read');
   };
   const recalled = { known, file: cache.file, root: cache.summary.root, tree };
-  return recallOwnIndex(root, recalled, { signal, differs });
+  return recallOwnIndex(root, recalled, { signal, syscalls, differs });
 }
 
 const mayRecall = ({ mode, existing }: DestinationOptions): boolean => mode === 'update' && existing === 'Refuse';

@@ -7,7 +7,7 @@ import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
 import type { Pack, ScanAnswer, ScanJob, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
-import type { KnownTree } from './known-tree.ts';
+import type { KnownRun, KnownTree } from './known-tree.ts';
 import { segmentCount, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { packLimitBytes } from './pack-codec.ts';
@@ -16,7 +16,7 @@ import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import { type TreeDigest, type TreeDigester, treeDigester } from './tree-digest.ts';
 import type { TreeSegment } from './tree-file.ts';
-import { type FoundEntry, type VolumeKind, walkDevice, walkTree } from './walk.ts';
+import { type FoundEntry, openWalk, type VolumeKind, type Walk, walkDevice } from './walk.ts';
 import type { WrittenBlocks } from './written-blocks.ts';
 
 export interface ScanOptions {
@@ -37,6 +37,8 @@ export interface ScanOptions {
   readonly packChanges?: boolean | undefined;
   /** The peer holds all that is known, metadata too: entries say whether they are part of it. */
   readonly markSame?: boolean | undefined;
+  /** What is the same comes in runs of records, where it can. */
+  readonly inRuns?: boolean | undefined;
   /** Tags of blocks come along, of all but small segments. */
   readonly tags?: boolean | undefined;
   /** Sees each entry as the walk finds it. */
@@ -58,7 +60,14 @@ export type ScannedItem =
       /** Its record in the tree that is known, when it is the same. */
       readonly encoded: Uint8Array | undefined;
     }
-  | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined };
+  | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined }
+  /** Entries with their segments, as they are known. */
+  | ScannedRun;
+
+export interface ScannedRun {
+  readonly is: 'run';
+  readonly run: KnownRun;
+}
 
 export interface ScannedBatch {
   readonly items: readonly ScannedItem[];
@@ -77,6 +86,8 @@ const unitsPerBatch = 2048;
 
 /** A unit of the walk; what is known of it is for no worker. */
 interface Unit extends ScanUnit {
+  /** Then it is nothing else. */
+  readonly run?: KnownRun | undefined;
   readonly found: FoundEntry | undefined;
   readonly same: 'Next' | 'Later' | undefined;
   readonly encoded: Uint8Array | undefined;
@@ -88,7 +99,9 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   const { pool, root, signal } = options;
   const counts = { vanished: 0 };
   const found =
-    options.kind === 'block' ? [walkDevice(root, options.syscalls, options.sizeBytes)] : walkTree(root, counts);
+    options.kind === 'block'
+      ? [walkDevice(root, options.syscalls, options.sizeBytes)]
+      : foundOrKnown(openWalk(root, options.syscalls, counts), options);
   // Files that were gone when read: their later segments and other names go with them.
   const dropped = new Set<ByteString>();
   const inFlight: { readonly units: readonly Unit[]; readonly answer: Promise<ScanAnswer> }[] = [];
@@ -165,8 +178,26 @@ const likeSent =
 
 export function digestBatch(digester: TreeDigester, { items }: Pick<ScannedBatch, 'items'>): void {
   for (const item of items) {
-    if (item.is === 'entry') digester.addEntry(item.entry);
+    if (item.is === 'run') digester.addRun(item.run);
+    else if (item.is === 'entry') digester.addEntry(item.entry);
     else digester.addSegment(item.hash);
+  }
+}
+
+/** What the walk finds, or that it is as it is known, in runs. */
+function* foundOrKnown(walk: Walk, { known, inRuns = false }: ScanOptions): Generator<FoundEntry | KnownRun> {
+  try {
+    while (walk.next()) {
+      const isKnown = inRuns && known?.extendRun(walk) === true;
+      if (isKnown && known.runRecords < unitsPerBatch) continue;
+      const run = inRuns ? known?.takeRun() : undefined;
+      if (run !== undefined) yield run;
+      if (!isKnown) yield walk.found();
+    }
+    const run = inRuns ? known?.takeRun() : undefined;
+    if (run !== undefined) yield run;
+  } finally {
+    walk.close();
   }
 }
 
@@ -178,11 +209,12 @@ function isPacked(units: readonly Unit[], packAfter: ByteString | undefined): bo
 }
 
 /** Groups units so that a job reads at most one segment's worth of bytes. */
-function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<readonly Unit[]> {
+function* batchesOf(entries: Iterable<FoundEntry | KnownRun>, options: ScanOptions): Generator<readonly Unit[]> {
   let units: Unit[] = [];
   let bytes = 0;
   let asked = 0;
-  const isFull = () => asked >= unitsPerJob || units.length >= unitsPerBatch;
+  let weight = 0;
+  const isFull = () => asked >= unitsPerJob || weight >= unitsPerBatch;
   for (const unit of unitsOf(entries, options)) {
     const isRead = unit.place !== undefined && unit.known === undefined;
     const length = isRead ? segmentLength(unit.place.size, unit.place.segment) : 0;
@@ -191,8 +223,10 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
       units = [];
       bytes = 0;
       asked = 0;
+      weight = 0;
     }
     units.push(unit);
+    weight += unit.run?.records ?? 1;
     if (unit.known === undefined) asked++;
     bytes += length;
   }
@@ -200,10 +234,15 @@ function* batchesOf(entries: Iterable<FoundEntry>, options: ScanOptions): Genera
 }
 
 const noEntry = { found: undefined, same: undefined, encoded: undefined, entry: undefined } as const;
+const onlyRun = { ...noEntry, place: undefined, known: 'Entry' } as const;
 
-function* unitsOf(entries: Iterable<FoundEntry>, options: ScanOptions): Generator<Unit> {
+function* unitsOf(entries: Iterable<FoundEntry | KnownRun>, options: ScanOptions): Generator<Unit> {
   const { onFound, known, packChanges, markSame = false } = options;
   for (const met of entries) {
+    if ('pieces' in met) {
+      yield { ...onlyRun, run: met };
+      continue;
+    }
     onFound?.(met);
     const meeting = known?.meet(met);
     const isSame = meeting?.is === 'Same';
@@ -240,7 +279,8 @@ function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteSt
   let asked = 0;
   let segments = 0;
   for (const unit of units) {
-    const { found, place, known } = unit;
+    const { found, place, known, run } = unit;
+    if (run !== undefined) items.push({ is: 'run', run });
     const at = known === undefined ? asked++ : -1;
     const entry = found === undefined ? undefined : withDetail(found.entry, details.get(at));
     if (entry !== undefined && (gone.has(at) || isDropped(entry, dropped))) dropped.add(entry.path);
@@ -281,8 +321,9 @@ const entryItem = (found: FoundEntry, entry: Entry, { same, encoded }: Unit): Sc
 function sizeOf(units: readonly Unit[]): VolumeSize {
   let files = 0;
   let bytes = 0;
-  for (const { found, place } of units) {
-    if (found !== undefined) files++;
+  for (const { found, place, run } of units) {
+    files += run?.entries ?? (found === undefined ? 0 : 1);
+    bytes += run?.bytes ?? 0;
     if (place !== undefined) bytes += segmentLength(place.size, place.segment);
   }
   return { files, bytes };

@@ -55,13 +55,12 @@ export function createSettler(sink: VolumeSink): Settler {
     const isSame = own !== undefined && sameMetadata(own, entry) && !wrote;
     if (!cameWithContent && !isSame) await sink.finish(entry);
   };
-  const settleSame = async ({ parts }: IncomingRun) => {
-    for (const { entry, hashes } of parts) {
-      const last = open.at(-1);
-      if (last !== undefined && !isBelow(entry.path, last.entry.path)) await closeDirectories(entry.path);
-      digester.addEntry(entry);
-      for (const hash of hashes) digester.addSegment(hash);
-      if (entry.type === 'directory') open.push({ entry, touched: false });
+  // What is left open after the last of these directories is closed by the next item: until then nothing changes in it.
+  const settleSame = async ({ run, directories }: IncomingRun) => {
+    digester.addRun(run);
+    for (const entry of directories) {
+      await closeDirectories(entry.path);
+      open.push({ entry, touched: false });
     }
   };
   return {

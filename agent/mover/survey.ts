@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { byteWriter } from './byte-codec.ts';
-import type { ByteString } from './syscalls.ts';
-import { type FoundEntry, walkTree } from './walk.ts';
+import { highOf, int64Of, isBefore, lowOf } from './raw-stat.ts';
+import type { ByteString, Syscalls } from './syscalls.ts';
+import { type FoundEntry, openWalk, type Walk } from './walk.ts';
 
 export interface Survey {
   /** Of all entries in walk order. */
@@ -15,6 +16,8 @@ export interface Survey {
 
 export interface Surveyor {
   add(found: FoundEntry): void;
+  /** The same of what a walk stands at. */
+  addSeen(walk: Walk): void;
   finish(): Survey;
 }
 
@@ -22,26 +25,43 @@ const flushBytes = 32 * 1024;
 
 export function createSurveyor(): Surveyor {
   const sum = createHash('sha256');
-  let newestChangeNs = 0n;
+  let newest = { low: 0, high: 0 };
   const pending = byteWriter(flushBytes + 4096);
+  const note = (path: ByteString, inode: Halves, changed: Halves) => {
+    // Together: a call costs more than what it hashes.
+    pending.text(path);
+    pending.halves(inode.low, inode.high);
+    pending.halves(changed.low, changed.high);
+    if (pending.length >= flushBytes) sum.update(pending.take());
+    if (isBefore(newest.low, newest.high, changed.low, changed.high)) newest = changed;
+  };
   return {
-    add({ entry, inode, changedNs }) {
-      // Together: a call costs more than what it hashes.
-      pending.text(entry.path);
-      pending.int64(inode);
-      pending.int64(changedNs);
-      if (pending.length >= flushBytes) sum.update(pending.take());
-      if (changedNs > newestChangeNs) newestChangeNs = changedNs;
+    add: ({ entry, inode, changedNs }) => note(entry.path, halvesOf(inode), halvesOf(changedNs)),
+    addSeen({ path, stat }) {
+      const inode = { low: stat.inodeLow, high: stat.inodeHigh };
+      note(path, inode, { low: stat.changedLow, high: stat.changedHigh });
     },
     finish() {
       sum.update(pending.take());
-      return { fingerprint: sum.digest('hex'), newestChangeNs };
+      return { fingerprint: sum.digest('hex'), newestChangeNs: int64Of(newest.low, newest.high) };
     },
   };
 }
 
-export function surveyTree(root: ByteString): Survey {
+interface Halves {
+  readonly low: number;
+  readonly high: number;
+}
+
+const halvesOf = (value: bigint): Halves => ({ low: lowOf(value), high: highOf(value) });
+
+export function surveyTree(root: ByteString, syscalls: Pick<Syscalls, 'lookAt'>): Survey {
   const surveyor = createSurveyor();
-  for (const found of walkTree(root, { vanished: 0 })) surveyor.add(found);
-  return surveyor.finish();
+  const walk = openWalk(root, syscalls, { vanished: 0 });
+  try {
+    while (walk.next()) surveyor.addSeen(walk);
+    return surveyor.finish();
+  } finally {
+    walk.close();
+  }
 }

@@ -54,6 +54,16 @@ export interface Syscalls {
   mayAccess(path: ByteString, to: Access): boolean;
   /** Writes everything dirty of the file system that holds `fd` to its storage; false when that can't be asked for. */
   syncFileSystem(fd: number): boolean;
+  /** Looks at names in directories (raw-stat.ts); undefined when only node:fs can. */
+  readonly lookAt: LookAt | undefined;
+}
+
+/** statx with memory that is used again by the next call. */
+export interface LookAt {
+  /** At a name in an open directory, following no symlink; false when the kernel refuses. What it says is in `words`. */
+  call(directory: number, name: ByteString): boolean;
+  /** A struct statx. */
+  readonly words: Int32Array;
 }
 
 /** Of files, and of directories: list them, change names in them. */
@@ -78,6 +88,10 @@ const fadviseDontneed = 4;
 const syncFileRangeWrite = 2;
 const blkGetSize64 = 0x80081272n;
 const xattrLimitBytes = 65_536;
+const nameLimitBytes = 255;
+const statxBytes = 256;
+/** Basic stats but the time of the last access. */
+const statxWanted = 0x7df;
 /** The kernel takes 4096. */
 const pathLimitBytes = 8192;
 
@@ -117,6 +131,7 @@ function openLibc() {
       posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
       sync_file_range: { arguments: ['i32', 'i64', 'i64', 'u32'], return: 'i32' },
       syncfs: { arguments: ['i32'], return: 'i32' },
+      statx: { arguments: ['i32', 'pointer', 'i32', 'u32', 'pointer'], return: 'i32' },
       ioctl: { arguments: ['i32', 'u64', 'buffer'], return: 'i32' },
       __errno_location: { arguments: [], return: 'pointer' },
     });
@@ -190,6 +205,20 @@ function nativeSyscalls(libc: Libc): Syscalls {
     mayAccess: (path, to) =>
       libc.faccessat(atCwd, toPath(path), accessBits[to], atEffectiveAccess | atSymlinkNofollow) === 0,
     syncFileSystem: (fd) => libc.syncfs(fd) === 0,
+    lookAt: lookAt(libc),
+  };
+}
+
+function lookAt(libc: Libc): LookAt {
+  const target = pinned(libc, nameLimitBytes + 1);
+  const seen = pinned(libc, statxBytes);
+  return {
+    words: new Int32Array(seen.bytes.buffer, seen.bytes.byteOffset, statxBytes / 4),
+    call(directory, name) {
+      if (name.length > nameLimitBytes) return false;
+      target.bytes[target.bytes.write(name, 0, 'latin1')] = 0;
+      return libc.statx(directory, target.address, atSymlinkNofollow, statxWanted, seen.address) === 0;
+    },
   };
 }
 
@@ -280,5 +309,6 @@ function fallbackSyscalls(): Syscalls {
       return Number(sectors) * 512;
     },
     syncFileSystem: () => false,
+    lookAt: undefined,
   };
 }

@@ -150,7 +150,8 @@ export function writeBatch(
   onSegment?: (hash: Uint8Array, offset: number) => void,
 ): void {
   for (const item of items) {
-    if (item.is === 'entry') {
+    if (item.is === 'run') writer.addRun(item.run);
+    else if (item.is === 'entry') {
       const { found, encoded } = item;
       writer.addEntry({ found, settled: settledNs === undefined || found.changedNs < settledNs, encoded });
     } else {

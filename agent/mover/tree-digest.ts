@@ -9,9 +9,10 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { type ByteWriter, byteWriter } from './byte-codec.ts';
-import { keyedBytes, sha256 } from './content-hash.ts';
+import { hashBytes, keyedBytes, sha256 } from './content-hash.ts';
 import { type Entry, entryTypes, isSpecial } from './entry.ts';
 import { fail } from './mover-error.ts';
+import { eachRecord, emptyFields, entryTypeNumbers, locateFields, type RecordRun, recordTags } from './tree-record.ts';
 
 export const digestParts = ['content', 'mode', 'owner', 'mtime', 'xattr', 'special'] as const;
 export type DigestPart = (typeof digestParts)[number];
@@ -28,6 +29,8 @@ export interface TreeDigester {
   /** Entries in walk order, each followed by its segments in order. */
   addEntry(entry: Entry): void;
   addSegment(hash: Uint8Array): void;
+  /** Entries with their segments, as a tree file has them. */
+  addRun(run: RecordRun): void;
   finish(): TreeDigest;
 }
 
@@ -45,6 +48,20 @@ export function treeDigester(): TreeDigester {
   const keyed = partStream();
   let files = 0;
   let bytes = 0;
+  const fields = emptyFields();
+  /** The same as `addEntry`: a record has the values in the same bytes. */
+  const addRecorded = (piece: Buffer, from: number, to: number) => {
+    locateFields(piece, from, to, fields);
+    const { type } = fields;
+    const identity = (isSpecial(entryTypes[type] ?? 'file') ? streams.special : streams.content).next();
+    identity.copy(piece, fields.pathLength - 1, fields.mode);
+    identity.copy(piece, fields.size, fields.attributes);
+    if (type === entryTypeNumbers.hardlink) return;
+    if (type !== entryTypeNumbers.symlink) streams.mode.next().copy(piece, fields.mode, fields.owner);
+    streams.owner.next().copy(piece, fields.owner, fields.mtime);
+    streams.mtime.next().copy(piece, fields.mtime, fields.size);
+    streams.xattr.next().copy(piece, fields.attributes, fields.end);
+  };
   return {
     addEntry(entry) {
       files++;
@@ -69,6 +86,17 @@ export function treeDigester(): TreeDigester {
     addSegment(hash) {
       keyed.next().raw(hash.subarray(0, keyedBytes));
       streams.content.next().raw(hash.subarray(keyedBytes));
+    },
+    addRun(run) {
+      files += run.entries;
+      bytes += run.bytes;
+      for (const piece of run.pieces)
+        eachRecord(piece, (from, to) => {
+          if (piece[from] === recordTags.segment) {
+            keyed.next().copy(piece, from + 1, from + 1 + keyedBytes);
+            streams.content.next().copy(piece, from + 1 + keyedBytes, from + 1 + hashBytes);
+          } else addRecorded(piece, from, to);
+        });
     },
     finish() {
       const [content, ...metadata] = digestParts.map((part) => streams[part].finish());

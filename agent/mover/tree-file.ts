@@ -10,8 +10,15 @@ import { hashBytes, segmentTagsBytes } from './content-hash.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import { segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
-import { createRecordWriter, openRecordCursor, openRecordReader } from './record-file.ts';
+import {
+  createRecordWriter,
+  openRecordCursor,
+  openRecordReader,
+  openRecordScanner,
+  type RecordScanner,
+} from './record-file.ts';
 import type { SegmentPlace } from './scan-units.ts';
+import { type RecordRun, type RunBuilder, recordFlags, recordTags } from './tree-record.ts';
 import { parseTreeSummary, type TreeSummary } from './tree-summary.ts';
 import type { FoundEntry } from './walk.ts';
 
@@ -31,6 +38,8 @@ export interface TreeSegment {
 
 export interface TreeFileWriter {
   addEntry(record: TreeRecord): void;
+  /** Entries with their segments as another file has them. */
+  addRun(run: RecordRun): void;
   /** Of the entry added last. Returns the offset to find it by. */
   addSegment(hash: Uint8Array, tags: Uint8Array | undefined): number;
   readonly bytes: number;
@@ -45,11 +54,17 @@ export interface TreeFileCursor {
   nextEntry(): TreeRecord | undefined;
   /** The next segment of the entry answered last. */
   nextSegment(): TreeSegment | undefined;
+  /** Looks at the record of the next entry where it lies, passing over segments of the one before; undefined after the last. */
+  peek(): RecordScanner | undefined;
+  /** The same, decoded; and without taking it. */
+  peekEntry(): Entry | undefined;
+  /** Takes the entry that was looked at. */
+  skipEntry(): void;
+  /** Takes the entry that was looked at, and the segment that a file with content has, as they are. */
+  takeRecords(into: RunBuilder, contentBytes: number): void;
   close(): void;
 }
 
-const tags = { entry: 0, segment: 1, summary: 2 } as const;
-const flagBits = { settled: 1, sparse: 2 } as const;
 const trailerBytes = 8 + 32;
 
 export function createTreeFile(path: string): TreeFileWriter {
@@ -65,17 +80,21 @@ export function createTreeFile(path: string): TreeFileWriter {
         entryOffset = records.append(encoded);
         return;
       }
-      writer.byte(tags.entry);
-      writer.byte((settled ? flagBits.settled : 0) | (found.sparse ? flagBits.sparse : 0));
+      writer.byte(recordTags.entry);
+      writer.byte((settled ? recordFlags.settled : 0) | (found.sparse ? recordFlags.sparse : 0));
       writer.int64(found.inode);
       writer.int64(found.changedNs);
       writeEntry(writer, found.entry);
       entryOffset = records.append(writer.take());
     },
+    addRun({ pieces }) {
+      for (const piece of pieces) records.appendRaw(piece);
+    },
     addSegment(hash, ofBlocks) {
-      writer.byte(tags.segment);
+      writer.byte(recordTags.segment);
       writer.raw(hash);
-      writer.number(entryOffset);
+      // How far back: so a run of records is the same wherever it lies.
+      writer.number(records.bytes - entryOffset);
       writer.number(segment++);
       writer.bytes(ofBlocks ?? noBytes);
       return records.append(writer.take());
@@ -104,7 +123,7 @@ const noBytes = new Uint8Array(0);
 
 function encodeSummary(summary: TreeSummary): Uint8Array {
   const writer = byteWriter();
-  writer.byte(tags.summary);
+  writer.byte(recordTags.summary);
   writer.raw(Buffer.from(JSON.stringify(summary)));
   return writer.take();
 }
@@ -142,7 +161,7 @@ function verifiedSummary(path: string): TreeSummary {
   const records = openRecordReader(path);
   try {
     const record = records.read(Number(trailer.readBigUInt64LE(0)));
-    if (record[0] !== tags.summary) fail('CacheDamaged', 'A tree file has no summary', path);
+    if (record[0] !== recordTags.summary) fail('CacheDamaged', 'A tree file has no summary', path);
     return parseTreeSummary(record.subarray(1));
   } finally {
     records.close();
@@ -192,31 +211,43 @@ function checksumOf(path: string, length: number, rest: Uint8Array): Buffer {
 
 /** Of a sealed file, and of an unsealed one. */
 export function openTreeCursor(path: string): TreeFileCursor {
-  const cursor = openRecordCursor(path);
+  const records = openRecordScanner(path);
   const reader = byteReader(Buffer.alloc(0));
-  let next = cursor.next()?.record;
+  let tag: number | undefined;
   const step = () => {
+    tag = records.advance() ? records.bytes[records.from] : undefined;
     // What follows a summary is no record.
-    next = next?.[0] === tags.summary ? undefined : cursor.next()?.record;
+    if (tag === recordTags.summary) tag = undefined;
+  };
+  const toEntry = (): boolean => {
+    while (tag === recordTags.segment) step();
+    return tag === recordTags.entry;
+  };
+  const record = () => records.bytes.subarray(records.from, records.to);
+  step();
+  const decode = (): TreeRecord => {
+    const encoded = record();
+    reader.reset(encoded);
+    reader.byte();
+    const flags = reader.byte();
+    const inode = reader.int64();
+    const changedNs = reader.int64();
+    const entry = readEntry(reader);
+    const found = { entry, inode, changedNs, sparse: (flags & recordFlags.sparse) !== 0 };
+    return { found, settled: (flags & recordFlags.settled) !== 0, encoded };
   };
   return {
     nextEntry() {
-      while (next !== undefined && next[0] === tags.segment) step();
-      if (next === undefined || next[0] !== tags.entry) return undefined;
-      const encoded = next;
-      reader.reset(next);
-      reader.byte();
-      const flags = reader.byte();
-      const inode = reader.int64();
-      const changedNs = reader.int64();
-      const entry = readEntry(reader);
+      if (!toEntry()) return undefined;
+      const decoded = decode();
       step();
-      const found = { entry, inode, changedNs, sparse: (flags & flagBits.sparse) !== 0 };
-      return { found, settled: (flags & flagBits.settled) !== 0, encoded };
+      return decoded;
     },
+    peekEntry: () => (toEntry() ? decode().found.entry : undefined),
+    skipEntry: () => void (toEntry() && step()),
     nextSegment() {
-      if (next === undefined || next[0] !== tags.segment) return undefined;
-      reader.reset(next);
+      if (tag !== recordTags.segment) return undefined;
+      reader.reset(record());
       reader.byte();
       // A view: what a cursor has read it never writes over.
       const hash = reader.raw(hashBytes);
@@ -228,7 +259,16 @@ export function openTreeCursor(path: string): TreeFileCursor {
       step();
       return { hash, tags: ofBlocks };
     },
-    close: () => cursor.close(),
+    peek: () => (toEntry() ? records : undefined),
+    takeRecords(into, contentBytes) {
+      into.add(records.bytes, records.from, records.to, 'entry', contentBytes);
+      step();
+      if (contentBytes === 0) return;
+      if (tag !== recordTags.segment) fail('CacheDamaged', 'A tree file lacks a segment', path);
+      into.add(records.bytes, records.from, records.to, 'segment', 0);
+      step();
+    },
+    close: () => records.close(),
   };
 }
 
@@ -236,8 +276,9 @@ export function openTreeCursor(path: string): TreeFileCursor {
 export function* segmentOffsets(path: string): Generator<{ readonly hash: Uint8Array; readonly offset: number }> {
   const cursor = openRecordCursor(path);
   try {
-    for (let next = cursor.next(); next !== undefined && next.record[0] !== tags.summary; next = cursor.next())
-      if (next.record[0] === tags.segment) yield { hash: next.record.subarray(1, 1 + hashBytes), offset: next.offset };
+    for (let next = cursor.next(); next !== undefined && next.record[0] !== recordTags.summary; next = cursor.next())
+      if (next.record[0] === recordTags.segment)
+        yield { hash: next.record.subarray(1, 1 + hashBytes), offset: next.offset };
   } finally {
     cursor.close();
   }
@@ -252,7 +293,7 @@ export function segmentPlaceAt(
   const record = byteReader(records.read(offset));
   record.byte();
   if (Buffer.compare(record.raw(hashBytes), hash) !== 0) return undefined;
-  const { path, size } = entryAt(records, record.number());
+  const { path, size } = entryAt(records, offset - record.number());
   return { path, size, segment: record.number(), sparse: true };
 }
 

@@ -19,7 +19,7 @@ export interface TreeSummary {
   readonly sinceFull: number;
 }
 
-export const treeFormat = 'stork-tree-file-3';
+export const treeFormat = 'stork-tree-file-4';
 
 const summaryLimitBytes = 64 * 1024;
 const identityLimit = 1024;

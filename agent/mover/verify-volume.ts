@@ -80,7 +80,9 @@ async function verifyVolume(
     recorder?.add(batch);
     onProgress(batch.size);
   };
-  const found = await digestVolume(scan, onBatch, besidesOf(volume)).finally(() => known?.close());
+  const besides = besidesOf(volume);
+  const inRuns = besides === undefined;
+  const found = await digestVolume({ ...scan, inRuns }, onBatch, besides).finally(() => known?.close());
   const unexplained = findUnexplained(found, volume);
   if (unexplained.length > 0) {
     failForNow(

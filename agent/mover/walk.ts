@@ -3,9 +3,10 @@
  * on the way down, and one entry for each file whose other hard links were not met yet.
  * `lost+found` and our own marker at the root are not part of a volume. What vanishes between listing and lstat is counted.
  */
-import { type BigIntStats, closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import type { Entry, EntryType } from './entry.ts';
 import { errnoOf, fail, failDevice, failUnreadable } from './mover-error.ts';
+import { emptyStat, fileTypes, int64Of, isDirectory, type RawStat, statName, statPath } from './raw-stat.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export type VolumeKind = 'files' | 'block';
@@ -29,31 +30,125 @@ export interface WalkCounts {
   vanished: number;
 }
 
-export function* walkTree(root: ByteString, counts: WalkCounts): Generator<FoundEntry> {
-  const links = new Map<string, { readonly path: ByteString; remaining: number }>();
-  const rootStats = statOf(root);
-  if (rootStats === undefined) return fail('VolumeMissing', 'The volume is not mounted', root);
-  yield foundEntry('', rootStats, links);
-  // Each level: the names still to visit, last first, so that popping is cheap.
-  const levels: { readonly directory: ByteString; readonly names: string[] }[] = [];
-  levels.push({ directory: '', names: namesIn(root, ignoredAtRoot) });
-  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const name = level.names.pop();
-    if (name === undefined) {
-      levels.pop();
-      continue;
-    }
-    const path = level.directory === '' ? name : `${level.directory}/${name}`;
-    const stats = statOf(`${root}/${path}`);
-    if (stats === undefined) {
-      counts.vanished++;
-      continue;
-    }
-    yield foundEntry(path, stats, links);
-    if (!stats.isDirectory()) continue;
-    const names = namesOrVanished(`${root}/${path}`);
+/** A walk, step by step: what it stands at is the next step's to change. */
+export interface Walk {
+  /** Goes on to the next entry; false after the last. */
+  next(): boolean;
+  /** Of the directory that the entry is in. */
+  readonly directory: ByteString;
+  /** Of the root both are ''. */
+  readonly name: ByteString;
+  readonly path: ByteString;
+  readonly stat: RawStat;
+  /** The entry. Must be asked for of each that has several names: of all but the first it is a hard link. */
+  found(): FoundEntry;
+  close(): void;
+}
+
+type Links = Map<string, { readonly path: ByteString; remaining: number }>;
+
+/** A directory on the way down: names still to visit, last first, so that popping is cheap. */
+interface Level {
+  readonly directory: ByteString;
+  readonly names: string[];
+  /** Open while its names are looked at, as one lookup is cheaper than those of a path; undefined when it isn't, or can't be. */
+  fd: number | 'Closed' | 'Unopenable';
+}
+
+export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>, counts: WalkCounts): Walk {
+  const links: Links = new Map();
+  const levels: Level[] = [];
+  const stat = emptyStat();
+  let state: 'New' | 'AtRoot' | 'Within' = 'New';
+  let directory = '';
+  let name = '';
+  const pathOf = (): ByteString => (directory === '' ? name : `${directory}/${name}`);
+  const descend = (into: ByteString, names: string[] | undefined) => {
     if (names === undefined) counts.vanished++;
-    else levels.push({ directory: path, names });
+    else levels.push({ directory: into, names, fd: 'Closed' });
+  };
+  const look = (level: Level): boolean => {
+    if (lookAt === undefined) return statOf(`${root}/${pathOf()}`, stat);
+    // One open directory at a time: however deep the tree is.
+    if (level.fd === 'Closed') level.fd = openDirectory(root, level.directory);
+    if (level.fd !== 'Unopenable' && statName(lookAt, level.fd, name, stat)) return true;
+    return statOf(`${root}/${pathOf()}`, stat);
+  };
+  const start = (): boolean => {
+    if (!statOf(root, stat)) fail('VolumeMissing', 'The volume is not mounted', root);
+    state = 'AtRoot';
+    return true;
+  };
+  const enter = () => {
+    if (state === 'AtRoot') descend('', namesIn(root, ignoredAtRoot));
+    else if (isDirectory(stat)) {
+      closeLevel(levels.at(-1));
+      const path = pathOf();
+      descend(path, namesOrVanished(`${root}/${path}`));
+    }
+    state = 'Within';
+  };
+  return {
+    stat,
+    get directory() {
+      return directory;
+    },
+    get name() {
+      return name;
+    },
+    get path() {
+      return pathOf();
+    },
+    next() {
+      if (state === 'New') return start();
+      enter();
+      for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+        const next = level.names.pop();
+        if (next === undefined) {
+          closeLevel(levels.pop());
+          continue;
+        }
+        directory = level.directory;
+        name = next;
+        if (look(level)) return true;
+        counts.vanished++;
+      }
+      // What it stood at last is entered once.
+      stat.mode = 0;
+      return false;
+    },
+    found: () => foundEntry(pathOf(), stat, links),
+    close: () => closeLevel(levels.at(-1)),
+  };
+}
+
+function openDirectory(root: ByteString, directory: ByteString): number | 'Unopenable' {
+  const path = directory === '' ? root : `${root}/${directory}`;
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | (directory === '' ? 0 : constants.O_NOFOLLOW);
+  try {
+    return openSync(Buffer.from(path, 'latin1'), flags);
+  } catch {
+    // Gone, or no descriptor is free: each name by its path says what there is to say.
+    return 'Unopenable';
+  }
+}
+
+function closeLevel(level: Level | undefined): void {
+  if (level === undefined) return;
+  if (typeof level.fd === 'number') closeSync(level.fd);
+  level.fd = 'Closed';
+}
+
+export function* walkTree(
+  root: ByteString,
+  syscalls: Pick<Syscalls, 'lookAt'>,
+  counts: WalkCounts,
+): Generator<FoundEntry> {
+  const walk = openWalk(root, syscalls, counts);
+  try {
+    while (walk.next()) yield walk.found();
+  } finally {
+    walk.close();
   }
 }
 
@@ -101,11 +196,13 @@ function openDevice(root: ByteString): number {
   }
 }
 
-function statOf(path: ByteString): BigIntStats | undefined {
+/** False when nothing is there. */
+function statOf(path: ByteString, into: RawStat): boolean {
   try {
-    return lstatSync(Buffer.from(path, 'latin1'), { bigint: true });
+    statPath(path, into);
+    return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return false;
     if (errnoOf(error) === 'EACCES') failUnreadable(path);
     throw error;
   }
@@ -136,43 +233,35 @@ function namesOrVanished(directory: ByteString): string[] | undefined {
   }
 }
 
-function foundEntry(
-  path: ByteString,
-  stats: BigIntStats,
-  links: Map<string, { readonly path: ByteString; remaining: number }>,
-): FoundEntry {
-  const first = stats.isDirectory() || stats.nlink < 2n ? undefined : linkOf(path, stats, links);
-  const type = first === undefined ? typeOf(stats) : 'hardlink';
+function foundEntry(path: ByteString, stat: RawStat, links: Links): FoundEntry {
+  const first = isDirectory(stat) || stat.nlink < 2 ? undefined : linkOf(path, stat, links);
+  const type = first === undefined ? typeOf(stat) : 'hardlink';
   const isDevice = type === 'character' || type === 'block';
   return {
     entry: {
       path,
       type,
-      mode: Number(stats.mode & 0o7777n),
-      uid: Number(stats.uid),
-      gid: Number(stats.gid),
-      mtimeNs: stats.mtimeNs,
-      size: type === 'file' ? Number(stats.size) : 0,
+      mode: stat.mode & 0o7777,
+      uid: stat.uid,
+      gid: stat.gid,
+      mtimeNs: int64Of(stat.mtimeLow, stat.mtimeHigh),
+      size: type === 'file' ? stat.sizeBytes : 0,
       target: first ?? '',
-      rdev: isDevice ? stats.rdev : 0n,
+      rdev: isDevice ? stat.rdev : 0n,
       xattrs: [],
     },
-    inode: stats.ino,
-    changedNs: stats.ctimeNs,
-    sparse: stats.blocks * 512n < stats.size,
+    inode: BigInt.asUintN(64, int64Of(stat.inodeLow, stat.inodeHigh)),
+    changedNs: int64Of(stat.changedLow, stat.changedHigh),
+    sparse: stat.blocks * 512 < stat.sizeBytes,
   };
 }
 
 /** The first name of this inode when it was met before; remembers it otherwise, until all names were met. */
-function linkOf(
-  path: ByteString,
-  stats: BigIntStats,
-  links: Map<string, { readonly path: ByteString; remaining: number }>,
-): ByteString | undefined {
-  const key = `${stats.dev}:${stats.ino}`;
+function linkOf(path: ByteString, stat: RawStat, links: Links): ByteString | undefined {
+  const key = `${stat.device}:${stat.inodeHigh}:${stat.inodeLow}`;
   const known = links.get(key);
   if (known === undefined) {
-    links.set(key, { path, remaining: Number(stats.nlink) - 1 });
+    links.set(key, { path, remaining: stat.nlink - 1 });
     return undefined;
   }
   known.remaining--;
@@ -180,11 +269,21 @@ function linkOf(
   return known.path;
 }
 
-function typeOf(stats: BigIntStats): EntryType {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isSocket()) return 'socket';
-  return stats.isCharacterDevice() ? 'character' : 'block';
+function typeOf({ mode }: RawStat): EntryType {
+  switch (mode & fileTypes.mask) {
+    case fileTypes.file:
+      return 'file';
+    case fileTypes.directory:
+      return 'directory';
+    case fileTypes.symlink:
+      return 'symlink';
+    case fileTypes.fifo:
+      return 'fifo';
+    case fileTypes.socket:
+      return 'socket';
+    case fileTypes.character:
+      return 'character';
+    default:
+      return 'block';
+  }
 }

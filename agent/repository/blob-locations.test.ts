@@ -44,5 +44,6 @@ describe('blob locations', () => {
     locations.add('second', [{ ...blob, offset: 2 }]);
     assert.equal(locations.find(idAt(1), 'data')?.pack, 'first');
     assert.deepEqual(locations.packs(), ['first', 'second']);
+    assert.deepEqual(['first', 'second', 'third'].map(locations.endOf), [41, 42, 0]);
   });
 });

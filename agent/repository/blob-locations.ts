@@ -14,6 +14,8 @@ export interface BlobLocations {
   add(pack: string, blobs: readonly PackedBlob[]): void;
   find(id: string, type: BlobType): BlobLocation | undefined;
   packs(): readonly string[];
+  /** Where the last blob of a pack ends, as far as is known; 0 for a pack that isn't. */
+  endOf(pack: string): number;
 }
 
 const idWords = 4;
@@ -27,6 +29,7 @@ export function blobLocations(): BlobLocations {
   let size = 0;
   const packs: string[] = [];
   const numbers = new Map<string, number>();
+  const ends: number[] = [];
   /** The first words of the id that is looked for. */
   const key = new Uint32Array(idWords);
   const keyBytes = Buffer.alloc(idWords * 4);
@@ -63,6 +66,7 @@ export function blobLocations(): BlobLocations {
       return size;
     },
     packs: () => packs,
+    endOf: (pack) => ends[numbers.get(pack) ?? -1] ?? 0,
     add(pack, blobs) {
       let number = numbers.get(pack);
       if (number === undefined) {
@@ -70,7 +74,9 @@ export function blobLocations(): BlobLocations {
         number = packs.length;
         numbers.set(pack, number);
       }
+      let end = ends[number] ?? 0;
       for (const { id, type, offset, length, uncompressedLength } of blobs) {
+        end = Math.max(end, offset + length);
         if (size > slots * 0.7) grow();
         setKey(id);
         const place = slotOf(type);
@@ -84,6 +90,7 @@ export function blobLocations(): BlobLocations {
         // 0 means stored as it is; an empty compressed blob doesn't exist.
         cells[at + idWords + 3] = uncompressedLength ?? 0;
       }
+      ends[number] = end;
     },
     find(id, type) {
       setKey(id);

@@ -8,6 +8,7 @@ import { idOf } from './format/object-id.ts';
 import { sealDocument } from './format/unpacked.ts';
 import { addKeySlot } from './keys/key-slots.ts';
 import { byPassphrase } from './keys/unlock.ts';
+import { keepLedger } from './ledger/keep-ledger.ts';
 import { takeLock } from './locks/repository-lock.ts';
 import { putHolders, putMark } from './prune/marks.ts';
 import { planRepair } from './repair/plan-repair.ts';
@@ -65,20 +66,24 @@ interface Kind {
   readonly prefix: string;
   /** Which of those below the prefix. */
   readonly isOne?: (made: Made, name: string) => boolean;
-  /** What verify says of one that was deleted: its name, other objects, or nothing as such an object may be taken away any time. */
-  readonly deleted: 'named' | 'told by others' | 'not told';
+  /**
+   * What verify says of one that was deleted: its name as damaged, as gone (stock restic may have removed it), or in a note; other objects;
+   * or nothing, as its holder takes a lock away any time, and notices when somebody else does.
+   */
+  readonly deleted: 'named' | 'gone' | 'noted' | 'told by others' | 'not told';
 }
 
 const kinds: readonly Kind[] = [
   { name: 'an index', prefix: 'index/', deleted: 'told by others' },
-  { name: 'a restore point', prefix: 'snapshots/', deleted: 'not told' },
+  { name: 'a restore point', prefix: 'snapshots/', deleted: 'gone' },
   { name: 'a pack of contents', prefix: 'data/', isOne: (made, name) => !made.treePacks.has(name), deleted: 'named' },
   { name: 'a pack of trees', prefix: 'data/', isOne: (made, name) => made.treePacks.has(name), deleted: 'named' },
-  { name: "a key slot of restic's", prefix: 'keys/', deleted: 'not told' },
-  { name: 'a key slot of ours', prefix: 'stork/keys/', deleted: 'not told' },
-  { name: 'a manifest', prefix: 'stork/manifests/', deleted: 'not told' },
-  { name: 'a mark', prefix: 'stork/marks/', deleted: 'not told' },
-  { name: 'who is waited for', prefix: 'stork/waits/', deleted: 'not told' },
+  { name: "a key slot of restic's", prefix: 'keys/', deleted: 'gone' },
+  { name: 'a key slot of ours', prefix: 'stork/keys/', deleted: 'named' },
+  { name: 'a manifest', prefix: 'stork/manifests/', deleted: 'named' },
+  { name: 'a mark', prefix: 'stork/marks/', deleted: 'named' },
+  { name: 'who is waited for', prefix: 'stork/waits/', deleted: 'noted' },
+  { name: 'an entry of the ledger', prefix: 'stork/ledger/', deleted: 'named' },
   { name: 'a lock', prefix: 'locks/', deleted: 'not told' },
 ];
 
@@ -112,6 +117,8 @@ async function make(): Promise<Made> {
     const mark = await putMark(repository, { time: new Date(0), packs: [] }, randomBytes);
     await putHolders(repository, mark, ['gone'], randomBytes);
   }
+  // Takes in what was written without it.
+  await keepLedger(testHost(manualClock()).context(repository), { whenDamaged: 'Kept' });
   const locations = await repository.loadIndex();
   const treePacks = new Set<string>();
   for (const { tree } of await repository.snapshots()) treePacks.add(packOf(locations.find(tree, 'tree')?.pack));
@@ -206,13 +213,21 @@ describe('a damaged object', () => {
         const packs = report.damage.filter((one) => kind.prefix === 'index/' && one.kind === 'unindexed');
         const named = report.damage.filter((one) => !packs.includes(one)).map(({ object }) => object);
         const wanted = damage.name === 'swapped' ? [name, other] : [name];
-        if (damage.name !== 'deleted' || kind.deleted === 'named')
+        const isDeleted = damage.name === 'deleted';
+        if (!isDeleted || kind.deleted === 'named')
           assert.deepEqual(named.toSorted(), wanted.toSorted(), 'verify names it, and only it');
         else assert.equal(packs.length > 0, kind.deleted === 'told by others');
+        const isGone = isDeleted && kind.deleted === 'gone';
+        assert.deepEqual(
+          report.gone.map(({ object }) => object),
+          isGone ? [name] : [],
+        );
+        const notes = report.notes.map(({ object }) => object);
+        assert.equal(notes.includes(name), isDeleted && kind.deleted === 'noted');
 
         const left = await readableFiles(repository);
         for (const [path, digest] of left) assert.equal(digest, made.files.get(path), `${path} is what it was`);
-        assertTold(made, left, report, (path) => damage.name === 'deleted' && path.startsWith(`${name} `));
+        assertTold(made, left, report, (path) => isDeleted && path.startsWith(`${name} `));
         if (/^(index|snapshots|data)\//.test(name)) await assertRestores(repository, left);
 
         const unreadableLock = isLock && damage.name !== 'deleted';

@@ -14,6 +14,8 @@ import { ivBytes, type RepositoryKey, seal, unseal } from './format/seal.ts';
 import { encodeSnapshot, type Snapshot } from './format/snapshot.ts';
 import { sealDocument } from './format/unpacked.ts';
 import { byPassphrase, describeUnlock, openSlot, type Unlock } from './keys/unlock.ts';
+import { type Fact, factOf, isRecorded } from './ledger/ledger-entry.ts';
+import { type LedgerWriter, recordAdded } from './ledger/write-ledger.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { refuseOversized } from './verify/read-document.ts';
@@ -73,6 +75,7 @@ export async function initRepository(
     if (ownSlot !== undefined && !opens(key, kept)) await store.remove(ownSlot);
     failExists(store, 'Somebody else just made a repository');
   }
+  await recordFirst({ repository: { store, key }, randomBytes }, owner);
   return repositoryOf(store, key, config, randomBytes);
 
   async function putKeySlot(): Promise<string> {
@@ -81,6 +84,14 @@ export async function initRepository(
     await store.put(name, slot, signal);
     return name;
   }
+}
+
+/** The key slot that is there now, and that of another init that was cut off with the same password. */
+async function recordFirst(writer: LedgerWriter, { created, username, hostname }: KeySlotOwner): Promise<void> {
+  const facts: Fact[] = [];
+  for await (const { name } of writer.repository.store.list('keys/'))
+    if (isRecorded(name)) facts.push(factOf(name, created, `the first, by ${username}@${hostname}`));
+  await recordAdded(writer, facts);
 }
 
 function failExists({ description }: ObjectStore, what: string): never {

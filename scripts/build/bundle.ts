@@ -72,7 +72,8 @@ export function eagerChunks(imports: ReadonlyMap<string, readonly string[]>, ent
 }
 
 function entryPoints(program: ProgramName): Record<string, string> {
-  const workers = globSync([`${program}/**/worker.ts`, `${program}/**/*-worker.ts`], { cwd: root });
+  const exclude = [`${program}/**/testing/**`];
+  const workers = globSync([`${program}/**/worker.ts`, `${program}/**/*-worker.ts`], { cwd: root, exclude });
   const named = workers.map((path) => [
     path.slice(program.length + 1, -'.ts'.length).replaceAll('/', '-'),
     join(root, path),

@@ -47,6 +47,7 @@ export type BinaryName =
   | 'csi-driver'
   | 'pause'
   | 'versitygw'
+  | 'rest-server'
   | 'fake-gcs-server';
 
 /** What a bare API server needs; people with KUBEBUILDER_ASSETS build nothing for it. */
@@ -61,7 +62,7 @@ export const allBinaries: readonly BinaryName[] = [
 ];
 
 /** Servers that the repository's stores are tested on. */
-export const storeBinaries: readonly BinaryName[] = ['versitygw'];
+export const storeBinaries: readonly BinaryName[] = ['versitygw', 'rest-server'];
 
 export interface Binaries {
   path(name: BinaryName): string;
@@ -120,6 +121,13 @@ const builds: readonly Build[] = [
     what: 'the S3 server (about a minute the first time)',
     names: ['versitygw'],
     module: 'go-stores',
+    packages: ['tool'],
+    env: { CGO_ENABLED: '0' },
+  },
+  {
+    what: "restic's REST server (half a minute the first time)",
+    names: ['rest-server'],
+    module: 'go-rest',
     packages: ['tool'],
     env: { CGO_ENABLED: '0' },
   },

@@ -2,6 +2,7 @@
 import type { ByteString } from '../../mover/syscalls.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { PackedBlob } from '../format/pack.ts';
+import type { SharedLimits } from '../local-limits.ts';
 import type { ChunkingRule } from './choose-chunking.ts';
 import type { ClaimTables } from './claims.ts';
 
@@ -111,8 +112,6 @@ export interface BackupAnswer {
   /** Of a content, device or data job: the blobs in order. Of a tree job, and of entries that are a whole directory: the tree's id. */
   readonly ids: readonly string[];
   readonly problems: readonly Problem[];
-  /** Packs that became full. */
-  readonly packs: readonly WrittenPack[];
   readonly counts: BackupCounts;
 }
 
@@ -128,16 +127,21 @@ export interface BackupCounts {
 export interface BackupThreadData {
   readonly key: { readonly encrypt: Uint8Array; readonly macK: Uint8Array; readonly macR: Uint8Array };
   readonly tables: ClaimTables;
+  /** Of `packsAhead`. */
+  readonly ahead: SharedArrayBuffer;
   readonly level: CompressionLevel | undefined;
   /** In ns: what changed at or after this moment, when the parent was begun, may have changed after it was read. */
   readonly trustBefore: bigint;
   readonly chunking: readonly ChunkingRule[];
+  /** On what is read. */
+  readonly limits: SharedLimits | undefined;
 }
 
 export interface BackupRequest {
   readonly job: BackupJob;
   /** Tables that came since. */
   readonly tables: ClaimTables;
-  /** Buffers of packs that are stored. */
-  readonly buffers: readonly ArrayBuffer[];
 }
+
+/** A thread hands packs over when they are full, in the midst of a job; its answer comes last. */
+export type BackupReply = { readonly pack: WrittenPack } | { readonly answer: BackupAnswer };

@@ -1,17 +1,20 @@
 /**
- * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored no
- * thread gets a further job, so that memory is bounded by the store's speed.
+ * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored,
+ * threads that have made another wait too (packs-ahead.ts), so that memory is bounded whatever the store's speed.
  */
+import { keepLargeMemoryApart, releaseMemory } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type {
   BackupAnswer,
   BackupCounts,
   BackupJob,
+  BackupReply,
   BackupRequest,
   BackupThreadData,
   WrittenPack,
 } from './backup-job.ts';
 import { type ClaimTables, isCrowded, newClaimTable } from './claims.ts';
+import { newPacksAhead, packsAhead } from './packs-ahead.ts';
 
 export interface BackupThreads {
   run(job: BackupJob): Promise<BackupAnswer>;
@@ -21,7 +24,7 @@ export interface BackupThreads {
   close(): Promise<void>;
 }
 
-export interface BackupThreadsOptions extends BackupThreadData {
+export interface BackupThreadsOptions extends Omit<BackupThreadData, 'ahead'> {
   readonly threads: number;
   readonly storePack: (pack: WrittenPack) => Promise<void>;
 }
@@ -34,10 +37,10 @@ interface Waiting {
 
 /** Jobs that wait when a thread is free again: fewer are done before another thread has begun. */
 const jobsPerThread = 8;
-/** Packs of all threads that may wait for the store while they work on: one each, and one for who is faster. Bounds memory. */
-const packsInFlight = (threads: number): number => threads + 1;
 
-export function backupThreads({ threads, storePack, ...data }: BackupThreadsOptions): BackupThreads {
+export function backupThreads({ threads, storePack, ...given }: BackupThreadsOptions): BackupThreads {
+  keepLargeMemoryApart();
+  const data: BackupThreadData = { ...given, ahead: newPacksAhead() };
   const waiting: Waiting[] = [];
   const counts = { filesRead: 0, bytesRead: 0, newBlobs: 0, bytesAdded: 0 };
   let failure: { readonly error: unknown } | undefined;
@@ -54,26 +57,18 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
     if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
   const all: ReturnType<typeof oneThread>[] = [];
-  let packs = 0;
-  const inFlight: PacksInFlight = {
-    begin: () => void packs++,
-    end() {
-      packs--;
-      for (const { next } of all) next();
-    },
-    isFull: () => packs >= packsInFlight(threads),
-  };
   let isClosed = false;
   const start = () => {
-    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll, inFlight });
+    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll });
     all.push(thread);
     thread.next();
   };
-  start();
   const run = (job: BackupJob) =>
     new Promise<BackupAnswer>((resolve, reject) => {
       if (failure !== undefined) return reject(failure.error);
       waiting.push({ job, resolve, reject });
+      // Who has nothing to store needs none.
+      if (all.length === 0 && !isClosed) start();
       for (const { next } of all) next();
     });
   return {
@@ -90,20 +85,12 @@ export function backupThreads({ threads, storePack, ...data }: BackupThreadsOpti
   };
 }
 
-/** Packs that are being stored, whichever thread made them. */
-interface PacksInFlight {
-  begin(): void;
-  end(): void;
-  isFull(): boolean;
-}
-
 interface ThreadOptions {
   readonly data: BackupThreadData;
   readonly waiting: Waiting[];
   readonly storePack: (pack: WrittenPack) => Promise<void>;
   readonly onAnswer: (answer: BackupAnswer) => void;
   readonly failAll: (error: unknown) => void;
-  readonly inFlight: PacksInFlight;
 }
 
 function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
@@ -111,45 +98,42 @@ function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
   return job.do === 'entries' && job.before !== undefined ? [job.before.json.buffer] : [];
 }
 
-function oneThread({ data, waiting, storePack, onAnswer, failAll, inFlight }: ThreadOptions) {
+function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOptions) {
   const tables: ClaimTables = [...data.tables];
   const worker = startWorker('repository/backup/backup-worker', {
     workerData: { ...data, tables: [...tables] } satisfies BackupThreadData,
     resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 },
   });
   let current: Waiting | undefined;
-  let buffers: ArrayBuffer[] = [];
+  const ahead = packsAhead(data.ahead);
   const storing = new Set<Promise<void>>();
   const send = (one: Waiting) => {
     current = one;
     const more = data.tables.slice(tables.length);
     tables.push(...more);
-    const request: BackupRequest = { job: one.job, tables: more, buffers };
-    worker.postMessage(request, [...buffers, ...buffersOf(one.job)]);
-    buffers = [];
+    const request: BackupRequest = { job: one.job, tables: more };
+    worker.postMessage(request, [...buffersOf(one.job)]);
   };
   const next = () => {
-    if (current !== undefined || inFlight.isFull()) return;
+    if (current !== undefined) return;
     const one = waiting.shift();
     if (one !== undefined) send(one);
   };
   const store = (pack: WrittenPack) => {
     const stored = storePack(pack).then(
-      () => {
-        buffers.push(pack.buffer);
-      },
+      () => releaseMemory(new Uint8Array(pack.buffer)),
       (error: unknown) => failAll(error),
     );
     const done = stored.finally(() => {
       storing.delete(done);
-      inFlight.end();
+      ahead.end();
     });
-    inFlight.begin();
     storing.add(done);
   };
-  worker.on('message', (answer: BackupAnswer) => {
+  worker.on('message', (reply: BackupReply) => {
+    if ('pack' in reply) return store(reply.pack);
+    const { answer } = reply;
     onAnswer(answer);
-    for (const pack of answer.packs) store(pack);
     const done = current;
     current = undefined;
     done?.resolve(answer);

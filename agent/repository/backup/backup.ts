@@ -7,9 +7,11 @@ import type { Clock } from '../../../kube/clock.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
 import { type IndexWriter, indexEveryMs, indexWriter } from '../index-writer.ts';
+import { type LocalLimits, shareLimits } from '../local-limits.ts';
 import type { WriterSession } from '../locks/writer-session.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { everyPath, type PathFilter } from '../select-paths.ts';
+import { answerHere } from './answer-here.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
 import type { ChunkingRule } from './choose-chunking.ts';
@@ -37,6 +39,8 @@ export interface CommitOptions {
   readonly parent: StoredSnapshot | undefined;
   readonly level: CompressionLevel | undefined;
   readonly threads: number;
+  /** On what is read of the data. */
+  readonly limits?: LocalLimits | undefined;
   /** How files are cut; `auto` without any. Those that are unchanged stay as they were cut. */
   readonly chunking?: readonly ChunkingRule[] | undefined;
   readonly signal: AbortSignal;
@@ -128,9 +132,12 @@ function startThreads(
   table: SharedArrayBuffer,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
-  const { repository, level, threads, parent, chunking = [] } = options;
+  const { repository, level, threads, parent, chunking = [], clock } = options;
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
-  return backupThreads({ key: repository.key, tables: [table], level, trustBefore, chunking, threads, storePack });
+  const limits = shareLimits(options.limits);
+  const common = { tables: [table], trustBefore, chunking };
+  const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack });
+  return { ...started, run: answerHere(started, common, clock) };
 }
 
 /** Also of a backup that was stopped: what is stored by then is indexed. */

@@ -1,11 +1,13 @@
 /** Makes blobs of content: hash, claim, compress where it helps, seal, pack. One for each thread. */
 import { randomFillSync } from 'node:crypto';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { compress } from '../format/compress.ts';
 import { binaryIdOf } from '../format/object-id.ts';
 import type { BlobType } from '../format/pack.ts';
 import { sealBlob } from '../format/pack.ts';
 import { ivBytes, type RepositoryKey } from '../format/seal.ts';
+import { smallBlobSealer } from '../format/seal-small.ts';
 import type { WrittenPack } from './backup-job.ts';
 import type { Claims } from './claims.ts';
 import { createPacker, type FinishedPack, packBufferBytes } from './packer.ts';
@@ -13,10 +15,8 @@ import { createPacker, type FinishedPack, packBufferBytes } from './packer.ts';
 export interface BlobWriter {
   /** Stores the content unless the repository has it; its id. */
   save(content: Uint8Array, type: BlobType): string;
-  /** Packs that became full since. */
-  takePacks(): WrittenPack[];
-  takeRest(): WrittenPack[];
-  giveBack(buffers: readonly ArrayBuffer[]): void;
+  /** Packs what is left. */
+  handOverRest(): void;
   readonly counts: { newBlobs: number; bytesAdded: number };
 }
 
@@ -25,28 +25,23 @@ export interface BlobWriterOptions {
   readonly claims: Claims;
   /** Undefined: data isn't compressed. */
   readonly level: CompressionLevel | undefined;
+  /** Takes each pack as soon as it is full, its buffer with it. */
+  readonly handOver: (pack: WrittenPack) => void;
 }
 
-export function blobWriter({ key, claims, level }: BlobWriterOptions): BlobWriter {
-  const spare: ArrayBuffer[] = [];
+export function blobWriter({ key, claims, level, handOver }: BlobWriterOptions): BlobWriter {
   const newIv = ivSource();
-  const takeBuffer = (bytes: number) => {
-    const fitting = spare.findIndex(({ byteLength }) => byteLength >= bytes);
-    return fitting < 0
-      ? new ArrayBuffer(Math.max(bytes, packBufferBytes))
-      : (spare.splice(fitting, 1)[0] ?? new ArrayBuffer(bytes));
-  };
+  const small = smallBlobSealer(key);
+  // What is not written to takes no memory.
+  const takeBuffer = (bytes: number) => new ArrayBuffer(Math.max(bytes, packBufferBytes));
   const packers = {
     data: createPacker({ type: 'data', key, newIv, takeBuffer }),
     tree: createPacker({ type: 'tree', key, newIv, takeBuffer }),
   };
-  const full: FinishedPack[] = [];
   const counts = { newBlobs: 0, bytesAdded: 0 };
-  const written = ({ bytes, blobs }: FinishedPack): WrittenPack => ({
-    buffer: bytes.buffer,
-    length: bytes.length,
-    blobs,
-  });
+  const pass = (pack: FinishedPack | undefined) => {
+    if (pack !== undefined) handOver({ buffer: pack.bytes.buffer, length: pack.bytes.length, blobs: pack.blobs });
+  };
   return {
     counts,
     save(content, type) {
@@ -56,23 +51,24 @@ export function blobWriter({ key, claims, level }: BlobWriterOptions): BlobWrite
       // Version 2 wants trees compressed, always.
       const worthwhile =
         type === 'tree' ? (level ?? 1) : level !== undefined && isCompressible(content) ? level : undefined;
-      const blob = sealBlob(key, content, worthwhile, newIv());
+      const iv = newIv();
+      const inPlace = small?.seal(content, worthwhile, iv);
+      const blob = inPlace ?? sealBlob(key, content, worthwhile, iv);
       const packer = packers[type];
       packer.add(hex, blob);
       counts.newBlobs++;
       counts.bytesAdded += blob.sealed.length;
-      const pack = packer.takeFull();
-      if (pack !== undefined) full.push(pack);
+      // The sealer goes on with its own.
+      if (inPlace === undefined) releaseMemory(blob.sealed);
+      pass(packer.takeFull());
       return hex;
     },
-    takePacks: () => full.splice(0).map(written),
-    takeRest: () =>
-      [packers.data.takeRest(), packers.tree.takeRest()].flatMap((pack) => (pack === undefined ? [] : [written(pack)])),
-    giveBack: (buffers) => void spare.push(...buffers.slice(0, Math.max(0, sparesKept - spare.length))),
+    handOverRest() {
+      pass(packers.data.takeRest());
+      pass(packers.tree.takeRest());
+    },
   };
 }
-
-const sparesKept = 1;
 
 const probeFrom = 64 * 1024;
 const probeBytes = 4 * 1024;

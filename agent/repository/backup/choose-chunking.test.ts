@@ -9,14 +9,32 @@ import { type ChunkingRule, chunkingOf, decideChunking, parseChunkingRule } from
 const kb = 1024;
 
 describe('how a file is cut', () => {
-  it('is decided by its size unless somebody says otherwise; a small one is one blob', () => {
+  it('is decided by its size and content unless somebody says otherwise; a small one is one blob', () => {
+    const [text, binary] = [() => true, () => false];
     assert.deepEqual(
-      [512 * kb, 1024 * kb, 1024 * kb + 1].map((size) => decideChunking(size, 'auto')),
+      [512 * kb, 1024 * kb, 1024 * kb + 1].map((size) => decideChunking(size, 'auto', binary)),
       ['whole', 'pages', 'content'],
     );
-    assert.equal(decideChunking(1024 * kb, 'content'), 'content');
-    assert.equal(decideChunking(1024 * kb + 1, 'fixed'), 'pages');
-    assert.equal(decideChunking(512 * kb, 'fixed'), 'whole');
+    assert.equal(decideChunking(1024 * kb, 'auto', text), 'content');
+    assert.equal(decideChunking(1024 * kb, 'fixed', text), 'pages');
+    assert.equal(decideChunking(1024 * kb, 'content', binary), 'content');
+    assert.equal(decideChunking(1024 * kb + 1, 'fixed', text), 'pages');
+    assert.equal(decideChunking(512 * kb, 'fixed', binary), 'whole');
+  });
+
+  it('is by content for text of whole pages, by blocks for a file with zeros in it', async () => {
+    using space = scratch();
+    const text = Buffer.alloc(3072 * kb, 'a line of a log\n');
+    const database = Buffer.from(text);
+    for (let page = 0; page < database.length; page += 16 * kb) database.fill(0, page, page + 64);
+    writeFileSync(space.path('log'), text);
+    writeFileSync(space.path('table'), database);
+    const { repository } = await memoryRepository();
+    const { tree } = await save(repository, [space.path('log'), space.path('table')]);
+    const trees = snapshotTrees(repository, await repository.loadIndex());
+    const blobsOf = async (name: string) => (await trees.find(tree, space.path(name)))?.content.length ?? 0;
+    assert.equal(await blobsOf('table'), 24);
+    assert.ok((await blobsOf('log')) < 7);
   });
 
   it('is said for all, or by patterns of which the last that fits counts', () => {

@@ -1,4 +1,4 @@
-/** How the content of a file is cut into blobs: by its size, unless the user said otherwise for its path. Pure. */
+/** How the content of a file is cut into blobs: by its size and what it looks like, unless the user said otherwise for its path. Pure. */
 import type { ByteString } from '../../mover/syscalls.ts';
 import { type PathFilter, pathFilter } from '../select-paths.ts';
 import type { Chunking } from './backup-job.ts';
@@ -17,11 +17,15 @@ export interface ChunkingRule {
 export const wholeLimitBytes = 512 * 1024;
 const memoryPage = 4096;
 
-/** Files that are rewritten in place, as databases and disk images are, have whole pages; others hardly ever do. */
-export function decideChunking(size: number, wish: ChunkingWish): Chunking {
+/**
+ * Files that are rewritten in place, as databases and disk images are, have whole pages, with zeros somewhere: text has none, and small
+ * blocks of it compress worse.
+ * @param isText looks at the content; asked only when the size leaves it open
+ */
+export function decideChunking(size: number, wish: ChunkingWish, isText: () => boolean): Chunking {
   if (size <= wholeLimitBytes) return 'whole';
   if (wish !== 'auto') return wish === 'fixed' ? 'pages' : 'content';
-  return size % memoryPage === 0 ? 'pages' : 'content';
+  return size % memoryPage === 0 && !isText() ? 'pages' : 'content';
 }
 
 /** Of a path from the root: the last rule that means it counts. */

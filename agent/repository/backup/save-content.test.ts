@@ -32,8 +32,13 @@ describe('the content of a file', () => {
       writeFileSync(path, content);
       const saved: Buffer[] = [];
       const save = (bytes: Uint8Array) => `${saved.push(Buffer.from(bytes))}`;
-      const writer = { save, takePacks: () => [], takeRest: () => [], giveBack: () => undefined };
-      const reader = contentReader({ ...writer, counts: { newBlobs: 0, bytesAdded: 0 } }, openSyscalls(), table);
+      const writer = { save, handOverRest: () => undefined };
+      const reader = contentReader({
+        blobs: { ...writer, counts: { newBlobs: 0, bytesAdded: 0 } },
+        syscalls: openSyscalls(),
+        table,
+        pace: undefined,
+      });
       const fd = openSync(path, 'r');
       try {
         const { ids, bytes } = reader.save(fd, { offset: 0, length: content.length, chunking: 'content' });

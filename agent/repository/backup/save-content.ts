@@ -4,6 +4,7 @@
  */
 import { readSync } from 'node:fs';
 import type { Syscalls } from '../../mover/syscalls.ts';
+import type { Pace } from '../local-limits.ts';
 import type { Chunking } from './backup-job.ts';
 import type { BlobWriter } from './blob-writer.ts';
 import { cutAfter, fileChunks } from './gear-chunker.ts';
@@ -13,6 +14,8 @@ export const pageBlockBytes = 128 * 1024;
 /** Larger files are read in parts of this size by all threads. */
 export const partBytes = 32 * 1024 * 1024;
 const readStepBytes = 2 * 1024 * 1024;
+const probes = 8;
+const probeBytes = 4096;
 
 export interface ContentReader {
   /** Ids of the blobs of `[offset, offset + length)`. `bytesRead` less than `length`: the file ended before. */
@@ -20,6 +23,8 @@ export interface ContentReader {
     fd: number,
     part: { readonly offset: number; readonly length: number; readonly chunking: Chunking },
   ): SavedContent;
+  /** Whether no byte is zero in any of the pages that are looked at: eight, from the first to near the last. */
+  isText(fd: number, size: number): boolean;
 }
 
 export interface SavedContent {
@@ -27,7 +32,19 @@ export interface SavedContent {
   readonly bytes: number;
 }
 
-export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint32Array): ContentReader {
+export interface ContentTools {
+  readonly blobs: BlobWriter;
+  readonly syscalls: Syscalls;
+  /** Of the gear chunker. */
+  readonly table: Uint32Array;
+  readonly pace: Pace | undefined;
+}
+
+export function contentReader({ blobs, syscalls, table, pace }: ContentTools): ContentReader {
+  const readFully = (fd: number, into: Buffer, offset: number): number => {
+    pace?.(into.length);
+    return readUpTo(fd, into, offset);
+  };
   // Read in smaller steps than this: most of it is never touched, and what isn't touched takes no memory.
   const buffer = Buffer.allocUnsafeSlow(fileChunks.max + readStepBytes);
   const zeroBlock = Buffer.alloc(pageBlockBytes);
@@ -91,11 +108,18 @@ export function contentReader(blobs: BlobWriter, syscalls: Syscalls, table: Uint
       if (chunking === 'whole') return saveWhole(fd, offset, length);
       return chunking === 'pages' ? savePages(fd, offset, length) : saveChunks(fd, offset, length);
     },
+    isText(fd, size) {
+      for (let probe = 0; probe < probes; probe++) {
+        const bytes = readFully(fd, buffer.subarray(0, probeBytes), Math.floor((size / probes) * probe));
+        if (buffer.subarray(0, bytes).includes(0)) return false;
+      }
+      return true;
+    },
   };
 }
 
 /** Bytes read; fewer than asked for at the end of the file. */
-function readFully(fd: number, into: Buffer, offset: number): number {
+function readUpTo(fd: number, into: Buffer, offset: number): number {
   let done = 0;
   while (done < into.length) {
     const got = readSync(fd, into, done, into.length - done, offset + done);

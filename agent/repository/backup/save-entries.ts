@@ -35,14 +35,14 @@ export function entrySaver(tools: EntrySaverTools): EntrySaver {
   const wishFor = chunkingOf(tools.chunking);
   const counts = { filesRead: 0, bytesRead: 0 };
   const readFile = ({ directory, name, shown }: OneName, stats: NodeStats, head: (size: number) => string): Read => {
-    const path = pathIn(directory, name);
-    const chunking = decideChunking(stats.size, wishFor(`${shown}/${name}`));
-    if (stats.size > partBytes)
-      return { is: 'large', name, head: head(stats.size), inode: stats.inode, size: stats.size, chunking };
     if (stats.size === 0) return { is: 'nodes', text: withContent(head(0), []) };
-    const fd = openRegular(path, stats.inode);
+    const fd = openRegular(pathIn(directory, name), stats.inode);
     if (fd === undefined) return 'vanished';
     try {
+      const wish = wishFor(`${shown}/${name}`);
+      const chunking = decideChunking(stats.size, wish, () => content.isText(fd, stats.size));
+      if (stats.size > partBytes)
+        return { is: 'large', name, head: head(stats.size), inode: stats.inode, size: stats.size, chunking };
       const saved = content.save(fd, { offset: 0, length: stats.size, chunking });
       counts.filesRead++;
       counts.bytesRead += saved.bytes;

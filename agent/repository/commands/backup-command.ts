@@ -10,7 +10,16 @@ import type { CompressionLevel } from '../format/compress.ts';
 import { beginWriting } from '../locks/writer-session.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { pathFilter } from '../select-paths.ts';
-import { type CareRun, commonUsage, runCareCommand, textsOf, wholeNumber, wrongArgument } from './care-arguments.ts';
+import {
+  type CareRun,
+  commonUsage,
+  localLimitOptions,
+  localLimitsOf,
+  runCareCommand,
+  textsOf,
+  wholeNumber,
+  wrongArgument,
+} from './care-arguments.ts';
 import { saveRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
@@ -29,8 +38,10 @@ ${commonUsage}      --exclude PATTERN       leaves out: /a/path, or a name or en
       --force                 reads everything
       --compression WORD      off, fastest, auto, better or max (default auto)
       --chunking WORD[:PATTERN]   how files above 512 KiB are cut: content (where their content says, about 1 MiB), fixed (blocks of
-                              128 KiB, for what is rewritten in place), or auto (fixed for whole pages of 4 KiB, as databases and disk
-                              images have them; the default). With a pattern as of --exclude for those files; the last that fits counts
+                              128 KiB, for what is rewritten in place), or auto (fixed for whole pages of 4 KiB that are no text, as
+                              databases and disk images have them; the default). With a pattern as of --exclude for those files; the last that fits counts
+      --limit-local KIB       KiB a second read of the data at most, by all threads together;  --limit-iops N  operations a second,
+                              one for up to 256 KiB that lie together
       --threads N             (default: up to 4)
 
 Exit code: 0 all was saved, 3 some was not (each is named), 1 there is no restore point, 2 wrong arguments, 10 no repository,
@@ -50,6 +61,7 @@ const options = {
   compression: { type: 'string' },
   chunking: { type: 'string', multiple: true },
   threads: { type: 'string' },
+  ...localLimitOptions,
 } as const;
 
 const levels: Readonly<Record<string, CompressionLevel | undefined>> = {
@@ -122,6 +134,7 @@ async function commonOptions(care: CareRun, paths: readonly string[], excludes: 
     parent: decideCompared((await readableSnapshots(care)).snapshots, { hostname: host, paths }, given),
     level: levels[word],
     threads: threadsOf(given),
+    limits: localLimitsOf(given),
     signal: ambient.signal,
     clock: ambient.clock,
   };

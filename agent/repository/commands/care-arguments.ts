@@ -3,13 +3,16 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
 import type { Unlock } from '../keys/unlock.ts';
+import type { LocalLimits } from '../local-limits.ts';
 import { processOwner } from '../locks/process-owner.ts';
 import type { LockContext } from '../locks/repository-lock.ts';
 import { openRepository } from '../repository.ts';
+import type { StoreLimits } from '../store/limit-store.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
 import { parseAsOf } from './as-of-argument.ts';
+import { withRememberedLock } from './remembered-lock-argument.ts';
 import { readUnlock, textsOf, unlockOptions, unlockUsage, wrongArgument } from './unlock-arguments.ts';
 
 export { textsOf, wrongArgument };
@@ -30,7 +33,12 @@ export interface CareRun {
 /** Of a command that wants the place only. */
 export interface StoreRun extends Pick<CareRun, 'ambient' | 'unlock' | 'options' | 'words' | 'answer' | 'warn'> {
   readonly store: ObjectStore;
+  /** The same place with one text of `-o` more. */
+  reopen(option: string): Promise<ObjectStore>;
 }
+
+/** Of a command that needs no key to what lies there. */
+export interface PlaceRun extends Omit<StoreRun, 'unlock'> {}
 
 export interface CareCommand extends RepositoryCommand<CareRun> {}
 
@@ -43,18 +51,24 @@ export interface RepositoryCommand<Run> {
 
 const common = {
   repo: { type: 'string', short: 'r' },
-  ...unlockOptions,
   option: { type: 'string', short: 'o', multiple: true },
   cacert: { type: 'string' },
+  'limit-upload': { type: 'string' },
+  'limit-download': { type: 'string' },
+  'limit-requests': { type: 'string' },
   json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
-export const commonUsage = `  -r, --repo PLACE            the repository: a directory, s3:https://HOST/BUCKET/PREFIX, …
-${unlockUsage}  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
+const placeUsage = `  -r, --repo PLACE            the repository: a directory, s3:https://HOST/BUCKET/PREFIX, rest:https://HOST:PORT/, …
+`;
+const storeUsage = `  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
       --cacert FILE           the store's authorities, in PEM form
+      --limit-upload KIB      KiB a second to the store at most;  --limit-download KIB  from it;  --limit-requests N  requests a second
       --json                  answer with one JSON document
 `;
+/** Of commands that need a password, and of those that need none. */
+export const commonUsage = placeUsage + unlockUsage + storeUsage;
+export const placeOnlyUsage = placeUsage + storeUsage;
 
 /**
  * Returns the exit code, never throws for what a user can cause: 1 failed, 2 wrong arguments, and as restic has them 10 no repository,
@@ -67,39 +81,69 @@ export const runCareCommand = (
   ambient: Ambient,
 ): Promise<number> => {
   const { clock, randomBytes, signal } = ambient;
-  const run = async ({ store, ...rest }: StoreRun) => {
-    const repository = await openRepository(store, rest.unlock, randomBytes, signal);
+  const run = async ({ store, reopen, ...rest }: StoreRun) => {
+    const opened = await openRepository(store, rest.unlock, randomBytes, signal);
+    const { option, 'as-of': asOf } = rest.options;
+    const lock = { options: option, randomBytes, signal, reopen };
+    const repository = asOf === undefined ? await withRememberedLock(opened, lock) : opened;
     return await command.run({ ...rest, context: { repository, owner: processOwner(), clock, randomBytes, signal } });
   };
   return runStoreCommand(name, { ...command, run }, argv, ambient);
 };
 
 /** As `runCareCommand`, for what needs no repository there yet. */
-export async function runStoreCommand(
+export const runStoreCommand = (
   name: string,
   command: RepositoryCommand<StoreRun>,
   argv: readonly string[],
   ambient: Ambient,
-): Promise<number> {
-  try {
-    const { values, positionals } = parse(argv, { ...common, ...command.options });
-    if (values.help === true) {
-      ambient.stdout.write(command.usage);
-      return 0;
-    }
-    const { store, unlock } = await open(values, ambient);
+): Promise<number> => {
+  const run = async (place: PlaceRun) =>
+    await command.run({ ...place, unlock: await readUnlock(place.options, ambient) });
+  return runPlaceCommand(name, { ...command, run, options: { ...unlockOptions, ...command.options } }, argv, ambient);
+};
+
+/** As `runCareCommand`, for what needs no password. */
+export const runPlaceCommand = (
+  name: string,
+  command: RepositoryCommand<PlaceRun>,
+  argv: readonly string[],
+  ambient: Ambient,
+): Promise<number> => {
+  const run = async ({ options, words }: Words) => {
+    const reopen = (...more: readonly string[]) => openAt(options, more, ambient);
     return await command.run({
       ambient,
-      store,
-      unlock,
-      options: values,
-      words: positionals,
+      store: await reopen(),
+      reopen,
+      options,
+      words,
       answer(value, lines) {
-        const text = values.json === true ? JSON.stringify(value) : lines.join('\n');
+        const text = options.json === true ? JSON.stringify(value) : lines.join('\n');
         if (text !== '') ambient.stdout.write(`${text}\n`);
       },
       warn: (line) => void ambient.stderr.write(`${line}\n`),
     });
+  };
+  return runReported(name, { ...command, run, options: { ...common, ...command.options } }, argv, ambient);
+};
+
+export type Words = Pick<CareRun, 'options' | 'words'>;
+
+/** As `runCareCommand`, for what is about no place. */
+export async function runReported(
+  name: string,
+  { usage, options, run }: RepositoryCommand<Words>,
+  argv: readonly string[],
+  ambient: Ambient,
+): Promise<number> {
+  try {
+    const { values, positionals } = parse(argv, { help: { type: 'boolean', short: 'h' }, ...options });
+    if (values.help === true) {
+      ambient.stdout.write(usage);
+      return 0;
+    }
+    return await run({ options: values, words: positionals });
   } catch (error) {
     if (ambient.signal.aborted) {
       ambient.stderr.write(`stork-agent ${name}: interrupted\n`);
@@ -114,10 +158,12 @@ const exitCodes: Readonly<Record<string, number>> = {
   ArgumentInvalid: 2,
   IdentityInvalid: 2,
   KeyPluginConfigInvalid: 2,
+  PasswordFileInvalid: 2,
   RecipientInvalid: 2,
   StoreAddressInvalid: 2,
   StoreAddressSecret: 2,
   StoreSettingInvalid: 2,
+  UserInvalid: 2,
   RepositoryMissing: 10,
   RepositoryLocked: 11,
   WrongPassword: 12,
@@ -131,20 +177,19 @@ function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
   }
 }
 
-async function open(values: Readonly<Record<string, unknown>>, ambient: Ambient) {
-  const { repo } = values;
+/** @param more texts of `-o` */
+async function openAt(values: Readonly<Record<string, unknown>>, more: readonly string[], ambient: Ambient) {
+  const { repo, cacert, 'as-of': asOf } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
-  const unlock = await readUnlock(values, ambient);
-  return {
-    store: await openPlace(repo, { options: values.option, cacert: values.cacert, asOf: values['as-of'] }, ambient),
-    unlock,
-  };
+  const options = [...textsOf(values.option), ...more];
+  return await openPlace(repo, { options, cacert, asOf, limits: storeLimitsOf(values) }, ambient);
 }
 
 interface PlaceArguments {
   readonly options: unknown;
   readonly cacert: unknown;
   readonly asOf?: unknown;
+  readonly limits?: StoreLimits;
 }
 
 /** @param given texts of options, as they were parsed */
@@ -160,9 +205,36 @@ export function openPlace(
     uniqueName: randomUuid,
     settings: parseStoreSettings(textsOf(given.options)),
     asOf: typeof given.asOf === 'string' ? parseAsOf(given.asOf, clock.now()) : undefined,
+    limits: given.limits,
     caFile: typeof given.cacert === 'string' ? given.cacert : undefined,
     onRetry: (error) => void stderr.write(`trying again: ${renderError(error)}\n`),
   });
+}
+
+const storeLimitsOf = (values: Readonly<Record<string, unknown>>): StoreLimits => ({
+  uploadBytesPerS: kibPerS(values, 'limit-upload'),
+  downloadBytesPerS: kibPerS(values, 'limit-download'),
+  requestsPerS: perSecond(values, 'limit-requests'),
+});
+
+/** Of a command that reads or writes data of its own: options `limit-local`, `limit-iops`. @throws `ArgumentInvalid` */
+export const localLimitsOf = (values: Readonly<Record<string, unknown>>): LocalLimits => ({
+  bytesPerS: kibPerS(values, 'limit-local'),
+  operationsPerS: perSecond(values, 'limit-iops'),
+});
+
+export const localLimitOptions = { 'limit-local': { type: 'string' }, 'limit-iops': { type: 'string' } } as const;
+
+/** In restic's unit. */
+function kibPerS(values: Readonly<Record<string, unknown>>, name: string): number | undefined {
+  const kib = perSecond(values, name);
+  return kib === undefined ? undefined : kib * 1024;
+}
+
+function perSecond(values: Readonly<Record<string, unknown>>, name: string): number | undefined {
+  const count = wholeNumber(values[name], `--${name}`);
+  if (count === undefined || count > 0) return count;
+  throw wrongArgument('A limit is above 0; leave it out for none', `--${name}`);
 }
 
 /** Of an option that takes a whole number. @throws `ArgumentInvalid` */

@@ -76,6 +76,43 @@ describe('stork-agent', { skip: resticMissing }, () => {
     assert.deepEqual(readdirSync(`${at.repo}/locks`), []);
   });
 
+  it('reads, writes and sends no faster than it is told, and refuses limits that are none', async () => {
+    using at = await place();
+    for (let file = 0; file < 4; file++) writeFileSync(`${at.tree}/${file}`, Buffer.alloc(256 * 1024, `${file}`));
+    const took = async (...argv: readonly string[]) => {
+      const beganMs = performance.now();
+      const { exitCode, stderr } = await at.run(...argv);
+      assert.equal(exitCode, 0, stderr);
+      return performance.now() - beganMs;
+    };
+    // What comes first is not waited for.
+    assert.ok((await took('backup', at.tree, '--limit-local', '1024')) >= 750);
+    assert.ok((await took('backup', at.tree, '--force', '--limit-iops', '5')) >= 800);
+    assert.ok((await took('backup', at.tree, '--force', '--limit-requests', '10')) >= 500);
+    assert.ok((await took('restore', 'latest', '--target', at.path('out'), '--limit-local', '1024')) >= 500);
+    for (const limit of ['0', '-1', 'fast']) {
+      const { exitCode, stderr } = await at.run('backup', at.tree, '--limit-upload', limit);
+      assert.equal(exitCode, 2);
+      assert.match(stderr, /--limit-upload/);
+    }
+  });
+
+  it('writes what is lost into a file, which must be new', async () => {
+    using at = await place();
+    assert.equal((await at.run('backup', at.tree)).exitCode, 0);
+    rmSync(`${at.repo}/data`, { recursive: true });
+    const verified = await at.run('verify', '--lost-to', at.path('lost'));
+    assert.equal(verified.exitCode, 3, verified.stderr);
+    const lost = jsonLines(readFileSync(at.path('lost')));
+    assert.deepEqual(
+      lost.map((one) => Object(one).type),
+      ['dir'],
+    );
+    const again = await at.run('verify', '--lost-to', at.path('lost'));
+    assert.equal(again.exitCode, 2);
+    assert.match(again.stderr, /--lost-to/);
+  });
+
   it('says by its exit code what went wrong', async () => {
     using at = await place();
     const { run, tree } = at;

@@ -125,7 +125,7 @@ async function remove(care: CareRun): Promise<void> {
       hint: '`stork-agent key list` shows them; nothing was changed.',
     });
   const lastOfRestic = given['allow-no-restic-key'] === true ? 'Allowed' : 'Refused';
-  await removeKeySlot(context.repository.store, slot, { lastOfRestic });
+  await removeKeySlot(context, slot, { lastOfRestic });
   answer(tell(slot), [`removed ${slot.name}`]);
 }
 
@@ -144,7 +144,7 @@ async function rotate(care: CareRun): Promise<void> {
   const found = await findKeySlot(context.repository.store, unlock, context.signal);
   if (found === undefined) throw wrongArgument('The key slot that was opened is gone', 'key rotate');
   const change = { wrapping, label: labelOf(care) || found.slot.label, owner: ownerNow(care) };
-  const slot = await rotateKeySlot(context.repository, found.slot, change, context.randomBytes);
+  const slot = await rotateKeySlot(context, found.slot, change);
   answer(tell(slot), [`added ${slot.name}`, `removed ${found.slot.name}`]);
 }
 

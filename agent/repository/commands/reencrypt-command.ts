@@ -2,11 +2,13 @@
 import { hostname, userInfo } from 'node:os';
 import { findKeySlot, listKeySlots } from '../keys/key-slots.ts';
 import { byPassphrase } from '../keys/unlock.ts';
+import { rememberLock } from '../object-lock/remembered-lock.ts';
 import { type ReencryptProgress, type ReencryptResult, reencrypt } from '../reencrypt/reencrypt.ts';
 import { removeReplaced } from '../reencrypt/remove-replaced.ts';
 import { initRepository, openRepository, type Repository } from '../repository.ts';
-import { type CareRun, openPlace, wrongArgument } from './care-arguments.ts';
+import { type CareRun, openPlace, textsOf, wrongArgument } from './care-arguments.ts';
 import { type ProgressLine, progressLine, renderBytes } from './progress-line.ts';
+import { lockOption, withRememberedLock } from './remembered-lock-argument.ts';
 import { readWrapping } from './unlock-arguments.ts';
 
 export const reencryptOptions = {
@@ -44,8 +46,9 @@ export async function reencryptRepository(care: CareRun): Promise<void> {
 /** `--repo` is the old one. */
 export async function removeReplacedRepository(care: CareRun): Promise<void> {
   const { context, ambient, options: given, answer } = care;
-  const { place, passphrase, store } = await openNewPlace(care);
-  const repository = await openRepository(store, byPassphrase(passphrase), ambient.randomBytes, ambient.signal);
+  const there = await openNewPlace(care);
+  const { place } = there;
+  const repository = await openThere(care, there);
   const line = progressLine(ambient.stderr, ambient.clock);
   const removed = await removeReplaced({
     old: context,
@@ -63,15 +66,17 @@ export async function removeReplacedRepository(care: CareRun): Promise<void> {
 /** Made, unless an earlier run did. */
 async function openTarget(care: CareRun) {
   const { context, ambient } = care;
-  const { place, passphrase, store } = await openNewPlace(care);
+  const there = await openNewPlace(care);
+  const { place, passphrase, store } = there;
   if ((await findKeySlot(context.repository.store, byPassphrase(passphrase), context.signal)) !== undefined)
     throw wrongArgument('The new password opens the old repository: choose another', '--new-password-file');
   const { randomBytes, signal } = ambient;
   const isThere = (await store.sizeOf('config', signal)) !== undefined;
   const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
-  const repository: Repository = isThere
-    ? await openRepository(store, byPassphrase(passphrase), randomBytes, signal)
-    : await initRepository(store, passphrase, owner, randomBytes, signal);
+  if (isThere) return { place, repository: await openThere(care, there) };
+  const repository = await initRepository(store, passphrase, owner, randomBytes, signal);
+  const lock = lockOption(care.options['new-option']);
+  if (lock !== undefined) await rememberLock({ repository, clock: ambient.clock, randomBytes, signal }, lock);
   return { place, repository };
 }
 
@@ -83,8 +88,17 @@ async function openNewPlace({ ambient, options: given }: CareRun) {
     throw wrongArgument('The new repository is opened with its password', '--new-password-file');
   const { passphrase } = wrapping;
   if (passphrase === '') throw wrongArgument('The password is empty', '--new-password-file');
-  const store = await openPlace(place, { options: given['new-option'], cacert: given.cacert }, ambient);
-  return { place, passphrase, store };
+  const { 'new-option': options, cacert } = given;
+  const reopen = (...more: readonly string[]) =>
+    openPlace(place, { options: [...textsOf(options), ...more], cacert }, ambient);
+  return { place, passphrase, store: await reopen(), options, reopen };
+}
+
+/** One that was made before, with the object lock it remembers. */
+async function openThere({ ambient }: CareRun, there: Awaited<ReturnType<typeof openNewPlace>>): Promise<Repository> {
+  const { randomBytes, signal } = ambient;
+  const repository = await openRepository(there.store, byPassphrase(there.passphrase), randomBytes, signal);
+  return await withRememberedLock(repository, { ...there, randomBytes, signal });
 }
 
 function showProgress(line: ProgressLine, progress: ReencryptProgress): void {

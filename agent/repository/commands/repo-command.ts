@@ -1,6 +1,7 @@
-/** `stork-agent repo init` makes a repository, `info` tells about one, `renew-locks` keeps its objects locked. */
+/** `stork-agent repo init` makes a repository, `info` tells about one, `renew-locks` keeps its objects locked; `serve` and `htpasswd` have files of their own. */
 import { hostname, userInfo } from 'node:os';
 import type { Ambient } from '../../../kube/ambient.ts';
+import { rememberLock } from '../object-lock/remembered-lock.ts';
 import { initRepository } from '../repository.ts';
 import {
   type CareRun,
@@ -12,13 +13,18 @@ import {
 } from './care-arguments.ts';
 import { renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
+import { lockOption, runSet } from './remembered-lock-argument.ts';
 import { renewOptions, runRenewLocks } from './renew-locks-command.ts';
 
-const usage = `Usage: stork-agent repo init|info|renew-locks --repo PLACE --password-file FILE [options]
+const usage = `Usage: stork-agent repo init|info|set|renew-locks --repo PLACE --password-file FILE [options]
 
   init         makes an empty repository; the password is the only way into it: keep it where a fire does not reach both
   info         tells what is in it
+  set          remembers -o s3.object-lock=MODE:DAYS (or none), which every command that writes then uses unless it is told another;
+               init with that option remembers it, too
   renew-locks  in a bucket with object lock: extends the locks of all that restore points need before they end; run it each day
+  serve        gives other machines one over restic's REST protocol: repo serve --help
+  htpasswd     prints a user's line for serve: repo htpasswd --help
 
 ${commonUsage}
       --days N                renew-locks: a lock that is extended ends N days from now
@@ -33,7 +39,10 @@ locked, or somebody deleted or overwrote objects (each is named), 10 no reposito
 export async function runRepoCommand(argv: readonly string[], ambient: Ambient): Promise<number> {
   const [word, ...rest] = argv;
   if (word === 'init') return await runStoreCommand('repo init', { usage, options: {}, run: init }, rest, ambient);
+  if (word === 'serve') return await (await import('./serve-command.ts')).runServeCommand(rest, ambient);
+  if (word === 'htpasswd') return await (await import('./serve-command.ts')).runHtpasswdCommand(rest, ambient);
   if (word === 'info') return await runCareCommand('repo info', { usage, options: {}, run: info }, rest, ambient);
+  if (word === 'set') return await runStoreCommand('repo set', { usage, options: {}, run: runSet }, rest, ambient);
   const renew = { usage, options: renewOptions, run: runRenewLocks };
   if (word === 'renew-locks') return await runCareCommand('repo renew-locks', renew, rest, ambient);
   const isHelp = word === '--help' || word === '-h';
@@ -41,7 +50,7 @@ export async function runRepoCommand(argv: readonly string[], ambient: Ambient):
   return isHelp ? 0 : 2;
 }
 
-async function init({ store, unlock, ambient, answer }: StoreRun): Promise<number> {
+async function init({ store, unlock, ambient, answer, options }: StoreRun): Promise<number> {
   if (unlock.by !== 'Passphrase')
     throw wrongArgument(
       'A repository begins with a password, which stock restic takes; add other key slots later',
@@ -50,7 +59,11 @@ async function init({ store, unlock, ambient, answer }: StoreRun): Promise<numbe
   const password = unlock.passphrase;
   if (password === '') throw wrongArgument('The password is empty', '--password-file');
   const owner = { created: ambient.clock.now(), username: userInfo().username, hostname: hostname() };
-  const { config } = await initRepository(store, password, owner, ambient.randomBytes, ambient.signal);
+  const { clock, randomBytes, signal } = ambient;
+  const repository = await initRepository(store, password, owner, randomBytes, signal);
+  const { config } = repository;
+  const lock = lockOption(options.option);
+  if (lock !== undefined) await rememberLock({ repository, clock, randomBytes, signal }, lock);
   answer({ repository: store.description, id: config.id, version: config.version }, [
     `made repository ${config.id.slice(0, 8)} in ${store.description}`,
     'Without its password nothing in it can ever be read.',

@@ -7,7 +7,15 @@ import type { StoredSnapshot } from '../repository.ts';
 import { type RestoreResult, restore } from '../restore/restore.ts';
 import { pathFilter } from '../select-paths.ts';
 import { threadsOf, toBytes, toText } from './backup-command.ts';
-import { type CareRun, commonUsage, runCareCommand, textsOf, wrongArgument } from './care-arguments.ts';
+import {
+  type CareRun,
+  commonUsage,
+  localLimitOptions,
+  localLimitsOf,
+  runCareCommand,
+  textsOf,
+  wrongArgument,
+} from './care-arguments.ts';
 import { bringRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
@@ -27,7 +35,9 @@ ${commonUsage}      --target DIR            where to; --target / restores in pla
       --delete                removes what is there and was not in the restore point, within the paths that were saved
       --verify                reads everything back from the storage and compares
       --keep-going            restores everything else when something is lost, and names what is
-${filterUsage}      --threads N             (default: up to 4)
+${filterUsage}      --limit-local KIB       KiB a second written, and read to compare, at most, by all threads together;  --limit-iops N  operations a second,
+                              one for up to 256 KiB that lie together
+      --threads N             (default: up to 4)
       --no-lock               takes no lock, for a repository that can't be written to
 
 Exit code: 0 all is restored, 3 not all (each is named), 1 failed, 2 wrong arguments, 10 no repository, 11 it is locked,
@@ -48,6 +58,7 @@ const options = {
   threads: { type: 'string' },
   'no-lock': { type: 'boolean' },
   ...filterOptions,
+  ...localLimitOptions,
 } as const;
 
 const incompleteExitCode = 3;
@@ -77,6 +88,7 @@ async function run(care: CareRun): Promise<number> {
     verify: given.verify === true,
     problems: given['keep-going'] === true ? 'name' : 'fail',
     threads: threadsOf(given),
+    limits: localLimitsOf(given),
     signal: ambient.signal,
     onProgress: ({ phase, files, bytes }) =>
       line.show({ what: phase, files, bytes, totalBytes: isWhole ? (snapshot.summary?.bytes ?? 0) : 0 }),
@@ -106,6 +118,7 @@ async function runDevice(care: CareRun, word: string): Promise<number> {
     verify: given.verify === true,
     problems: given['keep-going'] === true ? 'name' : 'fail',
     threads: threadsOf(given),
+    limits: localLimitsOf(given),
     signal: care.ambient.signal,
   });
 }

@@ -10,34 +10,64 @@ import { byPassphrase, type Unlock } from '../keys/unlock.ts';
 
 export const unlockOptions = {
   'password-file': { type: 'string', short: 'p' },
+  'password-secret': { type: 'string' },
   'identity-file': { type: 'string' },
   'key-plugin': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
 export const unlockUsage = `  -p, --password-file FILE    its password, in the file's first line; or instead
+      --password-secret NAMESPACE/NAME[/KEY]   the Kubernetes Secret that holds it, under the key password unless said, or
       --identity-file FILE    the age identity (AGE-SECRET-KEY-1…) that one of its key slots is for, or
       --key-plugin FILE       the config of a program that unwraps one: docs/repository-keys.md
 `;
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** The environment goes to a plug-in. @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid` */
-export async function readUnlock(given: Given, { env, stderr }: Pick<Ambient, 'env' | 'stderr'>): Promise<Unlock> {
-  const names = ['password-file', 'identity-file', 'key-plugin'] as const;
+/** The environment goes to a plug-in. @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid`, and as `passwordOfSecret` */
+export async function readUnlock(given: Given, ambient: Ambient): Promise<Unlock> {
+  const { env, stderr } = ambient;
+  const names = ['password-file', 'password-secret', 'identity-file', 'key-plugin'] as const;
   const told = names.filter((name) => typeof given[name] === 'string');
   if (told.length !== 1)
-    throw wrongArgument('Say in one way what opens it', '--password-file, --identity-file or --key-plugin');
+    throw wrongArgument(
+      'Say in one way what opens it',
+      '--password-file, --password-secret, --identity-file or --key-plugin',
+    );
   const file = String(given[told[0] ?? '']);
   switch (told[0]) {
     case 'identity-file': {
       warnWhenOthersRead(file, stderr);
       return { by: 'Identities', identities: await parseIdentities(readSmallFile(file, 'identity file'), file) };
     }
+    case 'password-secret': {
+      const place = parseSecretPlace(file);
+      if (place === undefined)
+        throw wrongArgument('This is no NAMESPACE/NAME or NAMESPACE/NAME/KEY', '--password-secret');
+      // The client of Kubernetes is loaded when it is asked for.
+      const { passwordOfSecret } = await import('./password-secret.ts');
+      return byPassphrase(await passwordOfSecret(place, ambient));
+    }
     case 'key-plugin':
       return { by: 'Plugin', plugin: readPlugin(file, env) };
     default:
       return byPassphrase(readPassword(file));
   }
+}
+
+/** Where `--password-secret` finds a password. */
+export interface SecretPlace {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+const placePattern =
+  /^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?)(?:\/([-._a-zA-Z0-9]{1,253}))?$/;
+
+/** Pure. Undefined: it is no NAMESPACE/NAME[/KEY]. */
+export function parseSecretPlace(text: string): SecretPlace | undefined {
+  const [, namespace, name, key = 'password'] = placePattern.exec(text) ?? [];
+  return namespace === undefined || name === undefined ? undefined : { namespace, name, key };
 }
 
 /** What anybody may write is run as us. */

@@ -8,6 +8,7 @@ import { createBackground, createPulse } from '../../mover/pulse.ts';
 import { type ByteString, openSyscalls } from '../../mover/syscalls.ts';
 import { bytesOf } from '../directory-fd.ts';
 import type { TreeNode } from '../format/tree.ts';
+import type { LocalLimits } from '../local-limits.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import { bring, type ContentTools } from '../restore/restore-content.ts';
@@ -33,6 +34,8 @@ export interface DeviceRestoreOptions {
   /** What is lost: the first ends the restore, or all is named and what is there at the target stays. */
   readonly problems: 'fail' | 'name';
   readonly threads: number;
+  /** On what is written and compared. */
+  readonly limits?: LocalLimits | undefined;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: DeviceProgress) => void) | undefined;
 }
@@ -73,7 +76,7 @@ export async function restoreDevice(options: DeviceRestoreOptions): Promise<Devi
   const { sizeBytes } = device.record;
   const syscalls = openSyscalls();
   using target = openTargetDevice(options.target, sizeBytes, syscalls);
-  const threads = restoreThreads(repository.key, options.threads);
+  const threads = restoreThreads(repository.key, options);
   const background = createBackground(options.threads * 2 + 2, createPulse());
   const problems: RestoreProblem[] = [];
   let problemCount = 0;

@@ -1,5 +1,6 @@
 /** Takes restore points away. Their bytes stay until the collector finds them unused. Repeatable: what is gone already is no failure. */
 import { StorkError } from '../../../kube/errors.ts';
+import { recordRemoving } from '../ledger/write-ledger.ts';
 import { type LockContext, takeLock } from '../locks/repository-lock.ts';
 
 export interface ForgetRequest {
@@ -19,9 +20,11 @@ export async function forget(context: LockContext, { snapshots, forgettingAll }:
     for await (const { name } of repository.store.list('snapshots/', signal)) if (!leaving.has(name)) left++;
     if (left === 0) throw wouldForgetAll('the repository');
   }
-  for (const id of snapshots) {
+  const names = snapshots.map((id) => `snapshots/${id}`);
+  await recordRemoving(context, names, { time: context.clock.now(), why: 'forgotten' });
+  for (const name of names) {
     signal?.throwIfAborted();
-    await repository.store.remove(`snapshots/${id}`, signal);
+    await repository.store.remove(name, signal);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { idOf } from './object-id.ts';
-import { smallBlobOpener } from './open-small.ts';
+import { openLimitBytes, smallBlobOpener } from './open-small.ts';
 import { sealBlob, unsealBlob } from './pack.ts';
 
 const key = { encrypt: randomBytes(32), macK: randomBytes(16), macR: randomBytes(16) };
@@ -16,8 +16,8 @@ function sealedOf(content: Buffer, level: 3 | undefined) {
 const opener = smallBlobOpener(key);
 const skip = opener === undefined ? 'this Node has no node:ffi' : false;
 
-test('small blobs open to what unsealBlob gives, one after the other', { skip }, () => {
-  for (const size of [1, 15, 16, 17, 4096, 100_000, 128 * 1024])
+test('blobs open to what unsealBlob gives, one after the other', { skip }, () => {
+  for (const size of [1, 15, 16, 17, 4096, 100_000, 1_500_000, openLimitBytes])
     for (const level of [3, undefined] as const) {
       const content = Buffer.from('some words of a text '.repeat(size / 20 + 1).slice(0, size));
       const { sealed, blob } = sealedOf(content, level);
@@ -42,11 +42,22 @@ test('an altered bit anywhere, a cut, another id or length: nothing is opened', 
 });
 
 test('what is too large, and what another key sealed, is left to unsealBlob', { skip }, () => {
-  const large = sealedOf(Buffer.alloc(128 * 1024 + 1, 7), undefined);
+  const large = sealedOf(Buffer.alloc(openLimitBytes + 1, 7), undefined);
   assert.equal(opener?.open(large.sealed, large.blob), undefined);
-  const compressed = sealedOf(Buffer.alloc(128 * 1024 + 1, 7), 3);
+  const compressed = sealedOf(Buffer.alloc(openLimitBytes + 1, 7), 3);
   assert.equal(opener?.open(compressed.sealed, compressed.blob), undefined);
   const other = smallBlobOpener({ ...key, macK: randomBytes(16) });
   const { sealed, blob } = sealedOf(Buffer.from('words'), undefined);
   assert.equal(other?.open(sealed, blob), undefined);
+});
+
+test('who releases memory of an opener gets nothing opened by it any more', { skip }, () => {
+  for (const level of [3, undefined] as const) {
+    const own = smallBlobOpener(key);
+    const { sealed, blob } = sealedOf(Buffer.from('words and words and words'), level);
+    const { buffer } = own?.open(sealed, blob) ?? assert.fail('it opens');
+    assert.ok(buffer instanceof ArrayBuffer);
+    buffer.transfer(0);
+    assert.equal(own?.open(sealed, blob), undefined);
+  }
 });

@@ -3,6 +3,7 @@
  * Source: "Pack Format" of restic's design document.
  */
 import { createHash } from 'node:crypto';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
 import { binaryIdOf, idBytes } from './object-id.ts';
@@ -48,7 +49,10 @@ export function sealBlob(
   iv: Uint8Array,
 ): SealedBlob {
   if (level === undefined) return { sealed: seal(key, content, iv), uncompressedLength: undefined };
-  return { sealed: seal(key, compress(content, level), iv), uncompressedLength: content.length };
+  const compressed = compress(content, level);
+  const sealed = seal(key, compressed, iv);
+  releaseMemory(compressed);
+  return { sealed, uncompressedLength: content.length };
 }
 
 /**
@@ -57,7 +61,10 @@ export function sealBlob(
  */
 export function unsealBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBlob, pack: string): Buffer {
   const about = aboutBlob(blob, pack);
-  return provenContent(unseal(key, sealed, about), blob, about);
+  const stored = unseal(key, sealed, about);
+  const content = provenContent(stored, blob, about);
+  if (content !== stored) releaseMemory(stored);
+  return content;
 }
 
 /** The blob under another key, as it was stored; its content is proven on the way. Throws `RepositoryDamaged`. */

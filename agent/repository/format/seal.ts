@@ -3,6 +3,7 @@
  * Source: "Keys, Encryption and MAC" of restic's design document (https://restic.readthedocs.io/en/stable/100_references.html).
  */
 import { type Cipheriv, createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { failDamaged } from '../repository-error.ts';
 import { poly1305 } from './poly1305.ts';
 
@@ -32,6 +33,7 @@ export function seal(key: RepositoryKey, plaintext: Uint8Array, iv: Uint8Array):
   const ciphertext = cipher.update(plaintext);
   sealed.set(ciphertext, ivBytes);
   sealed.set(authenticate(key, iv, ciphertext), ivBytes + ciphertext.length);
+  releaseMemory(ciphertext);
   return sealed;
 }
 

@@ -15,7 +15,7 @@ export interface SmallZstd {
 /** What larger content costs beside its own compression is not worth the memory that a context keeps. */
 export const smallLimitBytes = 128 * 1024;
 /** ZSTD_COMPRESSBOUND of the limit. */
-const boundBytes = smallLimitBytes + smallLimitBytes / 256 + 64;
+export const boundBytes = smallLimitBytes + smallLimitBytes / 256 + 64;
 /** Results of zstd from here up are error codes, as 64 bits without a sign. */
 export const firstZstdError = 2n ** 64n - 4096n;
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { manualClock } from '../../../kube/clock.ts';
 import { idOf } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import { memoryRepository, testKey } from '../testing/write-restore-point.ts';
@@ -38,8 +39,9 @@ describe('a key slot for recipients of age', () => {
       addKeySlot(repository, { kind: 'ours', wrapping, label: '', owner }, randomBytes);
     const first = await add({ by: 'Recipients', recipients: [recipient] });
     const second = await add({ by: 'Recipients', recipients: [recipient] });
-    await removeKeySlot(repository.store, first, { lastOfRestic: 'Refused' });
-    await assert.rejects(removeKeySlot(repository.store, second, { lastOfRestic: 'Refused' }), { code: 'LastKeySlot' });
+    const remover = { repository, randomBytes, clock: manualClock() };
+    await removeKeySlot(remover, first, { lastOfRestic: 'Refused' });
+    await assert.rejects(removeKeySlot(remover, second, { lastOfRestic: 'Refused' }), { code: 'LastKeySlot' });
   });
 
   it('opens nothing when any byte of its file is another', async () => {

@@ -115,11 +115,17 @@ async function runOnce({ name, command, timeoutMs }: KeyPluginConfig, run: Run):
   });
   signal?.throwIfAborted();
   if (failure !== null) return fail(describeFailure(failure, timeoutMs), lastWords(stderr));
+  const answer = readAnswer(stdout, field);
+  return typeof answer === 'string' ? fail(answer, lastWords(stderr)) : answer;
+}
+
+/** Of a program's standard output, up to 64 KiB: the bytes in `field`; a text says what is wrong with it. */
+export function readAnswer(stdout: string, field: string): Buffer | string {
   const answer = parseObject(stdout)?.[field];
   if (typeof answer !== 'string' || !/^[A-Za-z0-9+/]+={0,2}$/.test(answer))
-    return fail(`answered without base64 in ${field}`, lastWords(stderr));
+    return `answered without base64 in ${field}`;
   const bytes = Buffer.from(answer, 'base64');
-  return bytes.length > wrappedLimitBytes ? fail(`answered more than ${wrappedLimitBytes} bytes`) : bytes;
+  return bytes.length > wrappedLimitBytes ? `answered more than ${wrappedLimitBytes} bytes` : bytes;
 }
 
 function describeFailure({ code, killed, signal }: ExecFileException, timeoutMs: number): string {

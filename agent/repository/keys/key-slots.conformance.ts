@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { manualClock } from '../../../kube/clock.ts';
 import { memoryRepository } from '../testing/write-restore-point.ts';
 import { addKeySlot, findKeySlot, type KeySlotKind, listKeySlots, removeKeySlot, rotateKeySlot } from './key-slots.ts';
 import { newRecoveryPassphrase, renderRecoveryKit } from './recovery-kit.ts';
@@ -20,7 +21,8 @@ async function withSlots(...kinds: readonly KeySlotKind[]) {
         randomBytes,
       ),
     );
-  return { repository, store: repository.store, slots };
+  const remover = { repository, randomBytes, clock: manualClock() };
+  return { repository, remover, store: repository.store, slots };
 }
 
 describe('key slots', () => {
@@ -45,36 +47,36 @@ describe('key slots', () => {
   });
 
   it('are removed, but never the last one that can be read', async () => {
-    const { store, slots } = await withSlots('ours', 'ours');
+    const { store, remover, slots } = await withSlots('ours', 'ours');
     const [first, second] = slots;
     assert.ok(first && second);
-    await removeKeySlot(store, first, refused);
-    await assert.rejects(removeKeySlot(store, second, refused), { code: 'LastKeySlot' });
+    await removeKeySlot(remover, first, refused);
+    await assert.rejects(removeKeySlot(remover, second, refused), { code: 'LastKeySlot' });
     store.objects.set(first.name, Buffer.from('damaged'));
-    await assert.rejects(removeKeySlot(store, second, refused), { code: 'LastKeySlot' });
+    await assert.rejects(removeKeySlot(remover, second, refused), { code: 'LastKeySlot' });
     assert.ok(await findKeySlot(store, byPassphrase('pass 1')));
   });
 
   it('of restic keep one for stock restic, unless told', async () => {
-    const { store, slots } = await withSlots('ours', 'restic');
+    const { remover, slots } = await withSlots('ours', 'restic');
     const [, restics] = slots;
     assert.ok(restics);
-    await assert.rejects(removeKeySlot(store, restics, refused), { code: 'LastResticKeySlot' });
-    await removeKeySlot(store, restics, { lastOfRestic: 'Allowed' });
+    await assert.rejects(removeKeySlot(remover, restics, refused), { code: 'LastResticKeySlot' });
+    await removeKeySlot(remover, restics, { lastOfRestic: 'Allowed' });
   });
 
   it('are put back when two remove the last two at once', async () => {
-    const { store, slots } = await withSlots('ours', 'ours');
-    const both = await Promise.allSettled(slots.map((slot) => removeKeySlot(store, slot, refused)));
+    const { store, remover, slots } = await withSlots('ours', 'ours');
+    const both = await Promise.allSettled(slots.map((slot) => removeKeySlot(remover, slot, refused)));
     assert.ok(both.some(({ status }) => status === 'rejected'));
     assert.ok((await listKeySlots(store)).length > 0);
   });
 
   it('are rotated: the new passphrase opens, the old one no longer does', async () => {
-    const { repository, store, slots } = await withSlots('restic');
+    const { store, remover, slots } = await withSlots('restic');
     const [old] = slots;
     assert.ok(old);
-    const slot = await rotateKeySlot(repository, old, { wrapping: byPassphrase('new'), label: '', owner }, randomBytes);
+    const slot = await rotateKeySlot(remover, old, { wrapping: byPassphrase('new'), label: '', owner });
     assert.equal(slot.kind, 'restic');
     assert.equal(await findKeySlot(store, byPassphrase('pass 0')), undefined);
     assert.ok(await findKeySlot(store, byPassphrase('new')));

@@ -4,11 +4,14 @@
  * to open before an older one goes.
  */
 import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import { encodeKeyFile, type KeySlotOwner } from '../format/key-file.ts';
 import { idOf, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
 import type { RepositoryKey } from '../format/seal.ts';
+import { keySlotFact } from '../ledger/describe-recorded.ts';
+import { type LedgerWriter, recordAdded, recordRemoving } from '../ledger/write-ledger.ts';
 import type { RandomBytes, Repository } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -135,7 +138,10 @@ export async function addKeySlot(
   await store.put(name, bytes);
   const slot = await readSlot(store, { name, id, kind }, undefined);
   try {
-    if (await isProven(slot, wanted.wrapping, key)) return slot;
+    if (await isProven(slot, wanted.wrapping, key)) {
+      await recordAdded({ repository, randomBytes }, [keySlotFact(slot, wanted.owner.created)]);
+      return slot;
+    }
   } catch (error) {
     await store.remove(name);
     throw error;
@@ -200,8 +206,17 @@ export interface RemovalRules {
   readonly lastOfRestic: 'Refused' | 'Allowed';
 }
 
+export interface SlotRemover extends LedgerWriter {
+  readonly clock: Pick<Clock, 'now'>;
+}
+
 /** @throws `LastKeySlot`, `LastResticKeySlot`; nothing is changed then */
-export async function removeKeySlot(store: ObjectStore, slot: KeySlot, { lastOfRestic }: RemovalRules): Promise<void> {
+export async function removeKeySlot(
+  remover: SlotRemover,
+  slot: KeySlot,
+  { lastOfRestic }: RemovalRules,
+): Promise<void> {
+  const { store } = remover.repository;
   const others = (await listKeySlots(store)).filter(({ name, bytes }) => name !== slot.name && bytes !== undefined);
   if (others.length === 0)
     throw refusal('LastKeySlot', 'This is the last key slot: without it nobody can read the repository', slot);
@@ -212,11 +227,14 @@ export async function removeKeySlot(store: ObjectStore, slot: KeySlot, { lastOfR
       "This is restic's last key slot: without it stock restic can't open the repository",
       slot,
     );
+  const now = remover.clock.now();
+  await recordRemoving(remover, [slot.name], { time: now, why: 'removed' });
   await store.remove(slot.name);
   // Somebody may have removed another one at the same moment.
   const left = (await listKeySlots(store)).filter(({ bytes }) => bytes !== undefined);
   if (left.length > 0 || slot.bytes === undefined) return;
   await store.put(slot.name, slot.bytes);
+  await recordAdded(remover, [keySlotFact(slot, now)]);
   throw refusal('LastKeySlot', 'This has become the last key slot: it was put back', slot);
 }
 
@@ -233,12 +251,11 @@ const refusal = (code: string, message: string, { name }: KeySlot): StorkError =
 
 /** Another passphrase instead of a slot: the new slot first, proven, then the old one goes. */
 export async function rotateKeySlot(
-  repository: Pick<Repository, 'store' | 'key'>,
+  remover: SlotRemover,
   old: KeySlot,
   change: Omit<NewKeySlot, 'kind'>,
-  randomBytes: RandomBytes,
 ): Promise<KeySlot> {
-  const slot = await addKeySlot(repository, { ...change, kind: old.kind }, randomBytes);
-  await removeKeySlot(repository.store, old, { lastOfRestic: 'Refused' });
+  const slot = await addKeySlot(remover.repository, { ...change, kind: old.kind }, remover.randomBytes);
+  await removeKeySlot(remover, old, { lastOfRestic: 'Refused' });
   return slot;
 }

@@ -207,3 +207,37 @@ describe('a writer', () => {
       );
     });
 });
+
+describe('locks where the store keeps no names of ours', () => {
+  async function hidden() {
+    const clock = manualClock();
+    const repository = await memoryRepository();
+    const store = { ...repository.store, privateNames: async () => 'None' as const };
+    return {
+      repository,
+      seeing: contextOf(repository, clock, [1, 2], 2),
+      unseeing: contextOf({ ...repository, store }, clock),
+    };
+  }
+
+  it("look like stock restic's: a collector that sees marks keeps away, and its deleting keeps us away", async () => {
+    const { repository, seeing, unseeing } = await hidden();
+    for (const wish of ['read', 'write'] as const) {
+      await using _lock = await takeLock(unseeing, wish);
+      await (await takeLock(seeing, 'mark')).release();
+      await (await takeLock(seeing, 'write')).release();
+      await assert.rejects(takeLock(seeing, 'delete'), { code: 'RepositoryLocked', message: /restic of .*shared/ });
+    }
+    await using _deleting = await takeLock(seeing, 'delete');
+    for (const wish of ['read', 'write'] as const)
+      await assert.rejects(takeLock(unseeing, wish), { code: 'RepositoryLocked' });
+    assert.equal(locksOf(repository).length, 1);
+  });
+
+  it('are not to be had for work that needs marks', async () => {
+    const { repository, unseeing } = await hidden();
+    for (const wish of ['mark', 'delete', 'alone'] as const)
+      await assert.rejects(takeLock(unseeing, wish), { code: 'PrivateNamesMissing' });
+    assert.deepEqual(locksOf(repository), []);
+  });
+});

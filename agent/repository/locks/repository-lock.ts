@@ -1,6 +1,7 @@
 /**
  * Takes a lock, keeps it fresh, gives it back. Puts its object first and looks at the others afterwards: of two that come at the same
  * moment at least one sees the other. Objects of processes that are gone are removed on the way, so nobody ever has to.
+ * Where the store keeps no names of ours we see no marks, and lock as stock restic does: then the collector knows to keep away.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../kube/clock.ts';
@@ -50,17 +51,37 @@ const retryRefreshMs = 20_000;
 
 /** @throws `RepositoryLocked` naming who is in the way; nothing of ours is left then */
 export async function takeLock(context: LockContext, wish: LockWish): Promise<HeldLock> {
-  await refuseConflicts(context, wish, undefined);
+  const as = await decideManner(context, wish);
+  await refuseConflicts(context, as, undefined);
   const holder = randomUUID();
-  const state = await putLock(context, wish, holder);
-  const lock = heldLock(context, wish, holder, state);
+  const state = await putLock(context, as, holder);
+  const lock = heldLock(context, as, holder, state);
   try {
-    await refuseConflicts(context, wish, holder);
+    await refuseConflicts(context, as, holder);
   } catch (error) {
     await lock.release();
     throw error;
   }
   return lock;
+}
+
+interface Manner {
+  readonly wish: LockWish;
+  /** Whether our lock says what stock restic's don't, and we heed what others' say. */
+  readonly marks: 'Seen' | 'Unseen';
+}
+
+/** @throws `PrivateNamesMissing` for work that needs marks */
+async function decideManner({ repository, signal }: LockContext, wish: LockWish): Promise<Manner> {
+  const { store } = repository;
+  if ((await store.privateNames?.(signal)) !== 'None') return { wish, marks: 'Seen' };
+  if (wish === 'read' || wish === 'write') return { wish, marks: 'Unseen' };
+  throw new StorkError({
+    code: 'PrivateNamesMissing',
+    message: 'This server keeps only what stock restic knows, which is too little for this',
+    about: store.description,
+    hint: 'Do it with stock restic; or where the repository lies; or serve it with `stork-agent repo serve`.',
+  });
 }
 
 interface LockState {
@@ -69,7 +90,7 @@ interface LockState {
   refreshedMonotonicMs: number;
 }
 
-function heldLock(context: LockContext, wish: LockWish, holder: string, first: LockState): HeldLock {
+function heldLock(context: LockContext, as: Manner, holder: string, first: LockState): HeldLock {
   const { repository, clock } = context;
   let state = first;
   let timer: Disposable | undefined;
@@ -77,7 +98,7 @@ function heldLock(context: LockContext, wish: LockWish, holder: string, first: L
   let isReleased = false;
   const refresh = async () => {
     const before = state.name;
-    state = await putLock(context, wish, holder);
+    state = await putLock(context, as, holder);
     if (before !== state.name) await repository.store.remove(before).catch(() => undefined);
   };
   const schedule = (delayMs: number) => {
@@ -112,7 +133,7 @@ function heldLock(context: LockContext, wish: LockWish, holder: string, first: L
     async renew() {
       await refreshing;
       await refresh();
-      await refuseConflicts(context, wish, holder);
+      await refuseConflicts(context, as, holder);
     },
     others: () => liveOthers(context, holder),
     release,
@@ -120,22 +141,27 @@ function heldLock(context: LockContext, wish: LockWish, holder: string, first: L
   };
 }
 
-async function putLock(context: LockContext, wish: LockWish, holder: string): Promise<LockState> {
+async function putLock(context: LockContext, as: Manner, holder: string): Promise<LockState> {
   const { repository, owner, clock, randomBytes } = context;
   const { hostname, username, pid, pidSpace } = owner;
-  const { role, exclusive } = lockOf[wish];
+  const { role, exclusive } = lockOf[as.wish];
   const time = clock.now();
   const monotonicMs = clock.monotonicMs();
-  const document: LockDocument = { time, exclusive, hostname, username, pid, ours: { holder, role, pidSpace } };
+  const ours = as.marks === 'Seen' ? { holder, role, pidSpace } : undefined;
+  const document: LockDocument = { time, exclusive, hostname, username, pid, ours };
   const sealed = sealDocument(repository.key, encodeLock(document), randomBytes(ivBytes));
   const name = `locks/${idOf(sealed)}`;
   await putWithReserve(repository.store, name, sealed);
   return { name, refreshedAt: time.getTime(), refreshedMonotonicMs: monotonicMs };
 }
 
-async function refuseConflicts(context: LockContext, wish: LockWish, holder: string | undefined): Promise<void> {
+async function refuseConflicts(
+  context: LockContext,
+  { wish, marks }: Manner,
+  holder: string | undefined,
+): Promise<void> {
   const others = await liveOthers(context, holder);
-  const [first, ...more] = others.filter((other) => forbids(other, wish));
+  const [first, ...more] = others.filter((other) => forbids(other, wish) || (marks === 'Unseen' && other.exclusive));
   if (first === undefined) return;
   throw new StorkError({
     code: 'RepositoryLocked',

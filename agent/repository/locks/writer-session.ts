@@ -4,6 +4,8 @@
  */
 import { StorkError } from '../../../kube/errors.ts';
 import type { Snapshot } from '../format/snapshot.ts';
+import { snapshotFact } from '../ledger/describe-recorded.ts';
+import { recordAdded } from '../ledger/write-ledger.ts';
 import { readMarks } from '../prune/marks.ts';
 import { refuseReplaced } from '../reencrypt/successor.ts';
 import { countMissing } from '../verify/check-tree.ts';
@@ -14,7 +16,8 @@ export interface WriterSession extends AsyncDisposable {
   readonly markedPacks: ReadonlySet<string>;
   /**
    * Writes the snapshot, whose blobs are all in indexed packs. After a pause in which others may have taken us for dead, everything
-   * it refers to is looked at first; throws `WriterPaused` when something is gone, and no snapshot is left.
+   * it refers to is looked at first; throws `WriterPaused` when something is gone, and no snapshot is left. Throws `LedgerUnwritten` when
+   * the snapshot is there and only the ledger does not know it.
    */
   commit(snapshot: Snapshot): Promise<string>;
 }
@@ -31,14 +34,15 @@ export async function beginWriting(context: LockContext): Promise<WriterSession>
       async commit(snapshot) {
         if (!(await lock.isHeld())) await lookAgain(context, lock, snapshot.tree);
         const id = await repository.putSnapshot(snapshot, signal);
-        if (await lock.isHeld()) return id;
         // Lost between the two: the restore point counts only if it is whole under a fresh lock.
-        try {
-          await lookAgain(context, lock, snapshot.tree);
-        } catch (error) {
-          await repository.store.remove(`snapshots/${id}`);
-          throw error;
-        }
+        if (!(await lock.isHeld()))
+          try {
+            await lookAgain(context, lock, snapshot.tree);
+          } catch (error) {
+            await repository.store.remove(`snapshots/${id}`);
+            throw error;
+          }
+        await recordSaved(context, id, snapshot);
         return id;
       },
       [Symbol.asyncDispose]: () => lock.release(),
@@ -54,6 +58,20 @@ export const beginReading = (context: LockContext): Promise<HeldLock> => takeLoc
 
 async function readMarkedPacks({ repository, signal }: LockContext): Promise<ReadonlySet<string>> {
   return new Set((await readMarks(repository, signal)).flatMap(({ packs }) => packs));
+}
+
+/** Whoever deletes it unnoticed by us is told of by verify from here on. */
+async function recordSaved(context: LockContext, id: string, snapshot: Snapshot): Promise<void> {
+  try {
+    await recordAdded(context, [snapshotFact(id, snapshot)]);
+  } catch (cause) {
+    throw new StorkError({
+      code: 'LedgerUnwritten',
+      message: `Restore point ${id.slice(0, 8)} is saved and whole, but the ledger could not be told of it: ${cause instanceof Error ? cause.message : String(cause)}`,
+      hint: 'Nothing of it is missing. The next `stork-agent prune` writes it down; until then its deletion would go unnoticed.',
+      cause,
+    });
+  }
 }
 
 async function lookAgain(context: LockContext, lock: HeldLock, tree: string): Promise<void> {

@@ -60,7 +60,7 @@ interface Place extends Disposable {
   restoresEqual(...options: readonly string[]): Promise<void>;
 }
 
-/** A repository of two restore points. */
+/** A repository of two restore points. Only `repo init` is told of the lock: the repository remembers it. */
 async function place(prefix: string, credentials: S3Server['credentials'] = server.credentials): Promise<Place> {
   const space = scratch();
   const [tree, password] = [space.path('tree'), space.path('password')];
@@ -72,8 +72,7 @@ async function place(prefix: string, credentials: S3Server['credentials'] = serv
   const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
   const repo = ['--repo', `s3:${server.endpoint}/${Bucket}/${prefix}`, '--password-file', password];
   const run: Place['run'] = (...argv) => {
-    const isWriting = argv[0] === 'backup' || argv[1] === 'init' || argv[0] === 'key';
-    return runCommandIn(env, ...argv, ...repo, ...(isWriting ? ['-o', 's3.object-lock=COMPLIANCE:1'] : []));
+    return runCommandIn(env, ...argv, ...repo, ...(argv[1] === 'init' ? ['-o', 's3.object-lock=COMPLIANCE:1'] : []));
   };
   const ok: Place['ok'] = async (...argv) => {
     const outcome = await run(...argv);
@@ -299,6 +298,40 @@ describe('a repository in a bucket with object lock', () => {
     for (const name of await at.names()) await client.send(new DeleteObjectCommand({ Bucket, Key: at.keyOf(name) }));
     await allowed(['ListBucket', 'ListBucketVersions', 'GetBucketVersioning'], ['GetObject', 'GetObjectVersion']);
     await at.restoresEqual('--as-of', time);
+  });
+
+  it('remembers its lock for every command that writes, and writes nothing when it can not be read', async () => {
+    using at = await place('remembered');
+    const before = await at.names();
+    for (const name of before.filter(isWorthLocking)) assert.ok((await retentionOf(at.keyOf(name))) > new Date(), name);
+    const added = async () => (await at.names()).filter((name) => !before.includes(name) && isWorthLocking(name));
+    await at.ok('backup', at.tree, '-o', 's3.object-lock=none');
+    for (const name of await added()) await assert.rejects(retentionOf(at.keyOf(name)), name);
+    const another = async (name: string) => {
+      writeFileSync(at.path(name), name);
+      return await at.run('key', 'add', '--new-password-file', at.path(name));
+    };
+    await at.ok('repo', 'set', '-o', 's3.object-lock=GOVERNANCE:3');
+    assert.equal((await another('second')).exitCode, 0);
+    const [slot = ''] = (await added()).filter((name) => name.startsWith('stork/keys/'));
+    assert.ok((await retentionOf(at.keyOf(slot))) > new Date(Date.now() + 2 * dayMs));
+    const [settings = '', ...others] = (await at.names()).filter((name) => name.startsWith('stork/settings/'));
+    assert.deepEqual(others, []);
+    const assertRefused = async () => {
+      const refused = await another('third');
+      assert.equal(refused.exitCode, 1);
+      assert.match(refused.stderr, /How long this repository locks its objects can't be read, so nothing is written/);
+      await at.restoresEqual();
+    };
+    await overwrite(at.keyOf(settings));
+    await assertRefused();
+    await client.send(new DeleteObjectCommand({ Bucket, Key: at.keyOf(settings) }));
+    await assertRefused();
+    const checked = await at.run('verify');
+    assert.equal(checked.exitCode, 3);
+    assert.match(checked.stdout.toString(), new RegExp(`damaged  ${settings}: .*object lock GOVERNANCE:3`));
+    await at.ok('repo', 'set', '-o', 's3.object-lock=COMPLIANCE:1');
+    assert.equal((await another('third')).exitCode, 0);
   });
 
   it('lets go of what was deleted when its lock has ended, and not before', async () => {

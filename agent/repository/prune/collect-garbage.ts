@@ -3,10 +3,11 @@
  * needed. One collector at a time. Every step may be killed and repeated; docs/repository.md has the whole argument.
  */
 import { StorkError } from '../../../kube/errors.ts';
+import { keepLedger } from '../ledger/keep-ledger.ts';
 import { type HeldLock, type LockContext, takeLock } from '../locks/repository-lock.ts';
 import { ensureReserve, isStoreFull } from '../locks/reserve.ts';
 import { packName } from '../repository.ts';
-import { type Mark, putHolders, putMark, readMarks, removeMark } from './marks.ts';
+import { type Mark, putHolders, putMark, readMarks, removeMark, removeOrphanedWaits } from './marks.ts';
 import { isRipe, type MarkLimits, type PackUsage, planDeletion, planMark } from './plan-collection.ts';
 import { readUsage, type Usage } from './read-usage.ts';
 import { repack } from './repack.ts';
@@ -168,8 +169,19 @@ async function markUnused(
     const mark = await putMark(repository, { time: clock.now(), packs: marked.map(({ id }) => id) }, randomBytes);
     await noteHolders(lock, context, mark);
   }
+  await removeOrphanedWaits(repository, signal);
+  await keepLedgerIfRoom(context);
   await ensureReserve(repository.store, usage.indexBytes, randomBytes);
   return { marked: tell(marked), repacked: tell(copied), damaged };
+}
+
+/** What it lacks is written down by the next run. */
+async function keepLedgerIfRoom(context: LockContext): Promise<void> {
+  try {
+    await keepLedger(context, { whenDamaged: 'Kept' });
+  } catch (error) {
+    if (!isStoreFull(error)) throw error;
+  }
 }
 
 /** In a full store copies wait until something was deleted. */

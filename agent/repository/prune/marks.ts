@@ -20,7 +20,9 @@ export interface Mark {
 }
 
 const marks = 'stork/marks/';
-const waitsName = (mark: string): string => `stork/waits/${mark}.json`;
+const waits = 'stork/waits/';
+const waitsEnd = '.json';
+const waitsName = (mark: string): string => `${waits}${mark}${waitsEnd}`;
 
 /** Fails rather than leave one out: a writer that misses a mark may refer to packs that go. */
 export async function readMarks(repository: Repository, signal?: AbortSignal): Promise<readonly Mark[]> {
@@ -88,6 +90,16 @@ export async function putHolders(
 ): Promise<void> {
   const sealed = sealDocument(repository.key, JSON.stringify({ mark, holders }), randomBytes(ivBytes));
   await putWithReserve(repository.store, waitsName(mark), sealed);
+}
+
+/** Waits whose mark somebody else deleted would stay for ever. Only under the collector's lock: nobody takes marks away meanwhile. */
+export async function removeOrphanedWaits({ store }: Repository, signal?: AbortSignal): Promise<void> {
+  const orphans: string[] = [];
+  for await (const { name } of store.list(waits, signal)) {
+    const id = name.slice(waits.length, -waitsEnd.length);
+    if (isId(id) && (await store.sizeOf(`${marks}${id}`, signal)) === undefined) orphans.push(name);
+  }
+  await store.removeMany(orphans, signal);
 }
 
 /** Its packs are deleted, or free to be used again. */

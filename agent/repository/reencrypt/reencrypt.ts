@@ -4,6 +4,7 @@
  * one that was read back to its last byte), and the next run goes on. Nothing is ever removed here.
  */
 import { StorkError } from '../../../kube/errors.ts';
+import { keepLedger } from '../ledger/keep-ledger.ts';
 import { type HeldLock, type LockContext, takeLock } from '../locks/repository-lock.ts';
 import { readUsage } from '../prune/read-usage.ts';
 import type { VerifyCounts } from '../verify/finding.ts';
@@ -69,6 +70,7 @@ async function copyAndVerify({ source, target, onProgress }: ReencryptOptions): 
   // Restore points last: whatever is visible is complete.
   const snapshots = await copySnapshots(from, to, randomBytes, signal);
   const manifests = await copyManifests(from, to, randomBytes, signal);
+  await keepLedger(target, { whenDamaged: 'Kept' });
   const { damage, affected, checked } = await verify({
     repository: to,
     depth: { read: 'everything' },

@@ -3,6 +3,7 @@
  * point that is left here, or the missing ones were allowed to be gone. Killed before the last few objects, the next run goes on.
  */
 import { StorkError } from '../../../kube/errors.ts';
+import { isRecorded } from '../ledger/ledger-entry.ts';
 import { type LockContext, takeLock } from '../locks/repository-lock.ts';
 import type { Repository } from '../repository.ts';
 import { readRoots, treesOf } from '../verify/read-roots.ts';
@@ -76,7 +77,10 @@ async function findLost({ old, successor, missingThere }: RemoveReplacedOptions)
 
 async function refuseDamaged({ successor, onProgress }: RemoveReplacedOptions): Promise<void> {
   const { repository, signal } = successor;
-  const { damage, affected } = await verify({ repository, depth: { read: 'everything' }, signal, onProgress });
+  const report = await verify({ repository, depth: { read: 'everything' }, signal, onProgress });
+  const { affected } = report;
+  // What was removed there as a whole is `findLost`'s to judge.
+  const damage = report.damage.filter(({ object, kind }) => kind !== 'missing' || !isRecorded(object));
   if (damage.length === 0 && affected.length === 0) return;
   throw new StorkError({
     code: 'ReencryptionUnproven',

@@ -8,6 +8,7 @@ import { readJson } from '../format/read-json.ts';
 import { ivBytes } from '../format/seal.ts';
 import { sealDocument } from '../format/unpacked.ts';
 import type { RandomBytes, Repository } from '../repository.ts';
+import { failDamaged } from '../repository-error.ts';
 import { readSealed } from '../verify/read-document.ts';
 
 const originName = 'stork/reencryption';
@@ -26,12 +27,15 @@ type Sealed = Pick<Repository, 'store' | 'key'>;
 /** @throws `RepositoryDamaged` */
 export async function readSuccessor(repository: Sealed, signal?: AbortSignal): Promise<Successor | undefined> {
   if ((await repository.store.sizeOf(successorName, signal)) === undefined) return undefined;
-  const read = readJson(await readSealed(repository, successorName, signal), successorName);
-  return {
-    place: read.text('place', 4096),
-    id: assertId(read.text('id', 64), successorName),
-    time: new Date(read.text('time', 64)),
-  };
+  return parseSuccessor(await readSealed(repository, successorName, signal), successorName);
+}
+
+/** Throws `RepositoryDamaged`. */
+export function parseSuccessor(json: Uint8Array, about: string): Successor {
+  const read = readJson(json, about);
+  const time = new Date(read.text('time', 64));
+  if (Number.isNaN(time.getTime())) failDamaged('Since when it was replaced is no time', about);
+  return { place: read.text('place', 4096), id: assertId(read.text('id', 64), about), time };
 }
 
 export async function putSuccessor(repository: Sealed, { place, id, time }: Successor, randomBytes: RandomBytes) {

@@ -1,4 +1,5 @@
 /** What can be made good again of what verify found. Pure. */
+import { ledgerPrefix } from '../ledger/ledger-entry.ts';
 import type { Finding, VerifyReport } from '../verify/finding.ts';
 
 export interface RepairPlan {
@@ -10,6 +11,8 @@ export interface RepairPlan {
   readonly forgetPacks: readonly string[];
   /** Index objects that can't be read; a copy is kept aside. */
   readonly setAside: readonly string[];
+  /** The ledger is made anew of what can be read of it and what is there. What was gone by then and in no readable entry stays unknown. */
+  readonly ledger: 'MadeAnew' | 'Kept';
   /** What no repair can bring back. */
   readonly beyondRepair: readonly Finding[];
 }
@@ -24,9 +27,12 @@ export function planRepair({ damage, notes }: Pick<VerifyReport, 'damage' | 'not
     salvage: hurt.filter(({ kind }) => kind !== 'missing').map(idOf),
     forgetPacks: hurt.map(idOf),
     setAside: damage.filter(({ object }) => object.startsWith('index/')).map(({ object }) => object),
-    beyondRepair: damage.filter(({ object }) => !object.startsWith('data/') && !object.startsWith('index/')),
+    ledger: damage.some(isOfLedger) ? 'MadeAnew' : 'Kept',
+    beyondRepair: damage.filter((finding) => !/^(data|index)\//.test(finding.object) && !isOfLedger(finding)),
   };
 }
 
-export const hasWork = ({ indexAgain, forgetPacks, setAside }: RepairPlan): boolean =>
-  indexAgain.length + forgetPacks.length + setAside.length > 0;
+const isOfLedger = ({ object }: Finding): boolean => object.startsWith(ledgerPrefix);
+
+export const hasWork = ({ indexAgain, forgetPacks, setAside, ledger }: RepairPlan): boolean =>
+  indexAgain.length + forgetPacks.length + setAside.length > 0 || ledger === 'MadeAnew';

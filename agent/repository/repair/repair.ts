@@ -6,6 +6,7 @@ import { createPacker } from '../backup/packer.ts';
 import type { IndexedPack } from '../format/index-file.ts';
 import { type BlobType, blobTypes, type PackedBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
+import { keepLedger } from '../ledger/keep-ledger.ts';
 import { type LockContext, takeLock } from '../locks/repository-lock.ts';
 import { withReserve } from '../locks/reserve.ts';
 import { removeFromIndex } from '../prune/rewrite-index.ts';
@@ -48,6 +49,7 @@ export async function repair(context: LockContext, depth: VerifyDepth): Promise<
   };
   for (const name of plan.setAside) await setAside(repository, name);
   await removeFromIndex(repository, new Set(plan.forgetPacks), mayGoOn, signal);
+  if (plan.ledger === 'MadeAnew') await keepLedger(context, { whenDamaged: 'MadeAnew' });
   const salvagedBlobs = salvaged.reduce((sum, { blobs }) => sum + blobs.length, 0);
   return { plan, indexed: found.map(({ id }) => id), salvagedBlobs, unreadable };
 }

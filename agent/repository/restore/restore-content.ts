@@ -42,7 +42,9 @@ export interface FileTask {
 export type FileOutcome = { readonly inode: bigint } | { readonly problem: Omit<ItemProblem, 'item'> };
 
 /** What one job brings at most: bounds memory. */
-export const jobBytes = 4 * 1024 * 1024;
+export const jobBytes = 8 * 1024 * 1024;
+/** Jobs under way: one for each thread, and what is fetched meanwhile. */
+export const jobsAtOnce = (threads: number): number => threads + 2;
 
 export async function restoreSmall(tasks: readonly FileTask[], tools: ContentTools): Promise<void> {
   const items = tasks.map(

@@ -3,6 +3,7 @@ import type { Counts } from '../../mover/contract.ts';
 import type { ByteString } from '../../mover/syscalls.ts';
 import type { PackedBlob } from '../format/pack.ts';
 import type { TreeNode } from '../format/tree.ts';
+import type { SharedLimits } from '../local-limits.ts';
 
 /** Sealed bytes as the store gave them; a blob's place in them. */
 export interface FetchedBlob extends PackedBlob {
@@ -97,6 +98,8 @@ export interface RestoreAnswer {
 
 export interface RestoreThreadData {
   readonly key: { readonly encrypt: Uint8Array; readonly macK: Uint8Array; readonly macR: Uint8Array };
+  /** On what is written and compared. */
+  readonly limits: SharedLimits | undefined;
 }
 
 export interface RestoreProblem {

@@ -1,7 +1,9 @@
 /** The worker threads of a restore: jobs in order of asking, one at a time each. Callers bound how much they ask for. */
 import { StorkError } from '../../../kube/errors.ts';
+import { keepLargeMemoryApart } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type { RepositoryKey } from '../format/seal.ts';
+import { type LocalLimits, shareLimits } from '../local-limits.ts';
 import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
 import type { RestoreReply } from './restore-worker.ts';
 
@@ -17,7 +19,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export function restoreThreads(key: RepositoryKey, threads: number): RestoreThreads {
+export function restoreThreads(
+  key: RepositoryKey,
+  { threads, limits }: { readonly threads: number; readonly limits?: LocalLimits | undefined },
+): RestoreThreads {
+  keepLargeMemoryApart();
+  const data = { key, limits: shareLimits(limits) };
   const waiting: Waiting[] = [];
   let failure: { readonly error: unknown } | undefined;
   const failAll = (error: unknown) => {
@@ -31,7 +38,7 @@ export function restoreThreads(key: RepositoryKey, threads: number): RestoreThre
     if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
   const start = () => {
-    const thread = oneThread({ key, waiting, failAll, onReply });
+    const thread = oneThread({ data, waiting, failAll, onReply });
     all.push(thread);
     thread.next();
   };
@@ -56,15 +63,15 @@ export function restoreThreads(key: RepositoryKey, threads: number): RestoreThre
 const jobsPerThread = 2;
 
 interface ThreadOptions {
-  readonly key: RepositoryKey;
+  readonly data: RestoreThreadData;
   readonly waiting: Waiting[];
   readonly failAll: (error: unknown) => void;
   readonly onReply: () => void;
 }
 
-function oneThread({ key, waiting, failAll, onReply }: ThreadOptions) {
+function oneThread({ data, waiting, failAll, onReply }: ThreadOptions) {
   const worker = startWorker('repository/restore/restore-worker', {
-    workerData: { key } satisfies RestoreThreadData,
+    workerData: data,
     resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 },
   });
   let current: Waiting | undefined;

@@ -35,7 +35,7 @@ export interface TreeTools {
 }
 
 /** Names of one job at most. */
-const jobNames = 256;
+const jobNames = 512;
 
 export async function restoreTree(tools: TreeTools): Promise<void> {
   const { run, trees, root, tree, node } = tools;
@@ -203,14 +203,16 @@ function entryWork(tools: TreeTools, links: HardLinks) {
     const isLost = pieces.some(({ length }) => length === 0);
     if (size !== creation.node.size && !isLost)
       note({ path, kind: 'lost', message: `its entry says ${creation.node.size} bytes, its content has ${size}` });
-    const node = { ...creation.node, size };
+    // Threads get its pieces.
+    const node = { ...creation.node, size, content: [] };
     const done: FileTask['done'] = (outcome) => {
       counts.bytes += size;
       if ('problem' in outcome) settled(creation, outcome.problem);
       else settled(creation, undefined, outcome.inode);
     };
-    const task = { into, node, pieces, done, abandon: () => links.settle(node, undefined) };
-    if (size > 2 * jobBytes && !isLost) return await restoreLarge(task, content);
+    const task = { into, node, pieces, done, abandon: () => links.settle(creation.node, undefined) };
+    if (size > jobBytes && !isLost) return await restoreLarge(task, content);
+    if (bytes + size > jobBytes) await startFiles();
     files.push(task);
     bytes += size;
     if (files.length >= jobNames || bytes >= jobBytes) await startFiles();

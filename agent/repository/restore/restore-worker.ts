@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StorkError } from '../../../kube/errors.ts';
 import { openSyscalls } from '../../mover/syscalls.ts';
+import { pacer } from '../local-limits.ts';
 import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
 import { restoreJobRunner } from './run-restore-job.ts';
 
@@ -9,10 +10,11 @@ export type RestoreReply =
   | { readonly answer: RestoreAnswer }
   | { readonly error: { readonly code: string; readonly message: string; readonly about: string | undefined } };
 
-const { key } = workerData as RestoreThreadData;
+const { key, limits } = workerData as RestoreThreadData;
 const run = restoreJobRunner(
   { encrypt: Buffer.from(key.encrypt), macK: Buffer.from(key.macK), macR: Buffer.from(key.macR) },
   openSyscalls(),
+  pacer(limits),
 );
 
 const port = parentPort;

@@ -14,8 +14,10 @@ import {
 } from 'node:fs';
 import { describe, it } from 'node:test';
 import { digestOf, type Scratch, scratch } from '../../mover/testing/test-volumes.ts';
+import { packName } from '../repository.ts';
 import { pathFilter } from '../select-paths.ts';
-import { bringBack, memoryRepository, save, type TestRepository } from '../testing/save-and-restore.ts';
+import { bringBack, latestOf, memoryRepository, save, type TestRepository } from '../testing/save-and-restore.ts';
+import { snapshotTrees } from './snapshot-trees.ts';
 
 interface Saved extends TestRepository, AsyncDisposable {
   readonly space: Scratch;
@@ -172,13 +174,14 @@ describe('a restore', () => {
     await using one = await saved();
     mkdirSync(`${one.target}/deep/er`, { recursive: true });
     writeFileSync(`${one.target}/deep/er/file`, 'older');
-    const readBlob: typeof one.repository.readBlob = async (blob, signal) => {
-      const bytes = await one.repository.readBlob(blob, signal);
-      if (bytes.includes('"name":"file"')) throw Object.assign(new Error('gone'), { code: 'ObjectMissing' });
-      return bytes;
-    };
+    const locations = await one.repository.loadIndex();
+    const { tree } = await latestOf(one.repository);
+    const lost = (await snapshotTrees(one.repository, locations).find(tree, `${one.root}/deep/er`))?.subtree ?? '';
+    const { pack, offset } = locations.find(lost, 'tree') ?? assert.fail('no index names the tree');
+    const bytes = one.store.objects.get(packName(pack)) ?? assert.fail('the pack is missing');
+    bytes[offset] = (bytes[offset] ?? 0) ^ 1;
     const options = { problems: 'name', others: 'remove', verify: false } as const;
-    const result = await bringBack({ ...one.repository, readBlob }, one.root, one.target, options);
+    const result = await bringBack(one.repository, one.root, one.target, options);
     assert.deepEqual(
       result.problems.map(({ path, kind }) => [path, kind]),
       [[`${one.root}/deep/er/`, 'lost']],

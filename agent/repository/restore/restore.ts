@@ -9,9 +9,11 @@ import { errnoOf } from '../../mover/mover-error.ts';
 import { createBackground, createPulse } from '../../mover/pulse.ts';
 import { type ByteString, openSyscalls } from '../../mover/syscalls.ts';
 import { bytesOf } from '../directory-fd.ts';
+import type { LocalLimits } from '../local-limits.ts';
 import type { Repository, StoredSnapshot } from '../repository.ts';
 import { failRepository } from '../repository-error.ts';
 import type { PathFilter } from '../select-paths.ts';
+import { jobsAtOnce } from './restore-content.ts';
 import type { RestoreProblem } from './restore-job.ts';
 import { failProblem, problemLimit } from './restore-problem.ts';
 import { restoreThreads } from './restore-threads.ts';
@@ -34,6 +36,8 @@ export interface RestoreOptions {
   /** What is lost or can't be written: the first ends the restore, or all are named and the rest is restored. */
   readonly problems: 'fail' | 'name';
   readonly threads: number;
+  /** On what is written and compared. */
+  readonly limits?: LocalLimits | undefined;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
 }
@@ -91,10 +95,10 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const from = await trees.find(snapshot.tree, options.from);
   if (from !== undefined && from.subtree === undefined)
     failRepository('PathMissing', 'That is no directory of the snapshot', options.from, 'Use --include for a file.');
-  const threads = restoreThreads(repository.key, options.threads);
+  const threads = restoreThreads(repository.key, options);
   const root = openTarget(options.target);
   const syscalls = openSyscalls();
-  const background = createBackground(options.threads * 2 + 2, createPulse());
+  const background = createBackground(jobsAtOnce(options.threads), createPulse());
   const opened = new Set<number>();
   try {
     const tools = { run, repository, locations, trees, threads, background, syscalls, root, opened };

@@ -3,9 +3,10 @@ import { errnoOf } from '../../mover/mover-error.ts';
 import type { Syscalls } from '../../mover/syscalls.ts';
 import { smallBlobOpener } from '../format/open-small.ts';
 import type { RepositoryKey } from '../format/seal.ts';
+import type { Pace } from '../local-limits.ts';
 import { clearZeros } from './clear-zeros.ts';
 import { compareEntry } from './compare-entry.ts';
-import type { CompareJob, CreateJob, ItemProblem, RestoreAnswer, RestoreJob } from './restore-job.ts';
+import type { CompareJob, CreateJob, ItemProblem, Piece, RestoreAnswer, RestoreJob } from './restore-job.ts';
 import { directoryInTheWay, probeFile, refusalOf, writeFiles } from './write-files.ts';
 import { createEntry } from './write-names.ts';
 
@@ -14,11 +15,12 @@ export type RunRestoreJob = (job: RestoreJob) => RestoreAnswer;
 const nothing: RestoreAnswer = { present: [], problems: [], degraded: {}, bytesWritten: 0, inodes: [] };
 const readBufferBytes = 1024 * 1024;
 
-export function restoreJobRunner(key: RepositoryKey, syscalls: Syscalls): RunRestoreJob {
+export function restoreJobRunner(key: RepositoryKey, syscalls: Syscalls, pace: Pace | undefined): RunRestoreJob {
   const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
   const small = smallBlobOpener(key);
   return (job) => {
     const degraded = {};
+    if (pace !== undefined) for (const bytes of bytesUsedBy(job)) pace(bytes);
     switch (job.do) {
       case 'probe':
         return { ...nothing, present: job.items.map((item) => probeFile(item, buffer)) };
@@ -35,6 +37,17 @@ export function restoreJobRunner(key: RepositoryKey, syscalls: Syscalls): RunRes
     }
   };
 }
+
+/** Of the target's storage, item by item. */
+function bytesUsedBy(job: RestoreJob): readonly number[] {
+  if (job.do === 'zeros') return [job.length];
+  if (job.do === 'create') return job.items.map(() => 0);
+  if (job.do === 'write')
+    return job.items.map(({ pieces, blobs }) => sizeOf(pieces.filter((_, at) => blobs[at] !== undefined)));
+  return job.items.map(({ pieces }) => sizeOf(pieces));
+}
+
+const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 function createAll(
   { items, wholeTrees }: CreateJob,

@@ -6,6 +6,7 @@ import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { failDamaged, failRepository } from '../repository-error.ts';
 import { treeNodes } from '../tree-blob.ts';
+import { withTreeWindows } from '../tree-windows.ts';
 import type { Piece } from './restore-job.ts';
 
 export interface SnapshotTrees {
@@ -18,10 +19,11 @@ export interface SnapshotTrees {
 }
 
 export function snapshotTrees(repository: Repository, locations: BlobLocations, signal?: AbortSignal): SnapshotTrees {
+  const windowed = withTreeWindows(repository, locations);
   const nodes = async (tree: string): Promise<Iterable<TreeNode>> => {
     const blob = locations.find(tree, 'tree');
     if (blob === undefined) return failDamaged('No index names a tree', `tree blob ${tree}`);
-    return await treeNodes(repository, blob, signal);
+    return await treeNodes(windowed, blob, signal);
   };
   return {
     nodes,

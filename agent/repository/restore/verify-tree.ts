@@ -102,7 +102,7 @@ function comparisons({ run, threads, background, trees }: TreeTools) {
         note({ path, kind: 'different', message: 'is no hard link of its other names' });
       const pieces = trees.pieces(node);
       const size = pieces.reduce((sum, { length }) => sum + length, 0);
-      const parts = size > 2 * jobBytes ? partsOf(pieces) : [{ offset: 0, pieces }];
+      const parts = size > jobBytes ? partsOf(pieces) : [{ offset: 0, pieces }];
       for (const part of parts) {
         into.holds++;
         const item = { directory: into.fd, node: { ...node, size }, fd: undefined, isNew: false, ...part };

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import { errnoOf } from '../../mover/mover-error.ts';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { type Degraded, finishFile } from '../../mover/settle.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
 import { bytesOf, clearName, pathIn } from '../directory-fd.ts';
@@ -78,6 +79,7 @@ export function writeFiles(job: WriteJob, tools: WriteTools): WrittenFiles {
     const problem = refusalOf(() => writeOne(item));
     if (problem !== undefined) problems.push({ item: number, ...problem });
   }
+  for (const buffer of job.buffers) releaseMemory(new Uint8Array(buffer));
   return { problems, bytesWritten, inodes };
 }
 
@@ -245,6 +247,7 @@ function openBlobs({ blobs, buffers }: WriteJob, { key, small }: Pick<WriteTools
         : new Error(String(error));
     }
   };
+  // What `small` opens, of whatever size, lies in memory of its own: nobody may release that.
   return {
     open(number: number): Buffer | Error {
       if (last?.number === number) return last.content;

@@ -1,7 +1,7 @@
 /** What Azure Blob Storage and the way to it answer, as StoreErrors. */
 import { errnoOf } from '../../mover/mover-error.ts';
 import { StoreError, storeFull, storeMissing, storeRefused, unavailable } from './store-error.ts';
-import { isTlsRefusal, retryAfterMs, tlsRefused } from './transport-error.ts';
+import { isOverload, isTlsRefusal, retryAfterMs, tlsRefused } from './transport-error.ts';
 
 export interface AzureFailure {
   readonly code: string;
@@ -44,7 +44,12 @@ export function explainAzureError(error: unknown, { about, container, signal }: 
   if (error instanceof StoreError || !(error instanceof Error)) return error;
   const { code, status, retryAfter } = azureErrorOf(error);
   const what = `${code}${status === undefined ? '' : ` (${status})`}: ${error.message.split('\n', 1)[0]}`;
-  const again = () => unavailable(what, about, { cause: error, retryAfterMs: retryAfterMs(retryAfter) });
+  const again = () =>
+    unavailable(what, about, {
+      cause: error,
+      retryAfterMs: retryAfterMs(retryAfter),
+      isOverloaded: isOverload(status),
+    });
   if (code === 'ContainerNotFound') return storeMissing(`container ${container}`, error);
   if (code === 'Md5Mismatch') return again();
   if (code === 'InsufficientAccountPermissions' || status === 401 || status === 403)

@@ -106,6 +106,7 @@ export function cacheStore(
     },
     // Never through the cache: it knows the present only.
     versions: store.versions,
+    privateNames: store.privateNames,
   };
 }
 

@@ -6,6 +6,7 @@ import { limitStore } from './limit-store.ts';
 import { memoryStore } from './memory-store.ts';
 import { metricsStore, type StoreRequest, storeCounters } from './metrics-store.ts';
 import type { ObjectStore } from './object-store.ts';
+import { unavailable } from './store-error.ts';
 import { instantClock } from './testing/instant-clock.ts';
 import { describeStore, fails, idOf, sampleBytes } from './testing/store-suite.ts';
 
@@ -62,6 +63,47 @@ describe('limited store', () => {
     await puts;
     assert.equal(running.most, 3);
     assert.deepEqual(order, names);
+  });
+
+  it('runs fewer while the store is overloaded, and all again when it no longer is', async () => {
+    const clock = manualClock();
+    const running = { now: 0, most: 0 };
+    let isOverloaded = true;
+    const slow: ObjectStore = {
+      ...memoryStore(),
+      async sizeOf() {
+        running.most = Math.max(running.most, ++running.now);
+        await clock.sleep(10);
+        running.now--;
+        if (isOverloaded) throw unavailable('SlowDown (503)', 'x', { isOverloaded });
+        return 1;
+      },
+    };
+    const store = limitStore(slow, { requestsAtOnce: 8 }, clock);
+    const askMany = async () => {
+      running.most = 0;
+      const all = Promise.allSettled(Array.from({ length: 100 }, () => store.sizeOf('x')));
+      await clock.advance(2000);
+      await all;
+    };
+    await askMany();
+    isOverloaded = false;
+    await askMany();
+    assert.equal(running.now, 0);
+    await askMany();
+    assert.equal(running.most, 8);
+    isOverloaded = true;
+    await askMany();
+    await askMany();
+    assert.equal(running.most, 1);
+  });
+
+  it('begins no more requests a second than allowed', async () => {
+    const clock = instantClock();
+    const store = limitStore(memoryStore(new Map([['x', sampleBytes(10)]])), { requestsPerS: 4 }, clock);
+    for (let count = 0; count < 5; count++) await store.sizeOf('x');
+    await Array.fromAsync(store.read('x'));
+    assert.equal(clock.monotonicMs(), 1250);
   });
 
   it('who is told to stop while waiting goes, and takes no slot', async () => {

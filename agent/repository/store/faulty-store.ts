@@ -83,5 +83,6 @@ export function faultyStore(store: ObjectStore, options: FaultOptions): ObjectSt
     removeMany: (names, signal) => call('removeMany', names[0] ?? '', signal, () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) =>
       call('removeLeftovers', '', signal, () => store.removeLeftovers(before, signal)),
+    privateNames: store.privateNames,
   };
 }

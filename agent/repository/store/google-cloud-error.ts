@@ -1,6 +1,6 @@
 /** What Google Cloud Storage and the way to it answer, as StoreErrors. */
 import { StoreError, storeRefused, unavailable } from './store-error.ts';
-import { isTlsRefusal, tlsRefused } from './transport-error.ts';
+import { isOverload, isTlsRefusal, tlsRefused } from './transport-error.ts';
 
 /** Of the library's error; undefined when no server answered. */
 export function statusOf(error: unknown): number | undefined {
@@ -35,5 +35,5 @@ export function explainGoogleCloudError(error: unknown, { about, signal }: Googl
     return status === 400 && /md5|hash|checksum/i.test(error.message)
       ? unavailable(what, about, { cause: error })
       : storeRefused(what, about, 'Check address and options.', error);
-  return unavailable(what, about, { cause: error });
+  return unavailable(what, about, { cause: error, isOverloaded: isOverload(status) });
 }

@@ -1,12 +1,16 @@
-/** Keeps a store's use within bounds: requests at once, and bytes a second each way. */
+/** Keeps a store's use within bounds: requests at once and a second, and bytes a second each way. */
 import type { Clock } from '../../../kube/clock.ts';
-import { type ByteRange, listByPages, type ObjectStore } from './object-store.ts';
+import { decideConcurrency, fullConcurrency, type RequestEnd } from './concurrency.ts';
+import { type ByteRange, listByPages, type ObjectStore, wrapPrivateNames } from './object-store.ts';
 import { wrapVersions } from './object-versions.ts';
+import { StoreError } from './store-error.ts';
 
 export interface StoreLimits {
+  /** At most: fewer while the store says that it is overloaded. */
   readonly requestsAtOnce?: number | undefined;
   readonly uploadBytesPerS?: number | undefined;
   readonly downloadBytesPerS?: number | undefined;
+  readonly requestsPerS?: number | undefined;
 }
 
 /** Kept on average: an object crosses at full speed, the next waits until the limit allows what crossed. */
@@ -18,15 +22,31 @@ export function limitStore(
   const slots = slotsOf(limits.requestsAtOnce ?? Number.POSITIVE_INFINITY);
   const up = pacer(limits.uploadBytesPerS, clock);
   const down = pacer(limits.downloadBytesPerS, clock);
+  const begin = pacer(limits.requestsPerS, clock);
   const within = async <Result>(signal: AbortSignal | undefined, run: () => Promise<Result>): Promise<Result> => {
-    using _slot = await slots.take(signal);
-    return await run();
+    using slot = await slots.take(signal);
+    await begin(1, signal);
+    try {
+      const result = await run();
+      slot.learn('Answered');
+      return result;
+    } catch (error) {
+      slot.learn(endOf(error));
+      throw error;
+    }
   };
   async function* read(name: string, range?: ByteRange, signal?: AbortSignal) {
-    using _slot = await slots.take(signal);
-    for await (const piece of store.read(name, range, signal)) {
-      await down(piece.length, signal);
-      yield piece;
+    using slot = await slots.take(signal);
+    await begin(1, signal);
+    try {
+      for await (const piece of store.read(name, range, signal)) {
+        await down(piece.length, signal);
+        yield piece;
+      }
+      slot.learn('Answered');
+    } catch (error) {
+      slot.learn(endOf(error));
+      throw error;
     }
   }
   const versions = wrapVersions(store.versions, within);
@@ -51,6 +71,7 @@ export function limitStore(
     remove: (name, signal) => within(signal, () => store.remove(name, signal)),
     removeMany: (names, signal) => within(signal, () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => within(signal, () => store.removeLeftovers(before, signal)),
+    privateNames: wrapPrivateNames(store, within),
     versions:
       versions === undefined
         ? undefined
@@ -66,45 +87,56 @@ export function limitStore(
 }
 
 /** Waits until what crossed before is paid for. */
-function pacer(bytesPerS: number | undefined, clock: Pick<Clock, 'monotonicMs' | 'sleep'>) {
+function pacer(perS: number | undefined, clock: Pick<Clock, 'monotonicMs' | 'sleep'>) {
   let freeAtMs = 0;
-  return async (bytes: number, signal: AbortSignal | undefined): Promise<void> => {
-    if (bytesPerS === undefined) return;
+  return async (amount: number, signal: AbortSignal | undefined): Promise<void> => {
+    if (perS === undefined) return;
     const nowMs = clock.monotonicMs();
     const waitMs = freeAtMs - nowMs;
-    freeAtMs = Math.max(nowMs, freeAtMs) + (bytes / bytesPerS) * 1000;
+    freeAtMs = Math.max(nowMs, freeAtMs) + (amount / perS) * 1000;
     if (waitMs > 0) await clock.sleep(waitMs, signal);
   };
 }
 
-/** First come, first served. */
-function slotsOf(count: number) {
-  let free = count;
+const endOf = (error: unknown): RequestEnd =>
+  error instanceof StoreError && error.isOverloaded ? 'Overloaded' : 'Failed';
+
+/** First come, first served; as many as the store seems to bear. */
+function slotsOf(most: number) {
+  let concurrency = fullConcurrency(most);
+  let taken = 0;
   const waiting = new Set<() => void>();
-  const give = () => {
-    const [next] = waiting;
-    if (next === undefined) {
-      free++;
-      return;
+  const admit = () => {
+    for (const next of waiting) {
+      if (taken >= Math.floor(concurrency.limit)) return;
+      waiting.delete(next);
+      taken++;
+      next();
     }
-    waiting.delete(next);
-    next();
+  };
+  const slot = {
+    learn(ended: RequestEnd) {
+      concurrency = decideConcurrency(concurrency, ended, most);
+    },
+    [Symbol.dispose]() {
+      taken--;
+      admit();
+    },
   };
   return {
-    async take(signal: AbortSignal | undefined): Promise<Disposable> {
+    async take(signal: AbortSignal | undefined): Promise<typeof slot> {
       signal?.throwIfAborted();
-      if (free > 0) free--;
-      else {
-        const { promise, resolve, reject } = Promise.withResolvers<void>();
-        const leave = () => {
-          waiting.delete(resolve);
-          reject(signal?.reason);
-        };
-        waiting.add(resolve);
-        signal?.addEventListener('abort', leave, { once: true });
-        await promise.finally(() => signal?.removeEventListener('abort', leave));
-      }
-      return { [Symbol.dispose]: give };
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      waiting.add(resolve);
+      admit();
+      if (!waiting.has(resolve)) return slot;
+      const leave = () => {
+        waiting.delete(resolve);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      await promise.finally(() => signal?.removeEventListener('abort', leave));
+      return slot;
     },
   };
 }

@@ -93,6 +93,7 @@ export function metricsStore(
     remove: (name, signal) => count('remove', () => store.remove(name, signal)),
     removeMany: (names, signal) => count('remove', () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => count('removeLeftovers', () => store.removeLeftovers(before, signal)),
+    privateNames: store.privateNames,
     versions: wrapVersions(store.versions, (_signal, call, operation) =>
       count(operation, call, { received: (result) => (Buffer.isBuffer(result) ? result.length : 0) }),
     ),

@@ -56,6 +56,11 @@ export interface ObjectStore {
   removeLeftovers(before: Date, signal?: AbortSignal): Promise<number>;
   /** What the names stood for earlier, where the kind of store has such a thing. */
   readonly versions?: StoreVersions | undefined;
+  /**
+   * Whether names below `stork/` are kept; not told where they are. `None` (another program's server): putting one is refused, and who else
+   * works on the repository can't be told anything by one (repository-lock.ts).
+   */
+  readonly privateNames?: ((signal?: AbortSignal) => Promise<'Kept' | 'None'>) | undefined;
 }
 
 /** What a kind of store writes by itself; `completeStore` adds what follows from it. */
@@ -70,7 +75,7 @@ const removalsAtOnce = 8;
 
 /** Refuses impossible names and prefixes before the store sees them, and begins nothing that was told to stop. */
 export function completeStore(core: StoreCore): ObjectStore {
-  const { get = (name, range, signal) => collect(core.read(name, range, signal)) } = core;
+  const { get = (name, range, signal) => collect(core.read(name, range, signal), range?.length) } = core;
   const checked = (name: string, signal: AbortSignal | undefined) => {
     signal?.throwIfAborted();
     return checkName(name);
@@ -101,7 +106,16 @@ export function completeStore(core: StoreCore): ObjectStore {
     },
     removeLeftovers: core.removeLeftovers,
     versions: core.versions,
+    privateNames: core.privateNames,
   };
+}
+
+/** What decorators do to `privateNames`. */
+export function wrapPrivateNames(
+  { privateNames }: ObjectStore,
+  around: <Result>(signal: AbortSignal | undefined, call: () => Promise<Result>) => Promise<Result>,
+): ObjectStore['privateNames'] {
+  return privateNames === undefined ? undefined : (signal) => around(signal, () => privateNames(signal));
 }
 
 /** `list` made of `page`. */
@@ -118,9 +132,21 @@ export async function* listByPages(
   }
 }
 
-/** `get` made of `read`. */
-export async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(pieces));
+/**
+ * `get` made of `read`.
+ * @param length in bytes, when it is known: then pieces need not lie in memory beside the whole
+ */
+export async function collect(pieces: AsyncIterable<Uint8Array>, length?: number): Promise<Buffer> {
+  if (length === undefined) return Buffer.concat(await Array.fromAsync(pieces));
+  let whole: Buffer | undefined;
+  let received = 0;
+  for await (const piece of pieces) {
+    // Not before the store has said that there is so much. That it sent more it says itself, in the end.
+    whole ??= Buffer.allocUnsafeSlow(length);
+    whole.set(piece.subarray(0, length - received), received);
+    received = Math.min(length, received + piece.length);
+  }
+  return whole?.subarray(0, received) ?? Buffer.alloc(0);
 }
 
 const safeName = /^[a-z0-9][a-z0-9-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;

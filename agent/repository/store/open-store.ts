@@ -11,6 +11,7 @@ import { directoryStore } from './directory-store.ts';
 import { limitStore, type StoreLimits } from './limit-store.ts';
 import { metricsStore, type StoreRequest } from './metrics-store.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { RestCredentials } from './rest-connection.ts';
 import { type RetryOptions, retryStore } from './retry-store.ts';
 import { parseStoreAddress, renderStoreAddress, type StoreAddress } from './store-address.ts';
 import { storeRefused } from './store-error.ts';
@@ -38,12 +39,13 @@ export interface OpenStoreOptions {
 }
 
 /** Restic's, for each kind: enough to fill a link, few enough for any server. */
-const connections = { Directory: 16, S3: 16, Azure: 16, GoogleCloud: 16 } as const;
+const connections = { Directory: 16, S3: 16, Azure: 16, GoogleCloud: 16, Rest: 16 } as const;
 const connectionsSetting = {
   Directory: 'local.connections',
   S3: 's3.connections',
   Azure: 'azure.connections',
   GoogleCloud: 'gs.connections',
+  Rest: 'rest.connections',
 } as const;
 
 /** Throws `StoreAddressInvalid`, `StoreAddressSecret`, `StoreSettingInvalid`, `StoreRefused` without credentials, `VersionsMissing`. */
@@ -74,6 +76,8 @@ async function openBare(address: StoreAddress, options: OpenStoreOptions): Promi
       return openAzure(address, options);
     case 'GoogleCloud':
       return openGoogleCloud(address, options);
+    case 'Rest':
+      return openRest(address, options);
     default:
       return address satisfies never;
   }
@@ -133,6 +137,46 @@ async function openGoogleCloud(address: StoreAddress & { readonly kind: 'GoogleC
   });
 }
 
+async function openRest(address: StoreAddress & { readonly kind: 'Rest' }, options: OpenStoreOptions) {
+  const { settings = {} } = options;
+  const [{ restStore }, ca] = await Promise.all([import('./rest-store.ts'), authorities(options)]);
+  const pem = settings['rest.tls-client-cert'];
+  return restStore({
+    ...{ url: address.url, description: renderStoreAddress(address) },
+    credentials: await restCredentials(options),
+    tls: {
+      ca,
+      fingerprint: settings['rest.tls-fingerprint']?.replace(/^sha256:|:/gi, '').toLowerCase(),
+      client: pem === undefined ? undefined : await readSetting('rest.tls-client-cert', pem),
+    },
+  });
+}
+
+/** As restic names them, or out of a file; never in the address or the arguments, which others can see. */
+async function restCredentials({ env, settings }: OpenStoreOptions): Promise<RestCredentials | undefined> {
+  const file = settings?.['rest.credentials-file'];
+  const { RESTIC_REST_USERNAME: named = '', RESTIC_REST_PASSWORD: secret = '' } = env;
+  if (file === undefined) return named === '' && secret === '' ? undefined : { username: named, password: secret };
+  const [line = ''] = (await readSetting('rest.credentials-file', file)).split(/\r?\n/, 1);
+  const [, username, password] = /^([^:]+):(.*)$/.exec(line) ?? [];
+  if (username !== undefined && password !== undefined) return { username, password };
+  throw badSettingFile('its first line is not USER:PASSWORD', file, 'rest.credentials-file');
+}
+
+async function readSetting(name: string, file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw badSettingFile('it cannot be read', file, name, cause);
+  });
+}
+
+const badSettingFile = (what: string, file: string, setting: string, cause?: unknown) =>
+  new StorkError({
+    code: 'StoreSettingInvalid',
+    message: `The file of the option ${setting} is of no use: ${what}`,
+    about: file,
+    cause,
+  });
+
 function encryptionOf(text: string | undefined): 'AES256' | 'aws:kms' | 'aws:kms:dsse' | undefined {
   return text === 'AES256' || text === 'aws:kms' || text === 'aws:kms:dsse' ? text : undefined;
 }
@@ -155,7 +199,7 @@ const badAuthorities = (what: string, caFile: string, cause?: unknown) =>
     cause,
   });
 
-const settingsPrefix = { Directory: 'local.', S3: 's3.', Azure: 'azure.', GoogleCloud: 'gs.' } as const;
+const settingsPrefix = { Directory: 'local.', S3: 's3.', Azure: 'azure.', GoogleCloud: 'gs.', Rest: 'rest.' } as const;
 
 /** An option for another kind does nothing, and whoever gave it believes it does. */
 function refuseForeignSettings({ kind }: StoreAddress, settings: StoreSettings): void {

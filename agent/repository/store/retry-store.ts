@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../../kube/clock.ts';
 import { type Backoff, backoffMs } from '../../../kube/runtime/backoff.ts';
-import { listByPages, type ObjectStore } from './object-store.ts';
+import { listByPages, type ObjectStore, wrapPrivateNames } from './object-store.ts';
 import { wrapVersions } from './object-versions.ts';
 import { failCutOff, StoreError } from './store-error.ts';
 
@@ -56,6 +56,7 @@ export function retryStore(store: ObjectStore, options: RetryOptions): ObjectSto
     removeMany: (names, signal) => persist(signal, () => store.removeMany(names, signal)),
     removeLeftovers: (before, signal) => persist(signal, () => store.removeLeftovers(before, signal)),
     versions: wrapVersions(store.versions, persist),
+    privateNames: wrapPrivateNames(store, persist),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What S3 servers and the way to them answer, as StoreErrors. */
 import { errnoOf } from '../../mover/mover-error.ts';
 import { StoreError, storeFull, storeMissing, storeRefused, unavailable } from './store-error.ts';
-import { isTlsRefusal, retryAfterMs, tlsRefused } from './transport-error.ts';
+import { isOverload, isTlsRefusal, retryAfterMs, tlsRefused } from './transport-error.ts';
 
 export interface S3Failure {
   /** S3's code, e.g. `NoSuchKey`. */
@@ -63,7 +63,12 @@ export function explainS3Error(error: unknown, { about, bucket, signal }: Asked)
   if (error instanceof StoreError || !(error instanceof Error)) return error;
   const { name, status, headers } = s3ErrorOf(error);
   const what = `${name}${status === undefined ? '' : ` (${status})`}: ${error.message}`;
-  const again = () => unavailable(what, about, { cause: error, retryAfterMs: retryAfterMs(headers['retry-after']) });
+  const again = () =>
+    unavailable(what, about, {
+      cause: error,
+      retryAfterMs: retryAfterMs(headers['retry-after']),
+      isOverloaded: isOverload(status),
+    });
   if (name === 'NoSuchBucket') return storeMissing(`bucket ${bucket}`, error);
   if (name === 'NoSuchKey' || name === 'NoSuchVersion')
     return new StoreError({ code: 'ObjectMissing', message: 'An object is missing', about, cause: error });

@@ -13,7 +13,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { isWorthLocking } from './locked-names.ts';
-import { completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
+import { collect, completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
 import { isPrecondition, s3ErrorOf } from './s3-error.ts';
 import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
@@ -79,8 +79,7 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
   };
 
   const read: ObjectStore['read'] = (name, range, signal) => readObject(place, { name, range, signal });
-  const get: ObjectStore['get'] = async (name, range, signal) =>
-    Buffer.concat(await Array.fromAsync(read(name, range, signal)));
+  const get: ObjectStore['get'] = (name, range, signal) => collect(read(name, range, signal), range?.length);
 
   const upload = async (name: string, bytes: Uint8Array, signal: AbortSignal | undefined) => {
     const target = { ...at(name), ...settingsOf(options, name) };

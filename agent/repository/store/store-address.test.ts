@@ -40,6 +40,18 @@ const accepted: readonly (readonly [text: string, address: StoreAddress, rendere
   ['azure:con:p', { kind: 'Azure', container: 'con', prefix: 'p' }, 'azure:con:/p'],
   ['azure:$root:/p', { kind: 'Azure', container: '$root', prefix: 'p' }],
   ['gs:buck.et:/p', { kind: 'GoogleCloud', bucket: 'buck.et', prefix: 'p' }],
+  [
+    'rest:https://host.example:8000',
+    { kind: 'Rest', url: 'https://host.example:8000/' },
+    'rest:https://host.example:8000/',
+  ],
+  [
+    'rest:HTTPS://Host.Example/a//b',
+    { kind: 'Rest', url: 'https://host.example/a/b/' },
+    'rest:https://host.example/a/b/',
+  ],
+  ['rest:http://127.0.0.1:8000/', { kind: 'Rest', url: 'http://127.0.0.1:8000/' }],
+  ['rest:http://[::1]:8000/', { kind: 'Rest', url: 'http://[::1]:8000/' }],
 ];
 
 const refused: readonly (readonly [text: string, says: RegExp])[] = [
@@ -55,6 +67,11 @@ const refused: readonly (readonly [text: string, says: RegExp])[] = [
   ['s3:https://host.example/b', /"b" can't be a bucket/],
   ['s3:eu-central-1/bucket', /"eu-central-1" is a region.*\n.*s3\.eu-central-1\.amazonaws\.com/],
   ['s3:https://host name/bucket', /"host name" is no host/],
+  ['rest:host.example:8000', /no http or https URL/],
+  ['rest:https://', /no http or https URL/],
+  ['rest:http://host.example:8000/', /plain http/],
+  ['rest:http://127.0.0.1.host.example/', /plain http/],
+  ['rest:http:///x', /no http or https URL/],
   ['azure:con', /colon is missing after the container "con"/],
   ['azure::/p', /container is missing/],
   ['gs:bu cket:/p', /"bu cket" can't be a bucket/],
@@ -62,6 +79,8 @@ const refused: readonly (readonly [text: string, says: RegExp])[] = [
 
 const secrets: readonly string[] = [
   's3:https://AKIAXX:verysecret@host.example/bucket',
+  'rest:https://user:verysecret@host.example/',
+  'rest:https://host.example/?token=verysecret',
   's3:AKIAXX:verysecret@host.example/bucket',
   's3://AKIAXX:verysecret@host.example/bucket',
   's3:https://host.example/bucket?X-Amz-Signature=verysecret',

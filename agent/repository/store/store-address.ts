@@ -1,6 +1,6 @@
 /**
  * Where a repository is, as restic writes it: `DIR`, `s3:https://HOST/BUCKET/PREFIX`, `s3:HOST/BUCKET/PREFIX`, `azure:CONTAINER:/PREFIX`,
- * `gs:BUCKET:/PREFIX`; and for AWS alone `s3:BUCKET/PREFIX`. Pure. Addresses hold no secrets: they are shown, logged and kept in plain
+ * `gs:BUCKET:/PREFIX`, `rest:https://HOST:PORT/PATH`; and for AWS alone `s3:BUCKET/PREFIX`. Pure. Addresses hold no secrets: they are shown, logged and kept in plain
  * text, so one that seems to hold any is refused, and not repeated in the refusal.
  */
 import { StorkError } from '../../../kube/errors.ts';
@@ -9,7 +9,9 @@ export type StoreAddress =
   | { readonly kind: 'Directory'; readonly path: string }
   | ({ readonly kind: 'S3'; readonly bucket: string } & S3Host & Below)
   | ({ readonly kind: 'Azure'; readonly container: string } & Below)
-  | ({ readonly kind: 'GoogleCloud'; readonly bucket: string } & Below);
+  | ({ readonly kind: 'GoogleCloud'; readonly bucket: string } & Below)
+  /** The URL ends with a slash. */
+  | { readonly kind: 'Rest'; readonly url: string };
 
 interface Below {
   /** Without slashes at its ends; may be empty. */
@@ -24,26 +26,28 @@ interface S3Host {
 }
 
 const forms =
-  'Write DIR, s3:https://HOST/BUCKET/PREFIX, s3:BUCKET/PREFIX (AWS), azure:CONTAINER:/PREFIX or gs:BUCKET:/PREFIX.';
+  'Write DIR, s3:https://HOST/BUCKET/PREFIX, s3:BUCKET/PREFIX (AWS), azure:CONTAINER:/PREFIX, gs:BUCKET:/PREFIX or rest:https://HOST:PORT/PATH.';
 
 /** Throws `StoreAddressInvalid`, `StoreAddressSecret`. */
 export function parseStoreAddress(text: string): StoreAddress {
-  const [, schema, rest = ''] = /^([a-z0-9+-]{2,}):(.*)$/is.exec(text) ?? [];
+  const [, schema, given = ''] = /^([a-z0-9+-]{2,}):(.*)$/is.exec(text) ?? [];
   switch (schema?.toLowerCase()) {
     case undefined:
       return directory(text);
     case 'local':
-      return directory(rest);
+      return directory(given);
     case 's3':
-      return s3(rest);
+      return s3(given);
     case 'azure': {
-      const { place, prefix } = placeAndPrefix('azure', 'container', rest);
+      const { place, prefix } = placeAndPrefix('azure', 'container', given);
       return { kind: 'Azure', container: checkPlace('container', place), prefix };
     }
     case 'gs': {
-      const { place, prefix } = placeAndPrefix('gs', 'bucket', rest);
+      const { place, prefix } = placeAndPrefix('gs', 'bucket', given);
       return { kind: 'GoogleCloud', bucket: checkPlace('bucket', place), prefix };
     }
+    case 'rest':
+      return rest(given);
     default:
       return invalid(`there is no kind of store "${schema}"`, `${forms} A directory of that name is ./${schema}:…`);
   }
@@ -63,6 +67,8 @@ export function renderStoreAddress(address: StoreAddress): string {
       return `azure:${address.container}:/${address.prefix}`;
     case 'GoogleCloud':
       return `gs:${address.bucket}:/${address.prefix}`;
+    case 'Rest':
+      return `rest:${address.url}`;
     default:
       return address satisfies never;
   }
@@ -105,6 +111,24 @@ function hostOf(scheme: string, host: string): S3Host {
   if (url === null || url.pathname !== '/') return invalid(`"${host}" is no host`, forms);
   return { endpoint: url.origin, region: undefined };
 }
+
+/** Plain HTTP stays on this machine: whoever listens elsewhere would learn the password. */
+function rest(text: string): StoreAddress {
+  refuseSecrets('rest', text, 'RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD, or -o rest.credentials-file=FILE');
+  const url = /^https?:\/\/[^/]/i.test(text) ? URL.parse(text) : null;
+  if (url === null) return invalid('it names no http or https URL', 'Write rest:https://HOST:PORT/PATH.');
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    return invalid(
+      'plain http would show the password to the network',
+      'Write rest:https://…; http: is for 127.0.0.1, [::1] and localhost only.',
+    );
+  const path = prefixOf(url.pathname.split('/'));
+  return { kind: 'Rest', url: `${url.origin}/${path === '' ? '' : `${path}/`}` };
+}
+
+/** Whether a host's name or address, as a URL has it, is this machine's own. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 function placeAndPrefix(schema: 'azure' | 'gs', what: string, rest: string) {
   refuseSecrets(

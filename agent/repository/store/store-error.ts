@@ -6,10 +6,13 @@ export class StoreError extends StorkError {
   override readonly name = 'StoreError';
   /** What the store asked for (Retry-After); undefined when it said nothing. */
   readonly retryAfterMs: number | undefined;
+  /** It asked for fewer requests. */
+  readonly isOverloaded: boolean;
 
-  constructor({ retryAfterMs, ...fields }: StorkErrorFields & { readonly retryAfterMs?: number | undefined }) {
+  constructor({ retryAfterMs, isOverloaded = false, ...fields }: StorkErrorFields & Omit<Trouble, 'cause'>) {
     super(fields);
     this.retryAfterMs = retryAfterMs;
+    this.isOverloaded = isOverloaded;
   }
 }
 
@@ -37,17 +40,17 @@ export function failCutOff(name: string, cause?: unknown): never {
 export interface Trouble {
   readonly cause?: unknown;
   readonly retryAfterMs?: number | undefined;
+  readonly isOverloaded?: boolean | undefined;
 }
 
-export function unavailable(what: string, about: string, { cause, retryAfterMs }: Trouble = {}): StoreError {
+export function unavailable(what: string, about: string, trouble: Trouble = {}): StoreError {
   return new StoreError({
     code: 'StoreUnavailable',
     message: `The store failed: ${what}`,
     about,
     hint: 'Nothing is lost; it is tried again.',
     retryable: true,
-    cause,
-    retryAfterMs,
+    ...trouble,
   });
 }
 

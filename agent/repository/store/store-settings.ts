@@ -9,11 +9,21 @@ const known = {
   's3.connections': { takes: 'a number from 1 to 64', pattern: /^([1-9]|[1-5]\d|6[0-4])$/ },
   's3.server-side-encryption': { takes: 'AES256, aws:kms or aws:kms:dsse', pattern: /^(AES256|aws:kms(:dsse)?)$/ },
   's3.kms-key-id': { takes: 'the id or ARN of a key', pattern: /^\S+$/ },
-  's3.object-lock': { takes: 'GOVERNANCE:DAYS or COMPLIANCE:DAYS', pattern: /^(GOVERNANCE|COMPLIANCE):[1-9]\d{0,4}$/ },
+  's3.object-lock': {
+    takes: 'GOVERNANCE:DAYS, COMPLIANCE:DAYS or none',
+    pattern: /^(none|(GOVERNANCE|COMPLIANCE):[1-9]\d{0,4})$/,
+  },
   'azure.endpoint': { takes: 'a URL', pattern: /^https?:\/\/[^?#@]+$/ },
   'azure.connections': { takes: 'a number from 1 to 64', pattern: /^([1-9]|[1-5]\d|6[0-4])$/ },
   'gs.endpoint': { takes: 'a URL', pattern: /^https?:\/\/[^?#@]+$/ },
   'gs.connections': { takes: 'a number from 1 to 64', pattern: /^([1-9]|[1-5]\d|6[0-4])$/ },
+  'rest.connections': { takes: 'a number from 1 to 64', pattern: /^([1-9]|[1-5]\d|6[0-4])$/ },
+  'rest.credentials-file': { takes: 'the path of a file that holds USER:PASSWORD', pattern: /^\S.*$/ },
+  'rest.tls-client-cert': { takes: 'the path of a PEM file with a certificate and its key', pattern: /^\S.*$/ },
+  'rest.tls-fingerprint': {
+    takes: "the SHA-256 of the server's certificate, 64 hex digits (colons may stand between)",
+    pattern: /^(sha256:)?([0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31})$/i,
+  },
   'local.connections': { takes: 'a number from 1 to 64', pattern: /^([1-9]|[1-5]\d|6[0-4])$/ },
 } as const;
 
@@ -33,6 +43,8 @@ function parseSetting(text: string): [SettingName, string] {
     ? [name, value]
     : invalid(`the option ${name} takes ${takes}`, `Write -o ${name}=…`);
 }
+
+export const isObjectLockSetting = (text: string): boolean => known['s3.object-lock'].pattern.test(text);
 
 const isSettingName = (name: string): name is SettingName => Object.hasOwn(known, name);
 

@@ -17,6 +17,9 @@ export function tlsRefused(error: unknown, about: string): StoreError {
   );
 }
 
+/** Too many requests, or unavailable for now: S3's SlowDown, Azure's ServerBusy. */
+export const isOverload = (status: number | undefined): boolean => status === 429 || status === 503;
+
 /** Of a Retry-After header in seconds; the form with a date is not used by stores. */
 export function retryAfterMs(header: unknown): number | undefined {
   const seconds = typeof header === 'string' && /^\d{1,5}(\.\d+)?$/.test(header) ? Number(header) : undefined;

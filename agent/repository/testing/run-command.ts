@@ -13,7 +13,14 @@ export interface CommandOutcome {
 export const runCommand = (...argv: readonly string[]): Promise<CommandOutcome> => runCommandIn({}, ...argv);
 
 /** With these in its environment, as the credentials of a store. */
-export async function runCommandIn(
+export const runCommandIn = (
+  env: Readonly<Record<string, string>>,
+  ...argv: readonly string[]
+): Promise<CommandOutcome> => runCommandUntil(new AbortController().signal, env, ...argv);
+
+/** Until it is told to stop. */
+export async function runCommandUntil(
+  signal: AbortSignal,
   env: Readonly<Record<string, string>>,
   ...argv: readonly string[]
 ): Promise<CommandOutcome> {
@@ -29,7 +36,7 @@ export async function runCommandIn(
     stdin: new PassThrough(),
     stdout,
     stderr,
-    signal: new AbortController().signal,
+    signal,
   });
   stdout.end();
   stderr.end();

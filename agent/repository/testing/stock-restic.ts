@@ -15,10 +15,10 @@ export function restic(repository: string, password: string, ...args: readonly s
   });
 }
 
-/** The same while others go on. */
-export async function resticBeside(repository: string, password: string, ...args: readonly string[]): Promise<void> {
+/** The same while others go on, with what it printed. */
+export async function resticBeside(repository: string, password: string, ...args: readonly string[]): Promise<string> {
   const env = { ...process.env, RESTIC_PASSWORD: password, RESTIC_REPOSITORY: repository };
-  await promisify(execFile)('restic', ['--no-cache', ...args], { env });
+  return (await promisify(execFile)('restic', ['--no-cache', ...args], { env, maxBuffer: 2 ** 30 })).stdout;
 }
 
 /** Throws unless every byte of the repository is as it should be. */

@@ -34,14 +34,53 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-export async function checkCare(repository: Repository, signal?: AbortSignal): Promise<Finding[]> {
+export interface CareCheck {
+  readonly damage: readonly Finding[];
+  readonly notes: readonly Finding[];
+}
+
+export async function checkCare(repository: Repository, signal?: AbortSignal): Promise<CareCheck> {
   const damage: Finding[] = [];
   for (const kind of kinds)
     for await (const object of repository.store.list(kind.prefix, signal)) {
       const finding = await checkOne(repository, kind, object, signal);
       if (finding !== undefined) damage.push(finding);
     }
-  return damage;
+  const { orphans, bare } = await checkPairs(repository, signal);
+  return { damage: [...damage, ...orphans], notes: bare };
+}
+
+/**
+ * A mark and its waits come in this order and go in the other, so waits without a mark tell that somebody deleted the mark. A mark without
+ * waits tells of deleted waits, or of a collector that was killed.
+ */
+async function checkPairs({ store }: Repository, signal: AbortSignal | undefined) {
+  const orphans: Finding[] = [];
+  const bare: Finding[] = [];
+  for (const { name, other } of await namesOf(store, 'stork/waits/', signal))
+    if ((await isMissingFrom(store, other, signal)) && !(await isMissingFrom(store, name, signal)))
+      orphans.push({ object: other, kind: 'missing', message: `It has waits (${name}) and is not there. ${markGone}` });
+  for (const { name, other } of await namesOf(store, 'stork/marks/', signal))
+    if ((await isMissingFrom(store, other, signal)) && !(await isMissingFrom(store, name, signal)))
+      bare.push({ object: other, kind: 'missing', message: `It belongs to ${name}. ${waitsGone}` });
+  return { orphans, bare };
+}
+
+const markGone = 'Somebody deleted it. What it named is marked again by the next prune, which removes the waits';
+const waitsGone = 'A prune was killed before it wrote it, or somebody deleted it; the next prune writes it again';
+
+const isMissingFrom = async (store: Repository['store'], name: string, signal: AbortSignal | undefined) =>
+  (await store.sizeOf(name, signal)) === undefined;
+
+/** Of marks, or of waits: the name, and that of the other half. */
+async function namesOf(store: Repository['store'], prefix: 'stork/marks/' | 'stork/waits/', signal?: AbortSignal) {
+  const names: { readonly name: string; readonly other: string }[] = [];
+  for await (const { name } of store.list(prefix, signal)) {
+    const id = name.slice(prefix.length).replace(/\.json$/, '');
+    const other = prefix === 'stork/marks/' ? `stork/waits/${id}.json` : `stork/marks/${id}`;
+    if (isId(id)) names.push({ name, other });
+  }
+  return names;
 }
 
 async function checkOne(

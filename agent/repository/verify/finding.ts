@@ -10,6 +10,12 @@ export const findingKinds = [
   'invalid',
   /** A pack that no index names: of an unfinished backup, or an index is lost. No harm when no restore point is affected. */
   'unindexed',
+  /** It was there, and no command of ours removed it; stock restic, or somebody else, did. */
+  'gone',
+  /** A command of ours began to remove it, and did not end. */
+  'unfinished',
+  /** A restore point of ours that the ledger does not know. */
+  'unrecorded',
 ] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
@@ -31,12 +37,19 @@ export interface AffectedFile {
   readonly objects: readonly string[];
 }
 
-export interface VerifyReport {
+export interface AffectedFiles {
+  /** The first of them. */
+  readonly affected: readonly AffectedFile[];
+  readonly affectedCount: number;
+}
+
+export interface VerifyReport extends AffectedFiles {
   /** Damage: a restore point, or what is needed to read one, is not whole. Without `unindexed`. */
   readonly damage: readonly Finding[];
+  /** Restore points and key slots that disappeared without a record: removed by stock restic, which keeps none, or by somebody who should not. */
+  readonly gone: readonly Finding[];
   /** Worth knowing, nothing is lost. */
   readonly notes: readonly Finding[];
-  readonly affected: readonly AffectedFile[];
   readonly checked: VerifyCounts;
 }
 

@@ -4,7 +4,7 @@ import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { treeNodes } from '../tree-blob.ts';
 import { type BlobSet, blobSet } from './blob-set.ts';
-import type { AffectedFile } from './finding.ts';
+import type { AffectedFile, AffectedFiles } from './finding.ts';
 import { isDamage } from './read-document.ts';
 import type { Roots } from './read-roots.ts';
 
@@ -16,16 +16,26 @@ export interface LocateOptions {
   /** The objects that a blob was in. */
   readonly objectsOf: (blob: string, type: 'data' | 'tree') => readonly string[];
   readonly signal?: AbortSignal | undefined;
+  /** Told of each, of which no more than `listedAtMost` are kept. */
+  readonly onAffected?: ((file: AffectedFile) => void) | undefined;
 }
 
-export async function locateFiles(options: LocateOptions): Promise<AffectedFile[]> {
+const listedAtMost = 1000;
+
+export async function locateFiles(options: LocateOptions): Promise<AffectedFiles> {
   const { roots } = options;
   const whole = blobSet();
   const affected: AffectedFile[] = [];
-  for (const { id, tree } of roots.snapshots) await search(options, whole, `snapshots/${id}`, tree, affected);
+  let affectedCount = 0;
+  const add = (file: AffectedFile): void => {
+    affectedCount++;
+    if (affected.length < listedAtMost) affected.push(file);
+    options.onAffected?.(file);
+  };
+  for (const { id, tree } of roots.snapshots) await search(options, whole, `snapshots/${id}`, tree, add);
   for (const { name, trees } of roots.manifests)
-    for (const tree of trees) await search(options, whole, name, tree, affected);
-  return affected;
+    for (const tree of trees) await search(options, whole, name, tree, add);
+  return { affected, affectedCount };
 }
 
 /** @param whole trees without any damage below; grows */
@@ -34,7 +44,7 @@ async function search(
   whole: BlobSet,
   restorePoint: string,
   root: string,
-  affected: AffectedFile[],
+  add: (file: AffectedFile) => void,
 ): Promise<void> {
   const { objectsOf, signal } = options;
   const visit = async (tree: string, path: string): Promise<boolean> => {
@@ -42,7 +52,7 @@ async function search(
     if (whole.has(tree, 'tree')) return true;
     const nodes = await nodesOf(options, tree);
     if (nodes === undefined) {
-      affected.push({ restorePoint, path: path || '/', type: 'dir', objects: objectsOf(tree, 'tree') });
+      add({ restorePoint, path: path || '/', type: 'dir', objects: objectsOf(tree, 'tree') });
       return false;
     }
     let isWhole = true;
@@ -54,7 +64,7 @@ async function search(
       }
       isWhole = false;
       const objects = [...new Set(lost.flatMap((blob) => objectsOf(blob, 'data')))];
-      affected.push({ restorePoint, path: below, type: 'file', objects });
+      add({ restorePoint, path: below, type: 'file', objects });
     }
     if (isWhole) whole.add(tree, 'tree');
     return isWhole;

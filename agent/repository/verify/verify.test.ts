@@ -94,6 +94,18 @@ describe('verify', () => {
     );
   });
 
+  it('keeps the first of very many lost files, counts them, and tells each to who wants to know', async () => {
+    const repository = await memoryRepository();
+    const content = randomBytes(100);
+    const files = Object.fromEntries(Array.from({ length: 1200 }, (_, at) => [`f${at}`, content]));
+    const { packs } = await writeRestorePoint(repository, files);
+    repository.store.objects.delete(packName(packs.f0 ?? ''));
+    const told = new Set<string>();
+    const affectedTo = { begin: () => told.clear(), add: ({ path }: { readonly path: string }) => void told.add(path) };
+    const report = await verify({ repository, depth: structure, affectedTo });
+    assert.deepEqual([report.affected.length, report.affectedCount, told.size], [1000, 1200, 1200]);
+  });
+
   it('tells a directory whose tree is lost', async () => {
     const { repository, objects, first } = await aRepository();
     objects.delete(packName(first.treePack));

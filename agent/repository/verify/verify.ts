@@ -8,8 +8,9 @@ import type { BlobType, PackedBlob } from '../format/pack.ts';
 import { packName, type Repository } from '../repository.ts';
 import { blobSet } from './blob-set.ts';
 import { checkCare } from './check-care.ts';
+import { checkLedger } from './check-ledger.ts';
 import { choosePacks } from './choose-packs.ts';
-import type { AffectedFile, Finding, VerifyCounts, VerifyReport } from './finding.ts';
+import type { AffectedFile, AffectedFiles, Finding, VerifyCounts, VerifyReport } from './finding.ts';
 import { locateFiles } from './locate-files.ts';
 import { isMissing } from './read-document.ts';
 import { readIndexObjects } from './read-index.ts';
@@ -29,7 +30,15 @@ export interface VerifyOptions {
   readonly repository: Repository;
   readonly depth: VerifyDepth;
   readonly signal?: AbortSignal | undefined;
+  /** Told of every file that is affected: the report has only the first of very many. */
+  readonly affectedTo?: AffectedTo | undefined;
   readonly onProgress?: ((progress: { readonly packsRead: number; readonly packsToRead: number }) => void) | undefined;
+}
+
+export interface AffectedTo {
+  /** What was told before does not count: the repository changed, and is looked at again. */
+  begin(): void;
+  add(file: AffectedFile): void;
 }
 
 /** How often a repository that changes meanwhile is looked at again. */
@@ -74,7 +83,9 @@ async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
     onDamage: (object, { message }) => void damage.push({ object, kind: 'altered', message }),
   });
   const inventory = await readInventory(repository, signal);
-  damage.push(...inventory.damage, ...(await checkCare(repository, signal)));
+  const care = await checkCare(repository, signal);
+  const ledger = await checkLedger(repository, roots, signal);
+  damage.push(...inventory.damage, ...care.damage, ...ledger.damage);
   const bytes = await readBytes(options, inventory);
   damage.push(...bytes.findings.filter(({ object }) => !damage.some((known) => known.object === object)));
   const locations =
@@ -103,7 +114,10 @@ async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
   });
   damage.push(...firstOfEach(lostTrees).filter(({ object }) => !damage.some((known) => known.object === object)));
   const objectsOf = (blob: string, type: BlobType) => bytes.lost.objectsOf(blob, type);
-  const affected = needsPaths ? await locateFiles({ repository, locations, roots, objectsOf, signal }) : [];
+  options.affectedTo?.begin();
+  const located: AffectedFiles = needsPaths
+    ? await locateFiles({ repository, locations, roots, objectsOf, signal, onAffected: options.affectedTo?.add })
+    : { affected: [], affectedCount: 0 };
   const checked: VerifyCounts = {
     restorePoints: roots.snapshots.length + roots.manifests.length,
     indexes: inventory.indexes,
@@ -113,17 +127,18 @@ async function verifyOnce(options: VerifyOptions): Promise<VerifyReport> {
     packsRead: bytes.packsRead,
     bytesRead: bytes.bytesRead,
   };
-  damage.push(...(await findMissingIndexes(options, inventory, affected)));
-  return { damage, notes: inventory.notes, affected, checked };
+  damage.push(...(await findMissingIndexes(options, inventory, located)));
+  const notes = [...inventory.notes, ...care.notes, ...ledger.notes];
+  return { damage, gone: ledger.gone, notes, ...located, checked };
 }
 
 /** When files are affected, whole packs that lie in no index are what an index named that is gone. */
 async function findMissingIndexes(
   { repository, signal }: VerifyOptions,
   { notes }: Inventory,
-  affected: readonly AffectedFile[],
+  { affectedCount }: AffectedFiles,
 ): Promise<readonly Finding[]> {
-  if (affected.length === 0) return [];
+  if (affectedCount === 0) return [];
   const found: Finding[] = [];
   const message =
     'No index names this pack, and restore points lack blobs: an index is lost. `verify --repair --apply` makes it again';

@@ -19,6 +19,8 @@ export interface StoreSuiteOptions {
   readonly pages?: boolean;
   /** Of two different objects put under one name at once exactly one is refused. */
   readonly exclusive?: boolean;
+  /** Names below `stork/` are kept: `privateNames` of the store. */
+  readonly privateNames?: boolean;
 }
 
 export const idOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -51,7 +53,7 @@ const names = async (found: AsyncIterable<StoredObject>) => (await all(found)).m
 export function describeStore(
   kind: string,
   open: () => Promise<StoreWorld>,
-  { largeBytes = 3 * 1024 * 1024, pages = true, exclusive = true }: StoreSuiteOptions = {},
+  { largeBytes = 3 * 1024 * 1024, pages = true, exclusive = true, privateNames = true }: StoreSuiteOptions = {},
 ): void {
   describe(`store: ${kind}`, () => {
     let world: StoreWorld;
@@ -62,8 +64,12 @@ export function describeStore(
     });
     after(() => world[Symbol.asyncDispose]());
 
+    const nameIn = (folder: string, bytes: Uint8Array) => {
+      const id = idOf(bytes);
+      return folder === 'data' ? `data/${id.slice(0, 2)}/${id}` : `${folder}/${id}`;
+    };
     const putNew = async (folder: string, bytes: Uint8Array) => {
-      const name = `${folder}/${idOf(bytes)}`;
+      const name = nameIn(folder, bytes);
       await store.put(name, bytes);
       return name;
     };
@@ -78,16 +84,16 @@ export function describeStore(
     });
 
     it('keeps an empty object', async () => {
-      await store.put('stork/empty', Buffer.alloc(0));
-      assert.equal(await store.sizeOf('stork/empty'), 0);
-      assert.equal((await store.get('stork/empty')).length, 0);
-      assert.deepEqual(await Array.fromAsync(store.read('stork/empty')), []);
+      const name = privateNames ? 'stork/empty' : nameIn('data', Buffer.alloc(0));
+      await store.put(name, Buffer.alloc(0));
+      assert.equal(await store.sizeOf(name), 0);
+      assert.equal((await store.get(name)).length, 0);
+      assert.deepEqual(await Array.fromAsync(store.read(name)), []);
     });
 
     it('keeps a large object, which is read whole, by ranges and piece by piece', async () => {
       const bytes = sampleBytes(largeBytes, 3);
-      const name = `data/aa/${idOf(bytes)}`;
-      await store.put(name, bytes);
+      const name = await putNew('data', bytes);
       assert.ok((await store.get(name)).equals(bytes));
       const middle = { offset: Math.floor(largeBytes / 2) - 1, length: 4097 };
       const wanted = bytes.subarray(middle.offset, middle.offset + middle.length);
@@ -125,7 +131,7 @@ export function describeStore(
 
     it('a reader may stop early', async () => {
       const bytes = sampleBytes(largeBytes, 7);
-      const name = await putNew('data/ab', bytes);
+      const name = await putNew('data', bytes);
       for await (const piece of store.read(name)) {
         assert.ok(piece.length > 0 && bytes.subarray(0, piece.length).equals(piece));
         break;
@@ -173,45 +179,59 @@ export function describeStore(
     });
 
     it('lists what is below a prefix, with sizes and times, over all pages, each once', async () => {
-      const wanted = Array.from({ length: 25 }, (_, index) => `snapshots/s${index + 10}`);
-      for (const [index, name] of wanted.entries()) await store.put(name, sampleBytes(index, 40));
-      await store.put('snapshots-not/x', sampleBytes(3));
+      const wanted = Array.from({ length: 25 }, (_, index) => sampleBytes(index, 40 + index))
+        .map((bytes) => ({ name: nameIn('snapshots', bytes), bytes }))
+        .sort((left, right) => (left.name < right.name ? -1 : 1));
+      for (const { name, bytes } of wanted) await store.put(name, bytes);
       const found = await all(store.list('snapshots/'));
       assert.deepEqual(
-        found.map(({ name }) => name),
-        wanted,
-      );
-      assert.deepEqual(
-        found.map(({ sizeBytes }) => sizeBytes),
-        wanted.map((_, index) => index),
+        found.map(({ name, sizeBytes }) => [name, sizeBytes]),
+        wanted.map(({ name, bytes }) => [name, bytes.length]),
       );
       for (const { modifiedAt } of found) assert.ok(Number.isFinite(modifiedAt.getTime()));
       if (pages) assert.notEqual((await store.page('snapshots/')).next, undefined);
     });
 
     it('lists through all directories, and everything below the empty prefix', async () => {
-      for (const name of ['data/00/a1', 'data/00/a2', 'data/ff/b1', 'stork/deep/er/x'])
-        await store.put(name, Buffer.of(1));
+      const those = [81, 82, 83].map((seed) => sampleBytes(9, seed));
+      const put = await Promise.all(those.map((bytes) => putNew('data', bytes)));
       const below = await names(store.list('data/'));
-      for (const name of ['data/00/a1', 'data/00/a2', 'data/ff/b1']) assert.ok(below.includes(name), name);
-      assert.deepEqual(await names(store.list('stork/deep/')), ['stork/deep/er/x']);
+      for (const name of put) assert.ok(below.includes(name), name);
       const every = await names(store.list(''));
-      for (const name of [...below, 'stork/deep/er/x']) assert.ok(every.includes(name), name);
+      for (const name of [...below, 'config']) assert.ok(every.includes(name), name);
       assert.equal(new Set(every).size, every.length);
     });
 
+    it('keeps names of ours apart, at any depth, or says that it keeps none', async () => {
+      assert.equal((await store.privateNames?.()) ?? 'Kept', privateNames ? 'Kept' : 'None');
+      const [deep, beside] = ['stork/deep/er/x', 'stork/deep-not/x'];
+      if (!privateNames) {
+        await assert.rejects(store.put(deep, Buffer.of(1)), fails('StoreRefused'));
+        assert.equal(await store.sizeOf(deep), undefined);
+        await assert.rejects(store.get(deep), fails('ObjectMissing'));
+        await store.remove(deep);
+        assert.deepEqual(await names(store.list('stork/')), []);
+        return;
+      }
+      for (const name of [deep, beside]) await store.put(name, Buffer.of(1));
+      assert.deepEqual(await names(store.list('stork/deep/')), [deep]);
+      const every = await names(store.list(''));
+      for (const name of [deep, beside]) assert.ok(every.includes(name), name);
+    });
+
     it('removes one and many, and what is not there without complaint', async () => {
-      const those = Array.from({ length: 12 }, (_, index) => `locks/l${index}`);
-      for (const name of those) await store.put(name, Buffer.of(1));
-      const [first = '', ...others] = those;
+      const those = Array.from({ length: 12 }, (_, index) => sampleBytes(5, 60 + index));
+      const put = await Promise.all(those.map((bytes) => putNew('locks', bytes)));
+      const [first = '', ...others] = put;
       await store.remove(first);
       await store.remove(first);
       assert.equal(await store.sizeOf(first), undefined);
       await store.removeMany([]);
       await store.removeMany([...others, first]);
       assert.deepEqual(await names(store.list('locks/')), []);
-      await store.put(first, Buffer.of(2));
-      assert.deepEqual(await store.get(first), Buffer.of(2));
+      const [again = Buffer.alloc(0)] = those;
+      await store.put(first, again);
+      assert.deepEqual(await store.get(first), again);
     });
 
     it('refuses impossible names before anything happens', async () => {

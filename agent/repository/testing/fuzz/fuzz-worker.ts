@@ -17,7 +17,10 @@ export type FuzzMessage =
   | { readonly is: 'done'; readonly accepted: number };
 
 /** What a parser may say of bytes that it refuses. */
-const refusals: ReadonlySet<string> = new Set(['RepositoryDamaged', 'RepositoryVersion', 'KeySlotUnknown']);
+const refusals: ReadonlySet<string> = new Set([
+  ...['RepositoryDamaged', 'RepositoryVersion', 'KeySlotUnknown'],
+  ...['IdentityInvalid', 'KeyPluginConfigInvalid'],
+]);
 /** What the process may take at most, ever: the largest document in three forms, and what else a process has. */
 const memoryLimitKib = 1024 * 1024;
 
@@ -27,18 +30,18 @@ let accepted = 0;
 let wasLarge = false;
 for (let seed = from; seed < to; seed++) {
   now[0] = seed;
-  const problem = tryOne(seed);
+  const problem = await tryOne(seed);
   if (problem !== undefined) parentPort?.postMessage({ is: 'found', seed, problem } satisfies FuzzMessage);
 }
 parentPort?.postMessage({ is: 'done', accepted } satisfies FuzzMessage);
 
-function tryOne(seed: number): string | undefined {
+async function tryOne(seed: number): Promise<string | undefined> {
   const random = seededRandom(seed);
   const pick = (count: number) => Math.floor(random() * count);
   const subject = fuzzSubjects[pick(fuzzSubjects.length)];
   const parse = subject?.make(pick);
   try {
-    parse?.();
+    await parse?.();
     accepted++;
   } catch (error) {
     if (!(error instanceof StorkError))

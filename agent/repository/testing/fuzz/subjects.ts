@@ -2,9 +2,10 @@
  * For tests: every parser of what lies in a repository, with good documents of its kind. Whoever has the key may write anything, sealed as
  * it should be; whoever can write to the bucket anything else.
  */
+import { encodeRecord, parseRecord, segmentBytes, segmentsOf } from '../../devices/device-layout.ts';
 import { parseConfig } from '../../format/config.ts';
 import { parseIndex } from '../../format/index-file.ts';
-import { openKeyFile } from '../../format/key-file.ts';
+import { encodeMasterKey, openKeyFile, splitKey } from '../../format/key-file.ts';
 import { idOf } from '../../format/object-id.ts';
 import {
   encodePackEnd,
@@ -20,8 +21,15 @@ import { parseSnapshot } from '../../format/snapshot.ts';
 import { splitNodes } from '../../format/split-nodes.ts';
 import { readNode, readTree } from '../../format/tree.ts';
 import { sealDocument, unsealDocument } from '../../format/unpacked.ts';
+import { parseIdentities } from '../../keys/age-slot.ts';
+import { parseKeyPluginConfig, readAnswer } from '../../keys/key-plugin.ts';
+import { openSlot } from '../../keys/unlock.ts';
+import { type LedgerEntry, parseEntry } from '../../ledger/ledger-entry.ts';
+import { replayer, summaryOf } from '../../ledger/ledger-state.ts';
 import { parseLock } from '../../locks/lock-document.ts';
+import { parseSettings } from '../../object-lock/remembered-lock.ts';
 import { parseHolders, parseMark } from '../../prune/marks.ts';
+import { parseSuccessor } from '../../reencrypt/successor.ts';
 import { parseManifest } from '../../verify/read-roots.ts';
 import { testKey } from '../write-restore-point.ts';
 import { damageBytes, damageJson, oneOf, type Pick } from './damage.ts';
@@ -29,7 +37,7 @@ import { hostileFrame } from './hostile-frames.ts';
 
 export interface FuzzSubject {
   readonly name: string;
-  /** Something like what a repository holds, damaged as `pick` says; what parses it. */
+  /** Something like what a repository holds, damaged as `pick` says; what parses it, at once or by a promise. */
   make(pick: Pick): () => unknown;
 }
 
@@ -57,6 +65,18 @@ const keySlot = {
 };
 const masterKey = { mac: { k: 'AAAAAAAAAAAAAAAAAAAAAA==', r: 'AAAAAAAAAAAAAAAAAAAAAA==' }, encrypt: keySlot.data };
 
+const deviceRecord = JSON.parse(encodeRecord({ sizeBytes: 5 * segmentBytes + 1, segmentBytes })) as unknown;
+
+function replay(entry: LedgerEntry): unknown {
+  const ledger = replayer();
+  ledger.add({ is: 'Entry', digest: id, entry });
+  return summaryOf(ledger.end().state, new Set(), new Date(0));
+}
+
+/** The same in every run. */
+const identity = 'AGE-SECRET-KEY-1QURSWPC8QURSWPC8QURSWPC8QURSWPC8QURSWPC8QURSWPC8QURSKMP32K';
+const recipient = () => import('age-encryption').then(({ identityToRecipient }) => identityToRecipient(identity));
+
 type Parse = (json: Buffer) => unknown;
 
 const sealedDocuments: readonly { readonly name: string; readonly good: unknown; readonly parse: Parse }[] = [
@@ -83,6 +103,29 @@ const sealedDocuments: readonly { readonly name: string; readonly good: unknown;
   },
   { name: 'mark', good: { time, packs: [id, id] }, parse: (json) => parseMark(json, 'mark') },
   { name: 'waits', good: { mark: id, holders: ['a', 'b'] }, parse: (json) => parseHolders(json, id, 'waits') },
+  {
+    name: 'ledger',
+    good: {
+      ...{ ledger: 1, number: 7, previous: id, summary: true },
+      added: [
+        { object: `snapshots/${id}`, time, what: 'of h: /a' },
+        { object: `stork/keys/${id}`, time },
+      ],
+      removing: [{ object: `keys/${id}`, time, what: 'removed' }],
+    },
+    parse: (json) => replay(parseEntry(json, 7, 'ledger')),
+  },
+  {
+    name: 'settings',
+    good: { settings: 3, objectLock: 'GOVERNANCE:30' },
+    parse: (json) => parseSettings(json, 3, 'settings'),
+  },
+  {
+    name: 'successor',
+    good: { place: 's3:x', id, time },
+    parse: (json) => parseSuccessor(json, 'successor'),
+  },
+  { name: 'device', good: deviceRecord, parse: (json) => segmentsOf(parseRecord(json, 'device')).length },
   { name: 'manifest', good: { trees: [id, id] }, parse: (json) => parseManifest(json, 'manifest') },
 ];
 
@@ -164,6 +207,65 @@ function makeKeySlot(pick: Pick): () => unknown {
   return () => openKeyFile(damageJson(oneOf<unknown>(pick, asked, asked, asked, masterKey), pick), 'x', 'key');
 }
 
+/** Damaged files of age, and damaged content of good ones. A seed makes the same damage again, in a file under another random key. */
+function makeAgeSlot(pick: Pick): () => unknown {
+  const content = oneOf(pick, encodeMasterKey(testKey), damageJson(masterKey, pick));
+  const choice = pick(3);
+  const iterations = pick(2 ** 31);
+  return async () => {
+    const { Encrypter } = await import('age-encryption');
+    const encrypter = new Encrypter();
+    encrypter.addRecipient(await recipient());
+    const good = Buffer.from(await encrypter.encrypt(content));
+    const bytes = choice === 0 ? good : choice === 1 ? damageBytes(good, pick) : hostileAge(good, iterations, pick);
+    const slot = damageJson({ kdf: 'age', recipients: ['age1'], data: bytes.toString('base64') }, pick);
+    return await openSlot(slot, { by: 'Identities', identities: [identity] }, 'key');
+  };
+}
+
+/** Its header is text: stanzas without end, of other kinds, and with hostile arguments. */
+function hostileAge(good: Buffer, number: number, pick: Pick): Buffer {
+  const [first = '', ...lines] = good.toString('latin1').split('\n');
+  const stanza = oneOf(
+    pick,
+    `-> scrypt AAAA ${number}`,
+    '-> X25519',
+    '-> X25519 AAAA',
+    `-> ${'a '.repeat(pick(1000))}`,
+    '-> ',
+  );
+  const body = oneOf(pick, '', 'AAAA', 'A'.repeat(64), '\xff');
+  const more = Array.from({ length: oneOf(pick, 1, 1, 20, 5000) }, () => `${stanza}\n${body}`);
+  return Buffer.from([first, ...more, ...lines].join('\n'), 'latin1');
+}
+
+function makePluginSlot(pick: Pick): () => unknown {
+  const wrappingKey = Buffer.alloc(64, 7);
+  const content = oneOf(pick, encodeMasterKey(testKey), damageJson(masterKey, pick));
+  const data = seal(splitKey(wrappingKey), content, iv);
+  const good = { kdf: 'plugin', plugin: 'kms', wrapped: 'AAAA', data: data.toString('base64'), label: 'l' };
+  const slot = damageJson(good, pick);
+  const answer = oneOf(pick, wrappingKey, wrappingKey, Buffer.alloc(pick(100)));
+  const plugin = { name: 'kms', wrap: async () => answer, unwrap: async () => answer };
+  return () => openSlot(slot, { by: 'Plugin', plugin }, 'key');
+}
+
+function makePluginConfig(pick: Pick): () => unknown {
+  const good = { name: 'prod-kms', command: ['/bin/kms', '--key', 'a'], timeoutSeconds: 30 };
+  const text = damageJson(good, pick).toString('utf8');
+  return () => parseKeyPluginConfig(text, 'config');
+}
+
+function makePluginAnswer(pick: Pick): () => unknown {
+  const text = damageJson({ key: Buffer.alloc(64).toString('base64') }, pick).toString('utf8');
+  return () => readAnswer(text, 'key');
+}
+
+function makeIdentities(pick: Pick): () => unknown {
+  const text = damageBytes(Buffer.from(`# created: 2026\n${identity}\n\n${identity}\n`), pick).toString('latin1');
+  return () => parseIdentities(text, 'identities');
+}
+
 export const fuzzSubjects: readonly FuzzSubject[] = [
   ...sealedDocuments.map(sealedSubject),
   {
@@ -175,4 +277,9 @@ export const fuzzSubjects: readonly FuzzSubject[] = [
   { name: 'pack', make: makePack },
   { name: 'blob', make: makeBlob },
   { name: 'key', make: makeKeySlot },
+  { name: 'age key', make: makeAgeSlot },
+  { name: 'plug-in key', make: makePluginSlot },
+  { name: 'plug-in config', make: makePluginConfig },
+  { name: 'plug-in answer', make: makePluginAnswer },
+  { name: 'identities', make: makeIdentities },
 ];
