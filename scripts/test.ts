@@ -77,6 +77,7 @@ async function main(): Promise<number> {
     counts = addCounts(counts, outcome.counts ?? noTests);
     if (!outcome.passed && phase.kind === 'Decides') failed.push(phase.name);
   }
+  if (counts.failures.length > 0) write(`\n── what failed ──\n${counts.failures.join('\n\n')}\n`);
   const verdict = failed.length === 0 ? 'all phases that ran passed' : `failed: ${failed.join(', ')}`;
   write(`\n${[times.join(', '), ...skipped, verdict].join('\n')}\n`);
   // A phase that failed without a failing test (types, lint, build) counts as one, so that the closing lines never look green.

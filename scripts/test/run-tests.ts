@@ -1,7 +1,7 @@
 /** Runs test files with node's own runner, each in a process of its own, and counts what came out. */
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -30,9 +30,14 @@ export interface TestCounts {
   readonly cancelled: number;
   readonly skipped: number;
   readonly todo: number;
+  /** Which failed and why: told again at the end, since whoever reads a long report often has its end only. */
+  readonly failures: readonly string[];
 }
 
-export const noTests: TestCounts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+export const noTests: TestCounts = {
+  ...{ tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 },
+  failures: [],
+};
 
 const root = join(import.meta.dirname, '../..');
 
@@ -41,6 +46,7 @@ export async function runTests({ files, except, write, only, env, ...limits }: T
   const found = findTestFiles(files, except);
   if (found.length === 0) return noTests;
   let counts = noTests;
+  const failures: string[] = [];
   const stream = run({
     files: found.map((file) => join(root, file)),
     concurrency: limits.filesAtOnce,
@@ -52,10 +58,30 @@ export async function runTests({ files, except, write, only, env, ...limits }: T
   stream.on('test:summary', (summary) => {
     if (summary.file === undefined) counts = { ...noTests, ...summary.counts };
   });
+  stream.on('test:fail', (test) => {
+    const told = describeFailure(test);
+    if (told !== undefined) failures.push(told);
+  });
   const report = stream.compose(new spec());
   report.on('data', (chunk: Buffer | string) => write(chunk.toString()));
   await once(report, 'end');
-  return counts;
+  return { ...counts, failures };
+}
+
+interface FailedTest {
+  readonly name: string;
+  readonly file?: string | undefined;
+  readonly details: { readonly error: Error };
+}
+
+const failureLength = 2500;
+
+/** Undefined for a suite that failed because a test in it did. */
+export function describeFailure({ name, file = '', details: { error } }: FailedTest): string | undefined {
+  const { failureType, cause } = error as { readonly failureType?: string; readonly cause?: unknown };
+  if (failureType === 'subtestsFailed') return undefined;
+  const reason = cause instanceof Error ? `${cause.message}\n${cause.stack ?? ''}` : String(cause ?? error.message);
+  return `✖ ${name}\n  in ${relative(root, file)}\n${reason.slice(0, failureLength).trimEnd()}`;
 }
 
 /** By name, relative to the repository's root. */
@@ -74,6 +100,7 @@ export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
     cancelled: a.cancelled + b.cancelled,
     skipped: a.skipped + b.skipped,
     todo: a.todo + b.todo,
+    failures: [...a.failures, ...b.failures],
   };
 }
 

@@ -14,7 +14,7 @@ import { testHost } from '../testing/lock-context.ts';
 import { memoryRepository, writeRestorePoint } from '../testing/write-restore-point.ts';
 import { verify } from '../verify/verify.ts';
 import { keepLedger } from './keep-ledger.ts';
-import { entryName, factOf } from './ledger-entry.ts';
+import { entryName, factOf, ledgerPrefix } from './ledger-entry.ts';
 import { readLedger } from './read-ledger.ts';
 import { recordAdded, recordRemoving } from './write-ledger.ts';
 
@@ -99,6 +99,20 @@ describe('the ledger of a repository', () => {
       report.damage[0]?.message ?? '',
       /scrypt by u@h, night shift.*Whoever opened the repository with it no longer can/,
     );
+  });
+
+  it('takes no entry for lost that a listing beside its writer did not show', async () => {
+    const made = await aRepository();
+    for (const name of ['one', 'two', 'three']) await backUp(made, name);
+    let listings = 0;
+    const { store } = made.repository;
+    const list: typeof store.list = async function* (prefix, signal) {
+      const isPartial = prefix === ledgerPrefix && ++listings === 1;
+      for await (const object of store.list(prefix, signal))
+        if (!isPartial || object.name !== entryName(2)) yield object;
+    };
+    const { findings, head } = await readLedger({ ...made.repository, store: { ...store, list } });
+    assert.deepEqual({ findings, head, listings }, { findings: [], head: 3, listings: 2 });
   });
 
   it('takes in what others added when the collector comes by, and tells of it from then on', async () => {

@@ -15,18 +15,25 @@ const readsAtOnce = 8;
 const readAttempts = 3;
 
 /** Never throws for what is damaged: `findings` name it, and the state is what the others tell. */
-export const readLedger = (repository: Sealed, signal?: AbortSignal): Promise<Replay> =>
-  // An entry that went away was summed up meanwhile.
-  againWhenReplaced(async () => {
-    const listed = await listEntries(repository.store, signal);
-    const replay = replayer();
-    for (let at = 0; at < listed.length; at += readsAtOnce) {
-      const some = listed.slice(at, at + readsAtOnce);
-      const reads = await mapLimit(some, readsAtOnce, (object) => readEntry(repository, object, signal), signal);
-      for (const read of reads) replay.add(read);
-    }
-    return replay.end();
-  });
+export async function readLedger(repository: Sealed, signal?: AbortSignal): Promise<Replay> {
+  for (let attempt = 1; ; attempt++) {
+    // An entry that went away was summed up meanwhile.
+    const replay = await againWhenReplaced(() => readListed(repository, signal));
+    // A directory that is listed while it grows may show the second of two new entries and not the first.
+    if (attempt === readAttempts || !replay.findings.some(({ kind }) => kind === 'missing')) return replay;
+  }
+}
+
+async function readListed(repository: Sealed, signal: AbortSignal | undefined): Promise<Replay> {
+  const listed = await listEntries(repository.store, signal);
+  const replay = replayer();
+  for (let at = 0; at < listed.length; at += readsAtOnce) {
+    const some = listed.slice(at, at + readsAtOnce);
+    const reads = await mapLimit(some, readsAtOnce, (object) => readEntry(repository, object, signal), signal);
+    for (const read of reads) replay.add(read);
+  }
+  return replay.end();
+}
 
 export interface ListedEntry extends Pick<StoredObject, 'name' | 'sizeBytes'> {
   readonly number: number;

@@ -41,6 +41,8 @@ export interface TortureReport {
 
 const password = 'torture';
 const rounds = 4;
+/** Of a process's standard error, its end. */
+const errorsKept = 4000;
 
 interface Torture {
   readonly space: Scratch;
@@ -109,9 +111,15 @@ const fairEnds = ['RepositoryLocked', 'WriterPaused', 'CollectorPaused', 'WouldF
 async function runChild(torture: Torture, task: TortureTask, digest: string): Promise<void> {
   torture.processes++;
   const child = spawn(process.execPath, [join(import.meta.dirname, 'torture-child.ts'), JSON.stringify(task)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
+  const ended = new Promise<string>((resolve) =>
+    child.on('close', (code, signal) => resolve(signal ?? `code ${code}`)),
+  );
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-errorsKept);
+  });
   let isComplete = false;
   for await (const line of createInterface({ input: child.stdout })) {
     const event = JSON.parse(line) as TortureEvent;
@@ -124,8 +132,9 @@ async function runChild(torture: Torture, task: TortureTask, digest: string): Pr
       torture.problems.push(`${who} failed: ${event.code} ${event.message}`);
     if (event.did === 'end') isComplete = true;
   }
-  if ((await ended) === 'SIGKILL') torture.killed++;
-  else if (!isComplete) torture.problems.push(`${task.do} (seed ${task.seed}) ended without a word`);
+  const end = await ended;
+  if (end === 'SIGKILL') torture.killed++;
+  else if (!isComplete) torture.problems.push(`${task.do} (seed ${task.seed}) ended without a word: ${end}, ${errors}`);
 }
 
 /** Stock restic may be refused while the collector deletes; what it finishes counts like ours. */
