@@ -67,7 +67,7 @@ describe('the built plugin on real clusters', () => {
     folder = await mkdtemp(join(tmpdir(), 'stork-words-'));
     await removeAll();
     await clusters.a.apply(application);
-    await clusters.a.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/app', '--timeout=60s']);
+    await clusters.a.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/app', '--timeout=180s']);
     for (const side of [clusters.a, clusters.b])
       await writeFile(fileOf(side), await side.kubectl(['config', 'view', '--minify', '--raw']), { mode: 0o600 });
   });

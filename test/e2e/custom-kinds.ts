@@ -74,7 +74,7 @@ export async function serveKinds(
     for (const kind of served) await side.apply(definitionOf(kind));
     const names = served.map(({ plural, group }) => `${plural}.${group}`);
     for (const kind of names)
-      await side.kubectl(['wait', '--for=condition=Established', '--timeout=30s', `crd/${kind}`]);
+      await side.kubectl(['wait', '--for=condition=Established', '--timeout=180s', `crd/${kind}`]);
     expectSuccess(await side.stork(['allow', 'kinds', ...names]));
     // What is only on the other side can't be named here yet: rights that an admin writes by hand.
     const absent = [...kinds.a, ...kinds.b].filter(({ plural, group }) => !names.includes(`${plural}.${group}`));
@@ -96,7 +96,7 @@ export async function serveKinds(
 export async function removeKinds({ a, b }: Bed, name: string, kinds: readonly CustomKind[]): Promise<void> {
   const definitions = kinds.map(({ plural, group }) => `crd/${plural}.${group}`);
   for (const side of [a, b]) {
-    await side.kubectl(['delete', ...definitions, '--ignore-not-found', '--wait', '--timeout=60s']);
+    await side.kubectl(['delete', ...definitions, '--ignore-not-found', '--wait', '--timeout=180s']);
     const roles = [name, 'stork-agent-kinds', 'stork-peer-kinds'];
     await side.kubectl(['delete', 'clusterrole', ...roles, '--ignore-not-found']);
   }

@@ -115,5 +115,5 @@ async function moreBytes(amount: number): Promise<void> {
 
 async function renewAgent(side: Cluster): Promise<void> {
   await side.kubectl(['-n', agentNamespace, 'rollout', 'restart', 'deployment/stork-agent']);
-  await side.kubectl(['-n', agentNamespace, 'rollout', 'status', 'deployment/stork-agent', '--timeout=90s']);
+  await side.kubectl(['-n', agentNamespace, 'rollout', 'status', 'deployment/stork-agent', '--timeout=180s']);
 }

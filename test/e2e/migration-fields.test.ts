@@ -40,10 +40,10 @@ describe('fields of a Migration on real clusters', () => {
     await a.apply(ownedServices(await fieldOf(a, main, 'deployment/web', '.metadata.uid')));
     await a.apply(traceRules(agentNamespace));
     for (const name of ['deployment/web', 'deployment/starter', 'statefulset/store'])
-      await a.kubectl(['-n', main, 'rollout', 'status', name, '--timeout=60s']);
+      await a.kubectl(['-n', main, 'rollout', 'status', name, '--timeout=180s']);
     for (const claim of ['aged', 'scratch'])
-      await a.kubectl(['-n', main, 'wait', '--for=jsonpath={.status.phase}=Bound', `pvc/${claim}`, '--timeout=60s']);
-    await a.kubectl(['-n', main, 'wait', '--for=condition=complete', 'job/once', '--timeout=60s']);
+      await a.kubectl(['-n', main, 'wait', '--for=jsonpath={.status.phase}=Bound', `pvc/${claim}`, '--timeout=180s']);
+    await a.kubectl(['-n', main, 'wait', '--for=condition=complete', 'job/once', '--timeout=180s']);
   });
   after(removeAll);
 
@@ -165,7 +165,7 @@ describe('fields of a Migration on real clusters', () => {
       address = (await fieldOf(a, main, 'service/web', '.spec.clusterIP')).replace(/\d+\.\d+$/, '250.7');
       await a.apply(fixedService(address));
       await clusters.b.apply(addressRange(address));
-      await clusters.b.kubectl(['wait', '--for=condition=Ready', `servicecidr/${addressRangeName}`, '--timeout=60s']);
+      await clusters.b.kubectl(['wait', '--for=condition=Ready', `servicecidr/${addressRangeName}`, '--timeout=180s']);
       done = await runMigration(a, 'fields-2', {
         namespaces: [main],
         selectors: { part: 'two' },
@@ -199,7 +199,7 @@ describe('fields of a Migration on real clusters', () => {
 
     it('M2: startApplications starts what this migration brought, and nothing else', async () => {
       const { b } = clusters;
-      await b.kubectl(['-n', main, 'rollout', 'status', 'deployment/starter', '--timeout=60s']);
+      await b.kubectl(['-n', main, 'rollout', 'status', 'deployment/starter', '--timeout=180s']);
       const counts = { 'Deployment/starter': '1', 'Deployment/web': '0' };
       assert.deepEqual(await fieldsOf(b, main, ['deployment/starter', 'deployment/web'], '.spec.replicas'), counts);
       assert.equal(await fieldOf(b, main, 'statefulset/store', '.spec.replicas'), '0');
@@ -227,7 +227,7 @@ describe('fields of a Migration on real clusters', () => {
       'wait',
       '--for=jsonpath={.status.capacity.storage}=96Mi',
       'pvc/data-store-0',
-      '--timeout=60s',
+      '--timeout=180s',
     ]);
     const done = await runMigration(a, 'fields-3', { namespaces: [main], includeResources: false });
     assert.equal(told(done), 'Successful: ');
@@ -275,7 +275,7 @@ describe('fields of a Migration on real clusters', () => {
         'pvc/data-store-0',
         'configmap/settings',
         'configmap/two',
-        '--timeout=60s',
+        '--timeout=180s',
       ]);
     });
 
@@ -291,7 +291,7 @@ describe('fields of a Migration on real clusters', () => {
       const { a, b } = clusters;
       const off = await b.stork(['deactivate', 'migration', '-n', main], { timeoutMs: 60_000 });
       assert.match(expectSuccess(off).stdout, /Updated replicas for deployment fields\/starter to 0/);
-      await b.kubectl(['-n', main, 'wait', '--for=delete', 'pod', '-l', 'app=starter', '--timeout=60s']);
+      await b.kubectl(['-n', main, 'wait', '--for=delete', 'pod', '-l', 'app=starter', '--timeout=180s']);
       const done = await runMigration(a, 'fields-5', spec);
       assert.equal(told(done), 'Successful: ', JSON.stringify(done.status.resources));
       assert.deepEqual(purgedOf(done), [

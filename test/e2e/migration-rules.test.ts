@@ -35,7 +35,7 @@ describe('rules of a Migration on real clusters', () => {
     await removeNamespaces(clusters, namespace, stubborn);
     for (const name of [stubborn, namespace]) {
       await clusters.a.apply(application(name));
-      await clusters.a.kubectl(['-n', name, 'rollout', 'status', 'deployment/app', '--timeout=60s']);
+      await clusters.a.kubectl(['-n', name, 'rollout', 'status', 'deployment/app', '--timeout=180s']);
     }
     await aRule(
       'never',

@@ -128,7 +128,14 @@ describe('refusals', () => {
   async function briefly(name: string, pair: string): Promise<CommandResult> {
     const args = ['migrate', namespace, '--to', pair, '--name', name, '--timeout', '5s'];
     const result = await clusters.a.stork(args, { timeoutMs: 60_000 });
-    await clusters.a.kubectl(['-n', namespace, 'delete', 'migrations.stork.libopenstorage.org', name, '--timeout=60s']);
+    await clusters.a.kubectl([
+      '-n',
+      namespace,
+      'delete',
+      'migrations.stork.libopenstorage.org',
+      name,
+      '--timeout=180s',
+    ]);
     return result;
   }
 

@@ -55,7 +55,7 @@ describe('custom resources of operators on real clusters', () => {
     const status = JSON.stringify({ status: { phase: 'Running', pods: ['engine-0'] } });
     const args = ['-n', namespace, 'patch', 'engine', 'main', '--subresource=status', '--type=merge', '-p', status];
     await clusters.a.kubectl(args);
-    await clusters.a.kubectl(['-n', namespace, 'wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
+    await clusters.a.kubectl(['-n', namespace, 'wait', '--for=condition=Ready', 'pod', '--all', '--timeout=180s']);
   });
   after(removeAll);
 
@@ -114,7 +114,7 @@ describe('custom resources of operators on real clusters', () => {
     assert.match(said, /Updated members for engine operated\/main to 0/);
     assert.match(said, /Deleted pod operated\/engine-0 of engine operated\/main/);
     assert.deepEqual((await read(a, 'engine')).spec, { flavour: 'plain', members: 0 });
-    await a.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod/engine-0', '--timeout=60s']);
+    await a.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod/engine-0', '--timeout=180s']);
     assert.deepEqual(await names(a, 'pod'), ['pod/other']);
   });
 
@@ -145,7 +145,7 @@ describe('custom resources of operators on real clusters', () => {
 
   it('M16: one that starts the applications sends the objects themselves', async () => {
     const { a, b } = clusters;
-    await b.kubectl(['delete', 'namespace', namespace, '--wait', '--timeout=60s']);
+    await b.kubectl(['delete', 'namespace', namespace, '--wait', '--timeout=180s']);
     await migrate(a, 'started', '--start');
     assert.deepEqual((await read(b, 'ledger')).spec, { pages: 8, remark: 'from b' });
     assert.deepEqual((await read(b, 'engine')).spec, { flavour: 'plain', members: 4 });

@@ -60,9 +60,9 @@ describe('StatefulSets that delete their claims', () => {
   after(() => removeNamespaces(clusters, namespace));
 
   const pod = 'statefulset/db';
-  const ready = (side: Cluster) => side.kubectl(['-n', namespace, 'rollout', 'status', pod, '--timeout=90s']);
+  const ready = (side: Cluster) => side.kubectl(['-n', namespace, 'rollout', 'status', pod, '--timeout=180s']);
   const gone = (side: Cluster) =>
-    side.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', 'app=db', '--timeout=60s']);
+    side.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', 'app=db', '--timeout=180s']);
   const write = (text: string) => clusters.a.exec(namespace, pod, ['sh', '-c', `echo ${text} > /data/file; sync`]);
   const read = async (side: Cluster) => (await side.exec(namespace, pod, ['cat', '/data/file'])).trim();
   const says = async (side: Cluster) => {

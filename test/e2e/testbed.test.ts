@@ -143,9 +143,9 @@ async function isReachable(address: string | undefined, port: number): Promise<b
 
 async function applyAndWait(cluster: ClusterName, file: string, pod: string): Promise<void> {
   const manifest = join(import.meta.dirname, '../testbed/testdata', file);
-  await kubectl(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=30s']);
+  await kubectl(cluster, ['wait', '--for=create', 'serviceaccount/default', '--timeout=180s']);
   await kubectl(cluster, ['apply', '-f', manifest]);
-  await kubectl(cluster, ['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=90s']);
+  await kubectl(cluster, ['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=180s']);
 }
 
 function inPod(cluster: ClusterName, pod: string, script: string): Promise<string> {
@@ -160,6 +160,15 @@ async function kubectl(cluster: ClusterName, args: readonly string[]): Promise<s
 async function killEverything(): Promise<void> {
   const running = (await listDaemons(findPlaces().state)).filter(isAlive);
   assert.ok(running.length > 20);
-  for (const { pid } of running) process.kill(pid, 'SIGKILL');
+  for (const { pid } of running) killUnlessEnded(pid);
   while (running.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** A sidecar ends by itself when its driver does. */
+function killUnlessEnded(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }

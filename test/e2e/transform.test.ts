@@ -119,7 +119,7 @@ describe('transformations on real clusters', () => {
     const { b } = clusters;
     const { stdout } = expectSuccess(await b.stork(['activate', 'migration', '-n', namespace]));
     assert.match(stdout, /Updated replicas for deployment reshape\/web to 3/);
-    await b.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+    await b.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=180s']);
     const environment = await b.exec(namespace, 'deployment/web', ['sh', '-c', 'echo $REGION']);
     assert.equal(environment.trim(), 'west');
   });

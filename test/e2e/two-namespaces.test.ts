@@ -72,7 +72,7 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
       ['ledger', 'postgresql'],
       ['cache', 'redis'],
     ] as const)
-      await clusters.a.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', `app=${app}`, '--timeout=60s']);
+      await clusters.a.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', `app=${app}`, '--timeout=180s']);
     expectSuccess(await migrate(clusters.a, 'b', 'there'));
     const done = await migration(clusters.a, agentNamespace, 'there');
     assert.equal(done.status.status, 'Successful', done.status.reason ?? '');
@@ -108,7 +108,7 @@ describe('a StatefulSet with two volumes and a Deployment, in two namespaces', (
       ['ledger', 'postgresql'],
       ['cache', 'redis'],
     ] as const)
-      await clusters.b.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', `app=${app}`, '--timeout=60s']);
+      await clusters.b.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', `app=${app}`, '--timeout=180s']);
     expectSuccess(await migrate(clusters.b, 'a', 'back'));
     const done = await migration(clusters.b, agentNamespace, 'back');
     assert.equal(done.status.status, 'Successful', done.status.reason ?? '');

@@ -103,7 +103,7 @@ describe('every kind of volume', () => {
   after(() => removeNamespaces(clusters, namespace));
 
   const user = 'deployment/user';
-  const ready = (side: Cluster) => side.kubectl(['-n', namespace, 'rollout', 'status', user, '--timeout=90s']);
+  const ready = (side: Cluster) => side.kubectl(['-n', namespace, 'rollout', 'status', user, '--timeout=180s']);
   /** A block of 4 MiB at a place, the rest of it zeros. */
   const writeDevice = (text: string, megabytes: number) =>
     clusters.a.exec(namespace, user, [
@@ -156,12 +156,12 @@ describe('every kind of volume', () => {
   it('grows where the source has grown since, and gets what was written there', async () => {
     const { a, b } = clusters;
     expectSuccess(await b.stork(['deactivate', 'migration', '-n', namespace], { timeoutMs: 60_000 }));
-    await b.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', 'app=user', '--timeout=60s']);
+    await b.kubectl(['-n', namespace, 'wait', '--for=delete', 'pod', '-l', 'app=user', '--timeout=180s']);
     const larger = JSON.stringify({ spec: { resources: { requests: { storage: '64Mi' } } } });
     for (const name of ['files', 'device']) {
       await a.kubectl(['-n', namespace, 'patch', 'pvc', name, '--type', 'merge', '-p', larger]);
       const grown = '--for=jsonpath={.status.capacity.storage}=64Mi';
-      await a.kubectl(['-n', namespace, 'wait', grown, `pvc/${name}`, '--timeout=60s']);
+      await a.kubectl(['-n', namespace, 'wait', grown, `pvc/${name}`, '--timeout=180s']);
     }
     await writeDevice('beyond', 48);
     // Of a device that grew nobody can tell any more whether it was written: it is sent anew only when told to.

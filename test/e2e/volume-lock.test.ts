@@ -71,7 +71,7 @@ spec:
       });
       assert.match(refusal, /already in use by another pod/);
       assert.equal(await phaseOf(second), 'Pending');
-      await side.kubectl(['delete', 'pod', `${claim}-mover`, '-n', namespace, '--wait', '--timeout=60s']);
+      await side.kubectl(['delete', 'pod', `${claim}-mover`, '-n', namespace, '--wait', '--timeout=180s']);
       await modes('ReadWriteOnce');
       await running(second);
     });

@@ -106,7 +106,7 @@ describe('volumes whose storage has no snapshots', () => {
     await freeLocalVolume(clusters);
   });
 
-  const ready = () => clusters.a.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/writer', '--timeout=90s']);
+  const ready = () => clusters.a.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/writer', '--timeout=180s']);
   const told = (name: string) => clusters.a.get<Told>(['migrations.stork.libopenstorage.org', name, '-n', namespace]);
   const migrate = (...args: readonly string[]) =>
     clusters.a.stork(['migrate', namespace, '--to', 'b', '--storage-class-mapping', 'stork-local=stork-csi', ...args], {
@@ -160,7 +160,7 @@ describe('volumes of a namespace that admits no root', () => {
       await side.kubectl(['label', 'namespace', restricted, 'pod-security.kubernetes.io/enforce=restricted']);
     }
     await clusters.a.apply(restrictedApplication);
-    await clusters.a.kubectl(['-n', restricted, 'rollout', 'status', 'deployment/user', '--timeout=90s']);
+    await clusters.a.kubectl(['-n', restricted, 'rollout', 'status', 'deployment/user', '--timeout=180s']);
     await inPod('umask 077; mkdir -p /data/dir; echo mine > /data/dir/file; chmod 000 /data/dir/file');
   });
   after(async () => {

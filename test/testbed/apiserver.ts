@@ -41,7 +41,7 @@ export interface RunningApiServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const startLimitMs = 60_000;
+const startLimitMs = 180_000;
 const address = '127.0.0.1';
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<RunningApiServer> {

@@ -45,7 +45,7 @@ export interface UpOptions {
 
 export type BedState = 'Up' | 'Broken' | 'Down';
 
-const readyLimitMs = 90_000;
+const readyLimitMs = 180_000;
 const readyMark = 'ready';
 
 /**

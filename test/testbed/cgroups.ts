@@ -20,7 +20,8 @@ export type CgroupVersion = 'v1' | 'v2';
 const root = '/sys/fs/cgroup';
 /** Where containerd puts containers when the kubelet names no parent, as with cgroupsPerQOS off. */
 const containerParent = 'k8s.io';
-const killLimitMs = 20_000;
+/** A process whose mounts are written back first, on a busy disk, takes its time to die. */
+const killLimitMs = 120_000;
 
 export function detectCgroupVersion(): CgroupVersion {
   return existsSync(join(root, 'cgroup.controllers')) ? 'v2' : 'v1';

@@ -108,7 +108,7 @@ async function startControlPlane(inputs: ClusterInputs, pki: Pki, folder: string
   const entry = { context: cluster.name, url, caCertificate: pki.ca.certificate };
   await writeKubeconfig(kubeconfigPlace(places, cluster.name), [{ ...entry, credential: admin }]);
   const ca = await readFile(pki.ca.certificate);
-  await waitFor(`cluster ${cluster.name}'s API server`, () => answersReadyz(url, ca), 60_000);
+  await waitFor(`cluster ${cluster.name}'s API server`, () => answersReadyz(url, ca), 180_000);
   await startControllers({ inputs, pki, folder, entry, controllerManager, scheduler });
   return { ...entry, credential: admin };
 }

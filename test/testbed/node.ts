@@ -46,7 +46,8 @@ export interface PreparedNode {
 }
 
 const volumesImageSize = '40G';
-const startLimitMs = 30_000;
+/** Ends a hang; a machine that is busy with other things may take long. */
+const startLimitMs = 120_000;
 
 export async function prepareNode(inputs: NodeInputs): Promise<PreparedNode> {
   const { places, daemons, cluster, node } = inputs;

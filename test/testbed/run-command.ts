@@ -13,7 +13,7 @@ export interface CommandOptions {
 }
 
 const outputLimitBytes = 64 * 1024 * 1024;
-const defaultTimeoutMs = 120_000;
+const defaultTimeoutMs = 300_000;
 
 export class CommandFailed extends Error {
   readonly exitCode: number | string | undefined;

@@ -26,7 +26,7 @@ export async function startStorage(inputs: StorageInputs, started: StartedCluste
   const { places, cluster, daemons, binaries, snapshotCrds } = inputs;
   await Promise.all(started.nodes.map(({ node, prepared }) => startNodeDriver(inputs, node, prepared)));
   await started.kubectl(['apply', '--server-side', '-k', snapshotCrds]);
-  await started.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await started.kubectl(['wait', '--for=condition=Established', '--timeout=180s', 'crd', '--all']);
   await started.kubectl(['apply', '--server-side', '-f', '-'], toYaml(planStorageObjects(cluster)));
 
   const socket = join(clusterPlace(places, cluster.name), 'csi.sock');
