@@ -54,6 +54,8 @@ function mortalStore(inner: ObjectStore, diesAt: number | undefined, random: () 
     const moment = Math.floor(random() * 6);
     if (moment === 0) die();
     const running = run();
+    // A lock that is gone, say, may be found before we die: no reason to die of that.
+    running.catch(() => {});
     for (let turns = 1; turns < moment; turns++) await new Promise((resolve) => setImmediate(resolve));
     if (moment < 5) die();
     await running;
