@@ -1,8 +1,9 @@
 /**
  * Movers against `tar | TLS socket | untar` of the same data in the same run: a first sync, one without a change, one with one
- * per cent changed. `npm run bench -- migrate [--scale N] [--link 1000] [--program FILE] [--only WORD] [--json]`: N = 1 is 1 GB of 1 MB files, 100,000
- * small files and a database file of 1 GB; `--link` shapes both to that many Mbit/s with
- * 10 ms each way, `--program` takes the built agent instead of the sources. Numbers, no verdict.
+ * per cent changed. `npm run bench -- migrate [--scale N] [--link 1000] [--filesystem xfs|btrfs|ext4|none] [--program FILE] [--only WORD] [--json]`:
+ * N = 1 is 1 GB of 1 MB files, 100,000 small files and a database file of 1 GB; `--link` shapes both to that many Mbit/s with 10 ms each
+ * way; for each of these, source and destinations (of the pipe and of the movers) are on new file systems of their own, XFS unless another
+ * is asked for (`none`, and who isn't root: the temporary directory); `--program` takes the built agent instead of the sources. Numbers, no verdict.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type DataSet, dataSets } from './data-sets.ts';
+import { chooseFileSystem, endOnSignals, loopVolume } from './loop-volume.ts';
 import { copyWithMovers } from './mover-pair.ts';
 import type { LinkShape } from './shaped-link.ts';
 import { tarPipe } from './tar-pipe.ts';
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
     scale: { type: 'string', default: '0.1' },
     link: { type: 'string' },
+    filesystem: { type: 'string' },
     only: { type: 'string' },
     program: { type: 'string' },
   },
@@ -26,12 +29,19 @@ const { values } = parseArgs({
 const scale = Number(values.scale);
 const shape: LinkShape | undefined =
   values.link === undefined ? undefined : { bitsPerSecond: Number(values.link) * 1_000_000, delayMs: 10 };
+const fileSystem = chooseFileSystem(values.filesystem);
 const betweenSyncsMs = 3_000;
 const mb = 1024 * 1024;
 const round = (value: number) => Math.round(value * 100) / 100;
 
 async function measure(set: DataSet, space: string): Promise<Record<string, number>> {
-  const [from, to, tarred] = [join(space, 'from'), join(space, 'to'), join(space, 'tarred')];
+  using source = loopVolume(fileSystem, join(space, 'source'));
+  using destination = loopVolume(fileSystem, join(space, 'destination'));
+  const [from, to, tarred] = [
+    join(source.path, 'from'),
+    join(destination.path, 'to'),
+    join(destination.path, 'tarred'),
+  ];
   for (const folder of [from, to, tarred]) mkdirSync(folder);
   set.fill(from, scale);
   const pair = (run: string, extra: readonly string[] = []) =>
@@ -63,14 +73,20 @@ async function measure(set: DataSet, space: string): Promise<Record<string, numb
   };
 }
 
+endOnSignals();
 const rows: Record<string, Record<string, number>> = {};
 for (const set of dataSets.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
   const space = mkdtempSync(join(tmpdir(), 'stork-bench-'));
+  const remove = () => rmSync(space, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
     rows[set.name] = await measure(set, space);
   } finally {
-    rmSync(space, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
+console.log(`file system: ${fileSystem === 'none' ? `that of ${tmpdir()}` : `${fileSystem}, new, in loop devices`}`);
 console.table(rows);
-if (values.json === true) console.log(JSON.stringify({ bench: 'migrate', scale, link: values.link, rows }));
+if (values.json === true)
+  console.log(JSON.stringify({ bench: 'migrate', scale, link: values.link, filesystem: fileSystem, rows }));
