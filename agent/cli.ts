@@ -14,6 +14,7 @@ const usage = `Usage: stork-agent COMMAND
   backup   saves directories into a repository      restore  brings a restore point back
   list     the restore points                       browse   what one has at a path
   diff     what changed between two                 dump     one file, to standard output
+  copy     restore points into another repository
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
   prune    frees the space of what no restore point needs
@@ -59,6 +60,10 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
     case 'diff': {
       const { runDiffCommand } = await import('./repository/commands/diff-command.ts');
       return await runDiffCommand(rest, ambient);
+    }
+    case 'copy': {
+      const { runCopyCommand } = await import('./repository/commands/copy-command.ts');
+      return await runCopyCommand(rest, ambient);
     }
     case 'verify': {
       const { runVerifyCommand } = await import('./repository/commands/verify-command.ts');

@@ -42,7 +42,8 @@ export interface Repository {
   readBlob(blob: BlobLocation, signal?: AbortSignal): Promise<Buffer>;
   putPack(bytes: Uint8Array, signal?: AbortSignal): Promise<string>;
   putIndex(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<string>;
-  putSnapshot(snapshot: Snapshot, signal?: AbortSignal): Promise<string>;
+  /** @param json what is written of it, when that is more than we know of */
+  putSnapshot(snapshot: Snapshot, signal?: AbortSignal, json?: string): Promise<string>;
   /** Oldest first. @param onDamage as for `loadIndex` */
   snapshots(signal?: AbortSignal, onDamage?: OnDamage): Promise<readonly StoredSnapshot[]>;
 }
@@ -243,7 +244,7 @@ function repositoryOf(
       return id;
     },
     putIndex: (packs, signal) => putDocument('index', encodeIndex(packs), signal),
-    putSnapshot: (snapshot, signal) => putDocument('snapshots', encodeSnapshot(snapshot), signal),
+    putSnapshot: (snapshot, signal, json = encodeSnapshot(snapshot)) => putDocument('snapshots', json, signal),
     snapshots: (signal, onDamage) => readSnapshots({ store, key }, { signal, onDamage }),
   };
 }

@@ -211,7 +211,7 @@ export function openPlace(
   });
 }
 
-const storeLimitsOf = (values: Readonly<Record<string, unknown>>): StoreLimits => ({
+export const storeLimitsOf = (values: Readonly<Record<string, unknown>>): StoreLimits => ({
   uploadBytesPerS: kibPerS(values, 'limit-upload'),
   downloadBytesPerS: kibPerS(values, 'limit-download'),
   requestsPerS: perSecond(values, 'limit-requests'),

@@ -23,17 +23,20 @@ export const unlockUsage = `  -p, --password-file FILE    its password, in the f
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** The environment goes to a plug-in. @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid`, and as `passwordOfSecret` */
-export async function readUnlock(given: Given, ambient: Ambient): Promise<Unlock> {
+/** The environment goes to a plug-in. @param prefix of another repository's options @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid`, and as `passwordOfSecret` */
+export async function readUnlock(given: Given, ambient: Ambient, prefix: '' | 'from-' = ''): Promise<Unlock> {
   const { env, stderr } = ambient;
   const names = ['password-file', 'password-secret', 'identity-file', 'key-plugin'] as const;
-  const told = names.filter((name) => typeof given[name] === 'string');
+  const told = names.filter((name) => typeof given[prefix + name] === 'string');
   if (told.length !== 1)
     throw wrongArgument(
       'Say in one way what opens it',
-      '--password-file, --password-secret, --identity-file or --key-plugin',
+      names
+        .map((name) => `--${prefix}${name}`)
+        .join(', ')
+        .replace(/, ([^,]*)$/, ' or $1'),
     );
-  const file = String(given[told[0] ?? '']);
+  const file = String(given[prefix + told[0]]);
   switch (told[0]) {
     case 'identity-file': {
       warnWhenOthersRead(file, stderr);
@@ -42,7 +45,7 @@ export async function readUnlock(given: Given, ambient: Ambient): Promise<Unlock
     case 'password-secret': {
       const place = parseSecretPlace(file);
       if (place === undefined)
-        throw wrongArgument('This is no NAMESPACE/NAME or NAMESPACE/NAME/KEY', '--password-secret');
+        throw wrongArgument('This is no NAMESPACE/NAME or NAMESPACE/NAME/KEY', `--${prefix}password-secret`);
       // The client of Kubernetes is loaded when it is asked for.
       const { passwordOfSecret } = await import('./password-secret.ts');
       return byPassphrase(await passwordOfSecret(place, ambient));

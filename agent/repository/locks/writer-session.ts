@@ -18,8 +18,9 @@ export interface WriterSession extends AsyncDisposable {
    * Writes the snapshot, whose blobs are all in indexed packs. After a pause in which others may have taken us for dead, everything
    * it refers to is looked at first; throws `WriterPaused` when something is gone, and no snapshot is left. Throws `LedgerUnwritten` when
    * the snapshot is there and only the ledger does not know it.
+   * @param json what is written of it, when that is more than we know of
    */
-  commit(snapshot: Snapshot): Promise<string>;
+  commit(snapshot: Snapshot, json?: string): Promise<string>;
 }
 
 /** @throws `RepositoryLocked` while stock restic prunes, or a repair runs; `RepositoryReplaced` once it was encrypted anew elsewhere */
@@ -31,9 +32,9 @@ export async function beginWriting(context: LockContext): Promise<WriterSession>
     const markedPacks = await readMarkedPacks(context);
     return {
       markedPacks,
-      async commit(snapshot) {
+      async commit(snapshot, json) {
         if (!(await lock.isHeld())) await lookAgain(context, lock, snapshot.tree);
-        const id = await repository.putSnapshot(snapshot, signal);
+        const id = await repository.putSnapshot(snapshot, signal, json);
         // Lost between the two: the restore point counts only if it is whole under a fresh lock.
         if (!(await lock.isHeld()))
           try {
@@ -77,7 +78,7 @@ async function recordSaved(context: LockContext, id: string, snapshot: Snapshot)
 async function lookAgain(context: LockContext, lock: HeldLock, tree: string): Promise<void> {
   await lock.renew();
   const { repository, signal } = context;
-  const missing = await countMissing({ repository, tree, except: await readMarkedPacks(context), signal });
+  const missing = await countMissing({ repository, trees: [tree], except: await readMarkedPacks(context), signal });
   if (missing === 0) return;
   throw new StorkError({
     code: 'WriterPaused',

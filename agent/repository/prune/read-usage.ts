@@ -42,7 +42,8 @@ export async function readUsage(
         if (marked.has(id) === wanted && stored.get(id) === packBytesOf(blobs)) locations.add(id, blobs);
       }
     }
-  const used = await readUsed(repository, locations, treesOf(roots), signal);
+  const used = blobSet(locations.size);
+  await addUsed({ repository, locations, roots: treesOf(roots), used, otherwise: 'nothing is deleted', signal });
   return {
     packs: await countUsed(repository, { stored, locations, used, signal }),
     used,
@@ -52,13 +53,19 @@ export async function readUsage(
   };
 }
 
-async function readUsed(
-  repository: Repository,
-  locations: BlobLocations,
-  roots: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<BlobSet> {
-  const used = blobSet(locations.size);
+export interface UsedOptions {
+  readonly repository: Repository;
+  readonly locations: BlobLocations;
+  readonly roots: readonly string[];
+  /** Trees in it are not looked into. */
+  readonly used: BlobSet;
+  /** What follows when something is missing. */
+  readonly otherwise: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Adds every blob that is reachable from the roots. @throws `RepositoryDamaged` */
+export async function addUsed({ repository, locations, roots, used, otherwise, signal }: UsedOptions): Promise<void> {
   await walkTrees({
     repository,
     locations,
@@ -70,14 +77,13 @@ async function readUsed(
         for (const blob of content)
           if (used.add(blob, 'data') && locations.find(blob, 'data') === undefined)
             failDamaged(
-              'A blob that a restore point needs is in no whole pack; nothing is deleted',
+              `A blob that a restore point needs is in no whole pack; ${otherwise}`,
               `data blob ${blob} of tree ${tree}`,
             );
       },
-      lost: (tree, reason) => failDamaged(`A tree can't be read (${reason}); nothing is deleted`, `tree ${tree}`),
+      lost: (tree, reason) => failDamaged(`A tree can't be read (${reason}); ${otherwise}`, `tree ${tree}`),
     },
   });
-  return used;
 }
 
 interface CountOptions {

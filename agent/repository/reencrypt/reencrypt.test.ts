@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { rewriteSnapshot } from '../copy/copy-roots.ts';
 import { idOf } from '../format/object-id.ts';
 import { ivBytes } from '../format/seal.ts';
 import { sealDocument } from '../format/unpacked.ts';
@@ -12,7 +13,6 @@ import { assertWhole } from '../testing/forgotten-point.ts';
 import { makeRepository } from '../testing/make-repository.ts';
 import { assertCopied, newKey, oldAndNew } from '../testing/reencryption.ts';
 import { writeRestorePoint } from '../testing/write-restore-point.ts';
-import { rewriteSnapshot } from './copy-roots.ts';
 import { reencrypt } from './reencrypt.ts';
 import { readSuccessor } from './successor.ts';
 

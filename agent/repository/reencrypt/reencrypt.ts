@@ -4,14 +4,14 @@
  * one that was read back to its last byte), and the next run goes on. Nothing is ever removed here.
  */
 import { StorkError } from '../../../kube/errors.ts';
+import { type CopyProgress, copyBlobs } from '../copy/copy-blobs.ts';
+import { type CopiedRoot, copyManifests, copySnapshots } from '../copy/copy-roots.ts';
 import { keepLedger } from '../ledger/keep-ledger.ts';
 import { type HeldLock, type LockContext, takeLock } from '../locks/repository-lock.ts';
 import { readUsage } from '../prune/read-usage.ts';
 import type { VerifyCounts } from '../verify/finding.ts';
 import { readRoots, treesOf } from '../verify/read-roots.ts';
 import { verify } from '../verify/verify.ts';
-import { type CopyProgress, copyBlobs } from './copy-blobs.ts';
-import { type CopiedRoot, copyManifests, copySnapshots } from './copy-roots.ts';
 import { claimTarget, putSuccessor, refuseNested, refuseReplaced } from './successor.ts';
 
 export interface ReencryptOptions {

@@ -4,6 +4,7 @@ import { createPacker } from '../backup/packer.ts';
 import { idOf } from '../format/object-id.ts';
 import { type BlobType, sealBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
+import type { Snapshot } from '../format/snapshot.ts';
 import { encodeNodeHead, treeEnd, treeStart, withContent, withSubtree } from '../format/tree.ts';
 import { openWithKey, type Repository } from '../repository.ts';
 import { type MemoryStore, memoryStore } from '../store/memory-store.ts';
@@ -50,7 +51,7 @@ export async function writeRestorePoint(
     hostname = 'host',
     tags = [] as readonly string[],
     except = new Set<string>() as ReadonlySet<string>,
-    commit = repository.putSnapshot,
+    commit = (snapshot: Snapshot) => repository.putSnapshot(snapshot),
   } = {},
 ): Promise<WrittenRestorePoint> {
   const locations = await repository.loadIndex(undefined, except);

@@ -26,6 +26,8 @@ export interface CopyOptions {
   readonly target: Repository;
   /** Of the source. */
   readonly usage: Pick<Usage, 'used' | 'locations'>;
+  /** Packs of the target that count as if they were not there: a writer's marked ones. */
+  readonly except?: ReadonlySet<string> | undefined;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly randomBytes: RandomBytes;
   readonly signal?: AbortSignal | undefined;
@@ -39,8 +41,8 @@ const wholePackBytes = 32 * 1024 * 1024;
 
 /** May be killed and repeated: packs that an index of the target names are not copied again. Throws `RepositoryDamaged`. */
 export async function copyBlobs(options: CopyOptions): Promise<CopyProgress> {
-  const { source, target, usage, clock, randomBytes, signal, onProgress } = options;
-  const known = await readKnown(target, signal);
+  const { source, target, usage, except, clock, randomBytes, signal, onProgress } = options;
+  const known = await readKnown(target, except, signal);
   const counts = { blobs: 0, bytes: 0, packs: 0 };
   const index = indexWriter((packs) => target.putIndex(packs, signal), { clock, everyMs: indexEveryMs });
   const buffers = bufferPool();
@@ -94,10 +96,15 @@ function bufferPool() {
   };
 }
 
-async function readKnown(target: Repository, signal: AbortSignal | undefined): Promise<BlobSet> {
+async function readKnown(
+  target: Repository,
+  except: ReadonlySet<string> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<BlobSet> {
   const known = blobSet();
   for await (const { packs } of readIndexObjects(target, { signal }))
-    for (const { blobs } of packs) for (const { id, type } of blobs) known.add(id, type);
+    for (const { id: pack, blobs } of packs)
+      if (except?.has(pack) !== true) for (const { id, type } of blobs) known.add(id, type);
   return known;
 }
 

@@ -17,7 +17,7 @@ export interface CopiedRoot {
   readonly to: string;
 }
 
-interface Document {
+export interface RootDocument {
   readonly id: string;
   readonly text: string;
 }
@@ -85,15 +85,28 @@ async function putUnlessThere(
   };
 }
 
+/** Of these restore points. @throws `ObjectMissing`, `RepositoryDamaged` */
+export const readSnapshotDocuments = (repository: Repository, ids: readonly string[], signal?: AbortSignal) =>
+  readListed(repository, snapshotPrefix, ids, signal);
+
 async function readDocuments(repository: Repository, prefix: string, signal: AbortSignal | undefined) {
   const ids: string[] = [];
   for await (const { name } of repository.store.list(prefix, signal)) {
     const id = name.slice(prefix.length);
     if (isId(id)) ids.push(id);
   }
-  const read = async (id: string): Promise<Document> => ({
+  return await readListed(repository, prefix, ids.sort(), signal);
+}
+
+async function readListed(
+  repository: Repository,
+  prefix: string,
+  ids: readonly string[],
+  signal: AbortSignal | undefined,
+) {
+  const read = async (id: string): Promise<RootDocument> => ({
     id,
     text: (await readDocument(repository, `${prefix}${id}`, signal)).toString('utf8'),
   });
-  return await mapLimit(ids.sort(), readsAtOnce, read, signal);
+  return await mapLimit(ids, readsAtOnce, read, signal);
 }

@@ -1,0 +1,95 @@
+/** `stork-agent copy`: restore points of one repository into another, as `restic copy` does. */
+import type { Ambient } from '../../../kube/ambient.ts';
+import { copyRestorePoints } from '../copy/copy-restore-points.ts';
+import { findSnapshot, matchesSnapshot } from '../find-snapshot.ts';
+import { beginReading } from '../locks/writer-session.ts';
+import { openRepository, type StoredSnapshot } from '../repository.ts';
+import {
+  type CareRun,
+  commonUsage,
+  openPlace,
+  runCareCommand,
+  storeLimitsOf,
+  textsOf,
+  wrongArgument,
+} from './care-arguments.ts';
+import { progressLine, renderBytes } from './progress-line.ts';
+import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
+import { filterOf } from './snapshot-arguments.ts';
+import { readUnlock } from './unlock-arguments.ts';
+
+const usage = `Usage: stork-agent copy --repo PLACE --password-file FILE --from-repo PLACE --from-password-file FILE [options] [latest|ID...]
+
+Copies restore points from one repository into another (--repo) that exists; without ids all that it lacks. What is there is not sent again.
+Each keeps its time, host, paths and tags, gets a new id, and is there only when everything it needs is.
+
+${commonUsage}      --from-repo PLACE       the repository to copy from
+      --from-option NAME=VALUE   of its kind of store; may be repeated
+      --from-password-file FILE  what opens it, or --from-password-secret, --from-identity-file, --from-key-plugin
+      --host NAME  --path PATH  --tag TEXT    only restore points of these; may be repeated
+      --no-lock               takes no lock in the one to copy from, for one that can't be written to: nothing may prune it meanwhile
+
+Exit code: 0 all are there, 3 some could not be read (each is named), 1 failed, 2 wrong arguments, 10 no repository,
+11 it is locked, 12 wrong password.
+`;
+
+const options = {
+  'from-repo': { type: 'string' },
+  'from-option': { type: 'string', multiple: true },
+  'from-password-file': { type: 'string' },
+  'from-password-secret': { type: 'string' },
+  'from-identity-file': { type: 'string' },
+  'from-key-plugin': { type: 'string' },
+  host: { type: 'string', multiple: true },
+  path: { type: 'string', multiple: true },
+  tag: { type: 'string', multiple: true },
+  'no-lock': { type: 'boolean' },
+} as const;
+
+const incompleteExitCode = 3;
+
+export const runCopyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
+  runCareCommand('copy', { usage, options, run }, argv, ambient);
+
+async function run(care: CareRun): Promise<number> {
+  const { context, options: given, ambient, answer } = care;
+  const source = { ...context, repository: await openSource(care) };
+  await using _lock = given['no-lock'] === true ? undefined : await beginReading(source);
+  const { snapshots, damaged } = await readableSnapshots({ ...care, context: source });
+  const chosen = choose(care, snapshots, damaged);
+  const line = progressLine(ambient.stderr, ambient.clock);
+  const { copied, there, sent } = await copyRestorePoints({
+    source: source.repository,
+    target: context,
+    snapshots: chosen.map(({ id }) => id),
+    onProgress: ({ blobs, bytes, blobsNeeded }) =>
+      line.show({ what: `copying (at most ${blobsNeeded} blobs)`, files: blobs, bytes, totalBytes: 0 }),
+  }).finally(line.end);
+  answer({ copied, there, ...sent, damaged }, [
+    ...copied.map(({ from, to }) => `restore point ${from.slice(0, 8)} is ${to.slice(0, 8)} there`),
+    `copied ${copied.length} restore points: ${sent.blobs} blobs (${renderBytes(sent.bytes)}) in ${sent.packs} packs; ${there.length} were there`,
+  ]);
+  return damaged.length > 0 && care.words.length === 0 ? incompleteExitCode : 0;
+}
+
+async function openSource({ options: given, ambient }: CareRun) {
+  const { 'from-repo': place, 'from-option': texts, cacert } = given;
+  if (typeof place !== 'string') throw wrongArgument('Say which repository to copy from', '--from-repo');
+  const unlock = await readUnlock(given, ambient, 'from-');
+  const store = await openPlace(place, { options: textsOf(texts), cacert, limits: storeLimitsOf(given) }, ambient);
+  return await openRepository(store, unlock, ambient.randomBytes, ambient.signal);
+}
+
+/** Without words all of the filter; an id is meant whatever the filter says, as everywhere. */
+function choose(
+  { options: given, words }: CareRun,
+  snapshots: readonly StoredSnapshot[],
+  damaged: readonly string[],
+): readonly StoredSnapshot[] {
+  const filter = filterOf(given);
+  if (words.length === 0) return snapshots.filter((one) => matchesSnapshot(one, filter));
+  return words.map((word) => {
+    refuseUnknownLatest(word, damaged);
+    return findSnapshot(snapshots, word, filter);
+  });
+}
