@@ -44,12 +44,12 @@ export function answerHere(
   let isOver = false;
   const isForHere = (job: BackupJob): boolean => {
     if (isOver || spentMs > patienceMs + names * slowNameMs) return false;
-    if (job.do === 'tree') return names > 0 && job.json.length <= treeBytesAtMost;
+    if (job.do === 'tree') return names > 0 && 'json' in job.tree && job.tree.json.length <= treeBytesAtMost;
     if (job.do !== 'entries' || job.before === undefined) return false;
     return job.names.length <= namesPerStepAtMost || names + job.names.length <= namesAtFirst;
   };
   const answerTo = (job: BackupJob): Partial<BackupAnswer> | undefined => {
-    if (job.do === 'tree') return { ids: [save(job.json, 'tree')] };
+    if (job.do === 'tree' && 'json' in job.tree) return { ids: [save(job.tree.json, 'tree')] };
     if (job.do !== 'entries') return undefined;
     names += job.names.length;
     return saver.entries(job);

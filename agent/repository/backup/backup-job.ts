@@ -5,6 +5,7 @@ import type { PackedBlob } from '../format/pack.ts';
 import type { SharedLimits } from '../local-limits.ts';
 import type { ChunkingRule } from './choose-chunking.ts';
 import type { ClaimTables } from './claims.ts';
+import type { PackedText } from './packed-tree.ts';
 
 export interface EntriesJob {
   readonly do: 'entries';
@@ -56,7 +57,17 @@ export interface DataJob {
 
 export interface TreeJob {
   readonly do: 'tree';
-  readonly json: Uint8Array<ArrayBuffer>;
+  readonly tree: TreeText;
+}
+
+export type TreeText = { readonly json: Uint8Array<ArrayBuffer> } | PackedTree;
+
+/** Of a large directory. */
+export interface PackedTree {
+  /** In order, to be separated by commas. */
+  readonly nodes: readonly PackedText[];
+  /** Of the JSON. */
+  readonly length: number;
 }
 
 /** Packs what is left. */

@@ -94,7 +94,8 @@ interface ThreadOptions {
 }
 
 function buffersOf(job: BackupJob): readonly ArrayBuffer[] {
-  if (job.do === 'tree') return [job.json.buffer];
+  if (job.do === 'tree')
+    return 'json' in job.tree ? [job.tree.json.buffer] : job.tree.nodes.map(({ packed }) => packed.buffer);
   return job.do === 'entries' && job.before !== undefined ? [job.before.json.buffer] : [];
 }
 

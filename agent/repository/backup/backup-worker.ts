@@ -9,11 +9,13 @@ import type {
   BackupReply,
   BackupRequest,
   BackupThreadData,
+  TreeText,
   WrittenPack,
 } from './backup-job.ts';
 import { blobWriter } from './blob-writer.ts';
 import { claims } from './claims.ts';
 import { gearTable } from './gear-chunker.ts';
+import { piecesOf } from './packed-tree.ts';
 import { packsAhead } from './packs-ahead.ts';
 import { contentReader } from './save-content.ts';
 import { deviceSaver } from './save-device.ts';
@@ -43,12 +45,15 @@ const countNow = (): BackupCounts => ({
 });
 const nothing = { entries: [], entryCounts: { unchanged: 0, bytesUnchanged: 0, skipped: 0 }, ids: [], problems: [] };
 
+const saveTree = (tree: TreeText): string =>
+  'json' in tree ? blobs.save(tree.json, 'tree') : blobs.saveTree(() => piecesOf(tree), tree.length);
+
 function answerTo(job: BackupJob): Omit<BackupAnswer, 'counts'> {
   if (job.do === 'entries') return { ...nothing, ...saver.entries(job) };
   if (job.do === 'content') return { ...nothing, ...saver.content(job) };
   if (job.do === 'device') return { ...nothing, ...device.save(job) };
   if (job.do === 'data') return { ...nothing, ids: [blobs.save(job.bytes, 'data')] };
-  if (job.do === 'tree') return { ...nothing, ids: [blobs.save(job.json, 'tree')] };
+  if (job.do === 'tree') return { ...nothing, ids: [saveTree(job.tree)] };
   blobs.handOverRest();
   return nothing;
 }

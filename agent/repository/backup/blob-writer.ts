@@ -1,11 +1,11 @@
 /** Makes blobs of content: hash, claim, compress where it helps, seal, pack. One for each thread. */
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { releaseMemory } from '../../mover/release-memory.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { compress } from '../format/compress.ts';
 import { binaryIdOf } from '../format/object-id.ts';
 import type { BlobType } from '../format/pack.ts';
-import { sealBlob } from '../format/pack.ts';
+import { type SealedBlob, sealBlob, sealPieces } from '../format/pack.ts';
 import { ivBytes, type RepositoryKey } from '../format/seal.ts';
 import { smallBlobSealer } from '../format/seal-small.ts';
 import type { WrittenPack } from './backup-job.ts';
@@ -15,6 +15,8 @@ import { createPacker, type FinishedPack, packBufferBytes } from './packer.ts';
 export interface BlobWriter {
   /** Stores the content unless the repository has it; its id. */
   save(content: Uint8Array, type: BlobType): string;
+  /** The same of a tree that is never held as a whole. @param pieces gives it anew, each piece valid until the next is asked for */
+  saveTree(pieces: () => Iterable<Uint8Array>, length: number): string;
   /** Packs what is left. */
   handOverRest(): void;
   readonly counts: { newBlobs: number; bytesAdded: number };
@@ -29,6 +31,9 @@ export interface BlobWriterOptions {
   readonly handOver: (pack: WrittenPack) => void;
 }
 
+/** Version 2 wants trees compressed, always. */
+const treeLevel = 1;
+
 export function blobWriter({ key, claims, level, handOver }: BlobWriterOptions): BlobWriter {
   const newIv = ivSource();
   const small = smallBlobSealer(key);
@@ -42,25 +47,39 @@ export function blobWriter({ key, claims, level, handOver }: BlobWriterOptions):
   const pass = (pack: FinishedPack | undefined) => {
     if (pack !== undefined) handOver({ buffer: pack.bytes.buffer, length: pack.bytes.length, blobs: pack.blobs });
   };
+  const place = (id: string, type: BlobType, blob: SealedBlob) => {
+    const packer = packers[type];
+    packer.add(id, blob);
+    counts.newBlobs++;
+    counts.bytesAdded += blob.sealed.length;
+  };
   return {
     counts,
     save(content, type) {
       const id = binaryIdOf(content);
       const hex = id.toString('hex');
       if (!claims.claim(id, type)) return hex;
-      // Version 2 wants trees compressed, always.
       const worthwhile =
-        type === 'tree' ? (level ?? 1) : level !== undefined && isCompressible(content) ? level : undefined;
+        type === 'tree' ? (level ?? treeLevel) : level !== undefined && isCompressible(content) ? level : undefined;
       const iv = newIv();
       const inPlace = small?.seal(content, worthwhile, iv);
       const blob = inPlace ?? sealBlob(key, content, worthwhile, iv);
-      const packer = packers[type];
-      packer.add(hex, blob);
-      counts.newBlobs++;
-      counts.bytesAdded += blob.sealed.length;
+      place(hex, type, blob);
       // The sealer goes on with its own.
       if (inPlace === undefined) releaseMemory(blob.sealed);
-      pass(packer.takeFull());
+      pass(packers[type].takeFull());
+      return hex;
+    },
+    saveTree(pieces, length) {
+      const digest = createHash('sha256');
+      for (const piece of pieces()) digest.update(piece);
+      const id = digest.digest();
+      const hex = id.toString('hex');
+      if (!claims.claim(id, 'tree')) return hex;
+      const blob = sealPieces(key, { pieces: pieces(), length }, level ?? treeLevel, newIv());
+      place(hex, 'tree', blob);
+      releaseMemory(blob.sealed);
+      pass(packers.tree.takeFull());
       return hex;
     },
     handOverRest() {

@@ -32,9 +32,8 @@ describe('the content of a file', () => {
       writeFileSync(path, content);
       const saved: Buffer[] = [];
       const save = (bytes: Uint8Array) => `${saved.push(Buffer.from(bytes))}`;
-      const writer = { save, handOverRest: () => undefined };
       const reader = contentReader({
-        blobs: { ...writer, counts: { newBlobs: 0, bytesAdded: 0 } },
+        blobs: { save },
         syscalls: openSyscalls(),
         table,
         pace: undefined,

@@ -33,7 +33,7 @@ export interface SavedContent {
 }
 
 export interface ContentTools {
-  readonly blobs: BlobWriter;
+  readonly blobs: Pick<BlobWriter, 'save'>;
   readonly syscalls: Syscalls;
   /** Of the gear chunker. */
   readonly table: Uint32Array;

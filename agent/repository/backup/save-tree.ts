@@ -6,7 +6,7 @@ import type { BackupAnswer, Problem, SavedEntry } from './backup-job.ts';
 import type { BackupThreads } from './backup-threads.ts';
 import type { ParentTree, ParentTrees } from './parent-trees.ts';
 import { partBytes } from './save-content.ts';
-import { fileText, type OpenTree, openTree } from './tree-builder.ts';
+import { type OpenTree, openTree } from './tree-builder.ts';
 import { closeDirectory, type Selection, type WalkStep, walkDirectories } from './walk-directories.ts';
 
 export interface SaveTreeOptions {
@@ -116,14 +116,18 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
   const addEntry = ({ tree, fd, path }: OpenDirectory, entry: SavedEntry) => {
     if (entry.is === 'nodes') tree.add(entry.text);
     else if (entry.is === 'directory') tree.addDirectory(entry.name, entry.head);
-    else tree.add(saveLarge(threads, fd, entry, (problem) => note(path, problem)));
+    else
+      tree.addFile(
+        entry.head,
+        saveLarge(threads, fd, entry, (problem) => note(path, problem)),
+      );
   };
   const finish = async (directory: OpenDirectory): Promise<string | undefined> => {
     try {
       await directory.named;
       if (directory.saved !== undefined) return directory.saved;
-      const json = await directory.tree.finish();
-      const { ids } = await threads.run({ do: 'tree', json });
+      const tree = await directory.tree.finish();
+      const { ids } = await threads.run({ do: 'tree', tree });
       return ids[0];
     } finally {
       closeDirectory(directory.fd);
@@ -186,8 +190,8 @@ async function saveLarge(
   directory: number,
   file: Extract<SavedEntry, { is: 'large' }>,
   onProblem: (problem: Problem) => void,
-): Promise<string | undefined> {
-  const { name, head, inode, size, chunking } = file;
+): Promise<readonly string[] | undefined> {
+  const { name, inode, size, chunking } = file;
   const parts: Promise<BackupAnswer>[] = [];
   for (let offset = 0; offset < size; offset += partBytes) {
     const length = Math.min(partBytes, size - offset);
@@ -199,8 +203,5 @@ async function saveLarge(
   if (first !== undefined) onProblem({ ...first, kind: first.kind === 'changed' ? 'unreadable' : first.kind });
   // A part that is missing would make a file of wrong bytes: leave it out and say so.
   if (found.length > 0) return undefined;
-  return fileText(
-    head,
-    answers.flatMap(({ ids }) => ids),
-  );
+  return answers.flatMap(({ ids }) => ids);
 }

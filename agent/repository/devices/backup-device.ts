@@ -71,7 +71,7 @@ async function saveDevice(options: DeviceBackupOptions, source: Source, tools: T
   const { device, record, syscalls } = source;
   const nodes = deviceNodes(statSync(bytesOf(path), { bigint: true }));
   const saveTree = async (texts: readonly string[]): Promise<string> => {
-    const { ids } = await threads.run({ do: 'tree', json: treeOf(texts.join()) });
+    const { ids } = await threads.run({ do: 'tree', tree: { json: treeOf(texts.join()) } });
     return ids[0] ?? failRepository('DeviceUnreadable', 'A thread ended without an answer', path);
   };
   const stopped = rejectionOf(signal);

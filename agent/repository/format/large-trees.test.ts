@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { WrittenPack } from '../backup/backup-job.ts';
+import { blobWriter } from '../backup/blob-writer.ts';
+import { claims, newClaimTable } from '../backup/claims.ts';
 import { largeParentTree } from '../backup/parent-trees.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
-import { compress } from './compress.ts';
+import { compress, decompress } from './compress.ts';
+import { newMasterKey } from './key-file.ts';
+import { unsealBlob } from './pack.ts';
 import { nodeTexts, splitNodes } from './split-nodes.ts';
 import { encodeNodeHead, readNodes, readTree, type TreeNode, treeEnd, treeStart, withContent } from './tree.ts';
-import { zstdPieces } from './zstd-pieces.ts';
+import { compressPieces, zstdPieces } from './zstd-pieces.ts';
 
 const stats: Omit<TreeNode, 'name' | 'content' | 'subtree'> = {
   ...{ type: 'file', mode: 0o644, mtimeNs: 1n, ctimeNs: 1n, uid: 0, gid: 0, inode: 2n ** 63n, deviceId: 1n, links: 1 },
@@ -44,6 +50,35 @@ describe('a large tree', () => {
     const read = Array.from(pieces(compress(large, 1), 'frame'), (piece) => Buffer.from(piece));
     assert.ok(read.length > 1);
     assert.ok(Buffer.concat(read).equals(large));
+  });
+
+  it('is compressed piece by piece to one frame, of which no piece may be missing', () => {
+    for (const bytes of [Buffer.alloc(0), tree, Buffer.concat([tree, tree, tree, tree])]) {
+      const frame = compressPieces(cut(bytes, seededRandom(4)), bytes.length, 3);
+      assert.ok(decompress(frame, bytes.length, 'frame', 'Exactly').equals(bytes));
+    }
+    assert.throws(() => compressPieces(cut(tree, seededRandom(4)), tree.length + 1, 3), /zstd/);
+    assert.throws(() => compressPieces(cut(tree, seededRandom(4)), tree.length - 1, 3), /zstd/);
+  });
+
+  it('is stored as the same blob in pieces as in one', () => {
+    const key = newMasterKey(randomBytes);
+    const packs: WrittenPack[] = [];
+    const handOver = (pack: WrittenPack) => void packs.push(pack);
+    const writer = () => blobWriter({ key, claims: claims([newClaimTable(8)]), level: 3, handOver });
+    const [inPieces, inOne] = [writer(), writer()];
+    const save = () => inPieces.saveTree(() => cut(tree, seededRandom(5)), tree.length);
+    const id = save();
+    assert.equal(inOne.save(tree, 'tree'), id);
+    assert.equal(save(), id, 'it is known by now');
+    assert.equal(inPieces.counts.newBlobs, 1);
+    inPieces.handOverRest();
+    const [pack] = packs;
+    const [blob] = pack?.blobs ?? [];
+    assert.ok(pack !== undefined && blob !== undefined);
+    assert.equal(blob.uncompressedLength, tree.length);
+    const sealed = new Uint8Array(pack.buffer, blob.offset, blob.length);
+    assert.ok(unsealBlob(key, sealed, blob, 'pack').equals(tree));
   });
 
   it('that is cut short or damaged is refused, in its bytes and in its text', () => {

@@ -8,7 +8,7 @@ import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
 import { binaryIdOf, idBytes } from './object-id.ts';
 import { type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
-import { zstdPieces } from './zstd-pieces.ts';
+import { compressPieces, zstdPieces } from './zstd-pieces.ts';
 
 export const blobTypes = ['data', 'tree'] as const;
 export type BlobType = (typeof blobTypes)[number];
@@ -53,6 +53,19 @@ export function sealBlob(
   const sealed = seal(key, compressed, iv);
   releaseMemory(compressed);
   return { sealed, uncompressedLength: content.length };
+}
+
+/** As `sealBlob`, of content that is never held as a whole. */
+export function sealPieces(
+  key: RepositoryKey,
+  { pieces, length }: { readonly pieces: Iterable<Uint8Array>; readonly length: number },
+  level: CompressionLevel,
+  iv: Uint8Array,
+): SealedBlob {
+  const compressed = compressPieces(pieces, length, level);
+  const sealed = seal(key, compressed, iv);
+  releaseMemory(compressed);
+  return { sealed, uncompressedLength: length };
 }
 
 /**

@@ -22,6 +22,8 @@ export const macBytes = 16;
 /** How much longer sealed bytes are. */
 export const sealOverheadBytes = ivBytes + macBytes;
 
+const pieceBytes = 4 * 1024 * 1024;
+
 /**
  * IV ‖ ciphertext ‖ MAC.
  * @param iv 16 random bytes, never used twice with this key
@@ -30,10 +32,14 @@ export function seal(key: RepositoryKey, plaintext: Uint8Array, iv: Uint8Array):
   const cipher = createCipheriv('aes-256-ctr', key.encrypt, iv);
   const sealed = Buffer.allocUnsafe(plaintext.length + sealOverheadBytes);
   sealed.set(iv, 0);
-  const ciphertext = cipher.update(plaintext);
-  sealed.set(ciphertext, ivBytes);
-  sealed.set(authenticate(key, iv, ciphertext), ivBytes + ciphertext.length);
-  releaseMemory(ciphertext);
+  // A large message would lie in memory once more.
+  for (let at = 0; at < plaintext.length; at += pieceBytes) {
+    const ciphertext = cipher.update(plaintext.subarray(at, at + pieceBytes));
+    sealed.set(ciphertext, ivBytes + at);
+    releaseMemory(ciphertext);
+  }
+  const end = ivBytes + plaintext.length;
+  sealed.set(authenticate(key, iv, sealed.subarray(ivBytes, end)), end);
   return sealed;
 }
 
