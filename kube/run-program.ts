@@ -3,6 +3,7 @@
  * Keep it tiny: what this file imports is paid for by every start.
  */
 import { type Ambient, ambientOf, type HostProcess } from './ambient.ts';
+import { keepThreadPoolAwake } from './keep-thread-pool-awake.ts';
 
 export interface CommandLine {
   /** @returns the exit code */
@@ -24,6 +25,7 @@ export async function runProgram(
     host.stdout.write(`${version}\n`);
     return;
   }
+  keepThreadPoolAwake();
   const { run } = await load();
   host.exitCode = await run(argv, ambientOf(host, version));
 }

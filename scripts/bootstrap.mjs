@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, 'node_modules', '.bin');
@@ -137,7 +137,8 @@ function run(args) {
     ...process.env,
     PATH: [bin, go, process.env.PATH ?? ''].join(delimiter),
   };
-  const child = spawn(node, args, { cwd: root, stdio: 'inherit', env });
+  const keepAwake = pathToFileURL(join(root, 'scripts/keep-awake.ts')).href;
+  const child = spawn(node, ['--import', keepAwake, ...args], { cwd: root, stdio: 'inherit', env });
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => stop(`${node}: ${error.message}`));

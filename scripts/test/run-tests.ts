@@ -4,6 +4,7 @@ import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 
 export interface TestRun {
   /** Patterns below the repository's root. */
@@ -52,6 +53,7 @@ export async function runTests({ files, except, write, only, env, ...limits }: T
     concurrency: limits.filesAtOnce,
     signal: AbortSignal.timeout(limits.limitMs),
     cwd: root,
+    execArgv: ['--import', pathToFileURL(join(root, 'scripts/keep-awake.ts')).href],
     ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
     ...(only === undefined ? {} : { testNamePatterns: [only] }),
   });

@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { type Clock, systemClock } from '../../../kube/clock.ts';
+import { keepThreadPoolAwake } from '../../../kube/keep-thread-pool-awake.ts';
 import { backup } from '../backup/backup.ts';
 import { forget } from '../forget/forget.ts';
 import { planForget } from '../forget/plan-forget.ts';
@@ -130,6 +131,7 @@ async function runBackup(context: LockContext, source: string): Promise<void> {
   tell({ did: 'backup', snapshot });
 }
 
+keepThreadPoolAwake();
 const task = JSON.parse(process.argv[2] ?? '') as TortureTask;
 await run(task).catch((error: unknown) => {
   const { code = '', message = String(error) } = error as { readonly code?: string; readonly message?: string };
