@@ -18,6 +18,7 @@ export interface PathFilter {
 
 /** @param include everything when empty */
 export function pathFilter(include: readonly ByteString[], exclude: readonly ByteString[]): PathFilter {
+  if (include.length === 0 && exclude.length === 0) return everyPath;
   const included = include.map(parsePattern);
   const excluded = exclude.map(parsePattern);
   const isExcluded = (parts: readonly string[]) => excluded.some((pattern) => matchPattern(pattern, parts) === 'whole');

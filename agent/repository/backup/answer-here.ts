@@ -1,6 +1,6 @@
 /**
- * Answers jobs on the main thread while nothing is to be stored: of what did not change there is little to do, and to ask a thread costs
- * more than that, to start one far more.
+ * Answers jobs on the main thread while nothing is to be stored: of what did not change there is little to do (some µs a name), and to ask
+ * a thread costs more than that, to start one far more.
  */
 import type { Clock } from '../../../kube/clock.ts';
 import { openSyscalls } from '../../mover/syscalls.ts';
@@ -12,10 +12,6 @@ import { entrySaver } from './save-entries.ts';
 
 export type AnswerHereData = Pick<BackupThreadData, 'tables' | 'trustBefore' | 'chunking'>;
 
-/** Steps of more names are worth a message, */
-const namesPerStepAtMost = 128;
-/** but the first are not worth a thread. */
-const namesAtFirst = 512;
 /** A local file system answers in a few µs; when names take longer than this, several threads should wait for it. */
 const slowNameMs = 0.1;
 const patienceMs = 10;
@@ -45,8 +41,7 @@ export function answerHere(
   const isForHere = (job: BackupJob): boolean => {
     if (isOver || spentMs > patienceMs + names * slowNameMs) return false;
     if (job.do === 'tree') return names > 0 && 'json' in job.tree && job.tree.json.length <= treeBytesAtMost;
-    if (job.do !== 'entries' || job.before === undefined) return false;
-    return job.names.length <= namesPerStepAtMost || names + job.names.length <= namesAtFirst;
+    return job.do === 'entries' && job.before !== undefined;
   };
   const answerTo = (job: BackupJob): Partial<BackupAnswer> | undefined => {
     if (job.do === 'tree' && 'json' in job.tree) return { ids: [save(job.tree.json, 'tree')] };

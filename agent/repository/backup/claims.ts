@@ -59,16 +59,16 @@ export function claims(tables: ClaimTables): Claims {
     }
     return views;
   };
-  const search = (id: Uint8Array, type: BlobType, insert: boolean): boolean => {
-    const bytes = Buffer.from(id.buffer, id.byteOffset, id.byteLength);
+  const search = (id: ArrayLike<number>, type: BlobType, insert: boolean): boolean => {
     // 0 marks a free slot.
-    const first = bytes.readInt32LE(0) | 1;
-    const second = bytes.readInt32LE(4) ^ typeMask[type];
-    const [third, fourth] = [bytes.readInt32LE(8), bytes.readInt32LE(12)];
+    const first = wordOf(id, 0) | 1;
+    const second = wordOf(id, 4) ^ typeMask[type];
+    const [third, fourth] = [wordOf(id, 8), wordOf(id, 12)];
     const all = view();
-    for (const [number, { cells, slots }] of all.entries()) {
+    for (let number = 0; number < all.length; number++) {
+      const { cells, slots } = all[number] ?? none;
       const mayInsert = insert && number === all.length - 1;
-      const start = bytes.readUInt32LE(8) % slots;
+      const start = (third >>> 0) % slots;
       for (let tried = 0; tried < slots; ) {
         const slot = ((start + tried) % slots) * words;
         const found = Atomics.load(cells, slot);
@@ -91,3 +91,9 @@ export function claims(tables: ClaimTables): Claims {
   };
   return { claim: (id, type) => !search(id, type, true), has: (id, type) => search(id, type, false) };
 }
+
+const none = { cells: new Int32Array(1), slots: 0 };
+
+/** Little-endian. */
+const wordOf = (bytes: ArrayLike<number>, at: number): number =>
+  (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);

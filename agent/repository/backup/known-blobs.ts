@@ -1,7 +1,8 @@
 /** What a backup has to know of a repository: which blobs it has, and where trees lie. Sixteen bytes a blob, mostly. */
 import { type BlobLocations, blobLocations } from '../blob-locations.ts';
+import type { IndexVisitor } from '../format/scan-index.ts';
 import type { Repository } from '../repository.ts';
-import { againWhenReplaced, readIndexObjects } from '../verify/read-index.ts';
+import { againWhenReplaced, visitIndexes } from '../verify/read-index.ts';
 import { claims, isCrowded, largerTable, newClaimTable } from './claims.ts';
 
 export interface KnownBlobs {
@@ -25,20 +26,21 @@ export const readKnownBlobs = (
     let table = newClaimTable(leastSlots);
     let known = claims([table]);
     let claimed = 0;
-    const bytes = Buffer.alloc(32);
-    for await (const { packs } of readIndexObjects(repository, { signal }))
-      for (const { id: pack, blobs } of packs) {
-        if (except?.has(pack) === true) continue;
-        const those = blobs.filter(({ type }) => type === 'tree');
-        if (those.length > 0) trees.add(pack, those);
-        for (const { id, type } of blobs) {
-          if (claimed++ % looksEvery === 0 && isCrowded([table])) {
-            table = largerTable(table);
-            known = claims([table]);
-          }
-          bytes.write(id, 'hex');
-          known.claim(bytes, type);
+    let pack = '';
+    const visitor: IndexVisitor = {
+      pack(id) {
+        pack = id;
+        return except?.has(id) !== true;
+      },
+      blob(id, blob) {
+        if (claimed++ % looksEvery === 0 && isCrowded([table])) {
+          table = largerTable(table);
+          known = claims([table]);
         }
-      }
+        known.claim(id, blob.type);
+        if (blob.type === 'tree') trees.add(pack, [{ ...blob, id: Buffer.from(id).toString('hex') }]);
+      },
+    };
+    await visitIndexes(repository, { signal }, visitor);
     return { trees, table };
   });

@@ -12,6 +12,7 @@ import { treeEnd, treeStart } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { openLarge } from '../tree-blob.ts';
 import type { ParentNodes } from './backup-job.ts';
+import { emptyTreeBytes } from './parent-nodes.ts';
 
 /** Asked once for each step of a directory, then for the directories in it, both in the order of names. */
 export interface ParentTree {
@@ -41,9 +42,6 @@ export function parentTrees(repository: Repository, locations: BlobLocations): P
     },
   };
 }
-
-/** Whatever a writer takes for no nodes. */
-const emptyTreeBytes = 32;
 
 export function parentTree(tree: string, json: Buffer): ParentTree {
   const about = `tree ${tree}`;

@@ -12,6 +12,7 @@ import type { BlobWriter } from './blob-writer.ts';
 import { type ChunkingRule, chunkingOf, decideChunking } from './choose-chunking.ts';
 import type { Claims } from './claims.ts';
 import { type ParentNode, parentCursor } from './parent-nodes.ts';
+import { quickLook } from './quick-look.ts';
 import { type ContentReader, partBytes } from './save-content.ts';
 import { treeOf } from './tree-builder.ts';
 
@@ -34,6 +35,7 @@ export function entrySaver(tools: EntrySaverTools): EntrySaver {
   const { content, blobs, known, syscalls, trustBefore } = tools;
   const wishFor = chunkingOf(tools.chunking);
   const counts = { filesRead: 0, bytesRead: 0 };
+  const seen = syscalls.lookAt === undefined ? undefined : quickLook(syscalls.lookAt, trustBefore);
   const readFile = ({ directory, name, shown }: OneName, stats: NodeStats, head: (size: number) => string): Read => {
     if (stats.size === 0) return { is: 'nodes', text: withContent(head(0), []) };
     const fd = openRegular(pathIn(directory, name), stats.inode);
@@ -55,6 +57,8 @@ export function entrySaver(tools: EntrySaverTools): EntrySaver {
   /** A file that goes on changing counts as what was read last. */
   const saveOne = (one: OneName, problems: Problem[]): OneSaved => {
     const { directory, name, isDirectory, before } = one;
+    if (before !== undefined && seen?.look(directory, name) === true && before.isAsSeen(seen))
+      return { unchanged: before, size: seen.size };
     const path = pathIn(directory, name);
     const skip = (kind: Problem['kind'], message: string): OneSaved => {
       problems.push({ kind, name, message });
@@ -101,7 +105,7 @@ export function entrySaver(tools: EntrySaverTools): EntrySaver {
         skipped: saved.filter((one) => one === 'skipped').length,
       };
       // The repository has this very tree: it was read from there.
-      if (isAll && before?.tree !== undefined && same.length === names.length && same.length === parent.count)
+      if (isAll && before?.tree !== undefined && same.length === names.length && parent.isEveryFound())
         return { entries: [], entryCounts, ids: [before.tree], problems };
       const entries = [...joinNodes(saved)];
       const [first, ...others] = entries;

@@ -41,9 +41,7 @@ function readBlob(value: unknown, about: string): PackedBlob {
   const length = read.count('length');
   const offset = read.count('offset');
   const uncompressedLength = read.optionalCount('uncompressed_length');
-  if (length < sealOverheadBytes || length > blobLimitBytes || (uncompressedLength ?? 0) > blobLimitBytes)
-    failDamaged('An index names a blob of impossible size', about);
-  if (offset + length > packLimitBytes) failDamaged('An index names a blob beyond any pack', about);
+  refuseImpossible({ length, offset, uncompressedLength }, about);
   return {
     id: assertId(read.text('id', 64), about),
     type,
@@ -52,4 +50,14 @@ function readBlob(value: unknown, about: string): PackedBlob {
     // restic leaves it out, or 0, when the blob isn't compressed.
     uncompressedLength: uncompressedLength === 0 ? undefined : uncompressedLength,
   };
+}
+
+/** Throws `RepositoryDamaged`. */
+export function refuseImpossible(
+  { length, offset, uncompressedLength }: Pick<PackedBlob, 'length' | 'offset' | 'uncompressedLength'>,
+  about: string,
+): void {
+  if (length < sealOverheadBytes || length > blobLimitBytes || (uncompressedLength ?? 0) > blobLimitBytes)
+    failDamaged('An index names a blob of impossible size', about);
+  if (offset + length > packLimitBytes) failDamaged('An index names a blob beyond any pack', about);
 }

@@ -7,7 +7,7 @@ const nodesField = '"nodes":[';
 /** How far in a tree its nodes may begin. */
 const nodesWithin = 64;
 
-interface Range {
+export interface NodeRange {
   readonly from: number;
   readonly to: number;
 }
@@ -17,7 +17,7 @@ export function* splitNodes(json: Buffer, about: string): Generator<unknown> {
 }
 
 /** Where each node's text begins and ends. */
-export function* nodeRanges(json: Buffer, about: string): Generator<Range> {
+export function* nodeRanges(json: Buffer, about: string): Generator<NodeRange> {
   const begin = startOfNodes(json);
   if (begin === undefined) return failDamaged('A tree has no nodes', about);
   for (let at = begin; ; ) {
@@ -58,13 +58,13 @@ export function* nodeTexts(pieces: Iterable<Buffer>, about: string): Generator<B
   failDamaged('A tree is cut short', about);
 }
 
-function startOfNodes(json: Buffer): number | undefined {
+export function startOfNodes(json: Buffer): number | undefined {
   const begin = json.subarray(0, nodesWithin + nodesField.length).indexOf(nodesField);
   return begin < 0 ? undefined : begin + nodesField.length;
 }
 
 /** The first node from `start` on; `none` when the list ends before one; undefined when the text does. */
-function nextNode(json: Buffer, start: number): Range | 'none' | undefined {
+export function nextNode(json: Buffer, start: number): NodeRange | 'none' | undefined {
   let depth = 0;
   let from = 0;
   for (let at = start; at < json.length; at++) {

@@ -1,9 +1,11 @@
 /** Every index object one after the other, so that callers keep of it what they need and no more. */
 
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { type IndexedPack, parseIndex } from '../format/index-file.ts';
 import { isId } from '../format/object-id.ts';
 import type { PackedBlob } from '../format/pack.ts';
+import { type IndexVisitor, scanIndex } from '../format/scan-index.ts';
 import { sealOverheadBytes } from '../format/seal.ts';
 import { unsealDocument } from '../format/unpacked.ts';
 import type { OnDamage, Repository } from '../repository.ts';
@@ -17,14 +19,47 @@ export interface IndexObject {
 
 const readsAtOnce = 8;
 
+interface ReadIndexOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onDamage?: OnDamage | undefined;
+}
+
 /**
  * @param onDamage is told of objects that can't be used; without it the first of them is thrown. An object that vanished since it was
  * listed was replaced by the collector: throws `ObjectMissing`, and reading all of it again helps (`againWhenReplaced`)
  */
 export async function* readIndexObjects(
   repository: Pick<Repository, 'store' | 'key'>,
-  { signal, onDamage }: { readonly signal?: AbortSignal | undefined; readonly onDamage?: OnDamage | undefined },
+  options: ReadIndexOptions,
 ): AsyncGenerator<IndexObject> {
+  for await (const { read, ...object } of readIndexes(repository, options, parseIndex))
+    yield { ...object, packs: read };
+}
+
+/** Visits all blobs, some perhaps twice. Throws as `readIndexObjects`. */
+export async function visitIndexes(
+  repository: Pick<Repository, 'store' | 'key'>,
+  options: ReadIndexOptions,
+  visitor: IndexVisitor,
+): Promise<void> {
+  const visit = (json: Buffer, name: string) => {
+    if (!scanIndex(json, name, visitor)) visitParsed(parseIndex(json, name), visitor);
+    releaseMemory(json);
+    return true;
+  };
+  for await (const _ of readIndexes(repository, options, visit));
+}
+
+function visitParsed(packs: readonly IndexedPack[], visitor: IndexVisitor): void {
+  for (const { id: pack, blobs } of packs)
+    if (visitor.pack(pack)) for (const { id, ...blob } of blobs) visitor.blob(Buffer.from(id, 'hex'), blob);
+}
+
+async function* readIndexes<Read>(
+  repository: Pick<Repository, 'store' | 'key'>,
+  { signal, onDamage }: ReadIndexOptions,
+  read: (json: Buffer, name: string) => Read,
+): AsyncGenerator<{ readonly name: string; readonly sizeBytes: number; readonly read: Read }> {
   const listed: { readonly name: string; readonly sizeBytes: number }[] = [];
   for await (const object of repository.store.list('index/', signal))
     if (isId(object.name.slice('index/'.length))) listed.push(object);
@@ -50,8 +85,8 @@ export async function* readIndexObjects(
       const sealed = fetched[number];
       if (sealed === undefined) continue;
       // One at a time: what they are fetched as takes a tenth of what they are parsed to.
-      const packs = await unlessDamaged(name, () => parseIndex(unsealDocument(repository.key, sealed, name), name));
-      if (packs !== undefined) yield { name, sizeBytes, packs };
+      const found = await unlessDamaged(name, () => read(unsealDocument(repository.key, sealed, name), name));
+      if (found !== undefined) yield { name, sizeBytes, read: found };
     }
   }
 }

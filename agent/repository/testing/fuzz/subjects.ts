@@ -16,6 +16,7 @@ import {
   unsealBlob,
 } from '../../format/pack.ts';
 import { jsonReader } from '../../format/read-json.ts';
+import { scanIndex } from '../../format/scan-index.ts';
 import { seal, sealOverheadBytes, unseal } from '../../format/seal.ts';
 import { parseSnapshot } from '../../format/snapshot.ts';
 import { splitNodes } from '../../format/split-nodes.ts';
@@ -84,6 +85,11 @@ const sealedDocuments: readonly { readonly name: string; readonly good: unknown;
     name: 'index',
     good: { supersedes: [id], packs: [{ id, blobs: [blob, { ...blob, type: 'tree', uncompressed_length: 0 }] }] },
     parse: (json) => parseIndex(json, 'index'),
+  },
+  {
+    name: 'index, gone through',
+    good: { packs: [{ id, blobs: [blob, { ...blob, type: 'tree', uncompressed_length: 7 }] }] },
+    parse: (json) => scanIndex(json, 'index', { pack: () => true, blob: () => undefined }),
   },
   {
     name: 'snapshot',
