@@ -206,10 +206,14 @@ async function takeDown(places: Places, report: Report): Promise<void> {
     await detachLoopDevices(loopFolders(places));
     return (await listLoopDevices(loopFolders(places))).length === 0;
   });
-  await removeNetwork(thisBed());
-  await removeBedCgroups();
+  // Again until nothing is left of either: what died a moment ago holds on to them, and another bed's commands come in between.
+  await waitFor('an end of the network and the cgroups', async () => {
+    await removeNetwork(thisBed());
+    await removeBedCgroups();
+    return (await findNetworkLeftovers(thisBed())).length + (await findLeftCgroups()).length === 0;
+  });
   await releaseHost(places.state);
-  await rm(places.state, { recursive: true, force: true });
+  await rm(places.state, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
   const left = await findLeftovers(places);
   if (left.length > 0) throw new Error(`the test bed left something behind:\n  ${left.join('\n  ')}`);
   report('the test bed is down; nothing is left of it');

@@ -8,6 +8,7 @@
  * the host's rules stay as they were. Idempotent.
  */
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BedPlan, type ClusterPlan, listClusters, pairLinkPort } from './plan.ts';
 import { runCommand, runScript, tryCommand } from './run-command.ts';
 
@@ -24,7 +25,21 @@ export async function createNetwork(plan: BedPlan): Promise<void> {
   }
   await raiseInotifyLimit();
   await removeRules(plan);
-  await runCommand('iptables-restore', ['--noflush', '--wait'], { input: renderRules(plan) });
+  const input = renderRules(plan);
+  await despiteOthers(() => runCommand('iptables-restore', ['--noflush', '--wait'], { input }));
+}
+
+const triesBesideOthers = 5;
+
+/** Another bed's rules are changed at the same time: the kernel may refuse one of two, and a listing that was interrupted. */
+async function despiteOthers<Result>(run: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === triesBesideOthers) throw error;
+      await sleep(200 * attempt);
+    }
 }
 
 /** Routes to pods need the nodes' veths up, so they come after the nodes. */
@@ -46,7 +61,7 @@ export async function removeNetwork(plan: BedPlan): Promise<void> {
 }
 
 export async function findNetworkLeftovers(plan: BedPlan): Promise<readonly string[]> {
-  const rules = (await runCommand('iptables-save', []))
+  const rules = (await despiteOthers(() => runCommand('iptables-save', [])))
     .split('\n')
     .filter((line) => Object.values(plan.chains).some((chain) => line.includes(chain)));
   const links = JSON.parse(await runCommand('ip', ['-j', 'link'])) as readonly { ifname: string }[];
