@@ -4,7 +4,9 @@
  * by itself.
  */
 import type { BlobLocation, BlobLocations } from './blob-locations.ts';
+import { smallBlobOpener } from './format/open-small.ts';
 import { unsealBlob } from './format/pack.ts';
+import type { RepositoryKey } from './format/seal.ts';
 import { packName, type Repository } from './repository.ts';
 import { isDamage } from './verify/read-document.ts';
 
@@ -55,7 +57,7 @@ export function withTreeWindows(repository: Repository, locations: BlobLocations
           await fetchAround(blob, signal);
           bytes = sealed(blob);
         }
-        if (bytes !== undefined) return unsealBlob(repository.key, bytes, blob, blob.pack);
+        if (bytes !== undefined) return open(repository.key, bytes, blob);
       } catch (error) {
         // Of a pack that was cut short, or whose neighbour is unreadable, this blob may still be there.
         if (!isDamage(error)) throw error;
@@ -63,6 +65,19 @@ export function withTreeWindows(repository: Repository, locations: BlobLocations
       return await repository.readBlob(blob, signal);
     },
   };
+}
+
+const openers = new WeakMap<RepositoryKey, ReturnType<typeof smallBlobOpener>>();
+
+/** In memory of its own. */
+function open(key: RepositoryKey, bytes: Uint8Array, blob: BlobLocation): Buffer {
+  const small = openers.has(key) ? openers.get(key) : smallBlobOpener(key);
+  openers.set(key, small);
+  const content = small?.open(bytes, blob);
+  if (content === undefined) return unsealBlob(key, bytes, blob, blob.pack);
+  const own = Buffer.from(new ArrayBuffer(content.length));
+  content.copy(own);
+  return own;
 }
 
 /** What to read for a blob: it in the middle, as far as its pack reaches. */

@@ -3,6 +3,7 @@
  * a thread costs more than that, to start one far more.
  */
 import type { Clock } from '../../../kube/clock.ts';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { openSyscalls } from '../../mover/syscalls.ts';
 import { binaryIdOf } from '../format/object-id.ts';
 import type { BackupAnswer, BackupJob, BackupThreadData } from './backup-job.ts';
@@ -54,7 +55,10 @@ export function answerHere(
     const fromMs = clock?.monotonicMs() ?? 0;
     try {
       const answer = answerTo(job);
-      if (answer !== undefined) return { ...nothing, ...answer };
+      if (answer !== undefined) {
+        if (job.do === 'entries' && job.before !== undefined) releaseMemory(job.before.json);
+        return { ...nothing, ...answer };
+      }
     } catch (error) {
       if (!(error instanceof MustStore)) throw error;
       isOver = true;

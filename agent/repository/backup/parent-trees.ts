@@ -11,12 +11,13 @@ import { nodeRanges, parseNode } from '../format/split-nodes.ts';
 import { treeEnd, treeStart } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { openLarge } from '../tree-blob.ts';
+import { withTreeWindows } from '../tree-windows.ts';
 import type { ParentNodes } from './backup-job.ts';
 import { emptyTreeBytes } from './parent-nodes.ts';
 
 /** Asked once for each step of a directory, then for the directories in it, both in the order of names. */
 export interface ParentTree {
-  /** For the only step: all there is, or what has these names. */
+  /** For the only step: all there is, or what has these names. Nothing else may be asked for afterwards but `subtreeOf`. */
   all(names: readonly ByteString[], hasDirectories: boolean): ParentNodes | undefined;
   /** For one of several steps: what comes up to this name. */
   upTo(last: ByteString): ParentNodes | undefined;
@@ -31,13 +32,14 @@ export interface ParentTrees {
 const noTree: ParentTree = { all: () => undefined, upTo: () => undefined, subtreeOf: () => undefined };
 
 export function parentTrees(repository: Repository, locations: BlobLocations): ParentTrees {
+  const windowed = withTreeWindows(repository, locations);
   return {
     async open(subtree) {
       const blob = subtree === undefined ? undefined : locations.find(subtree, 'tree');
       if (blob === undefined) return noTree;
       const large = await openLarge(repository, blob);
       return large === undefined
-        ? parentTree(blob.id, await repository.readBlob(blob))
+        ? parentTree(blob.id, await windowed.readBlob(blob))
         : largeParentTree(`tree ${blob.id}`, large);
     },
   };
@@ -119,6 +121,8 @@ function subtreesInOrder(about: string) {
 
 /** To be handed to a thread: not a part of Node's pool, nor of anything else. */
 function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer, length } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) return new Uint8Array(buffer);
   const own = new Uint8Array(new ArrayBuffer(bytes.length));
   own.set(bytes);
   return own;
