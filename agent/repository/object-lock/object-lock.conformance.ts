@@ -338,7 +338,15 @@ describe('a repository in a bucket with object lock', () => {
     // The store believes that it is a day earlier, so that a lock of a day ends in a few seconds.
     const now = () => new Date(Date.now() - dayMs + 5000);
     const objectLock = { mode: 'COMPLIANCE', days: 1 } as const;
-    const store = s3Store({ client, bucket: Bucket, prefix: 'expiring', description: 's3', now, objectLock });
+    const store = s3Store({
+      client,
+      ca: undefined,
+      bucket: Bucket,
+      prefix: 'expiring',
+      description: 's3',
+      now,
+      objectLock,
+    });
     const { versions } = store;
     assert.ok(versions !== undefined);
     const bytes = randomBytes(1000);

@@ -94,15 +94,16 @@ async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: 
   const lookup = settings['s3.bucket-lookup'] ?? 'auto';
   const isAws = address.endpoint === undefined || /\.amazonaws\.com(\.cn)?(:\d+)?$/.test(address.endpoint);
   const [, mode, days] = /^(GOVERNANCE|COMPLIANCE):(\d+)$/.exec(settings['s3.object-lock'] ?? '') ?? [];
+  const ca = await authorities(options);
   const client = s3Client({
     endpoint: address.endpoint,
     region: settings['s3.region'] ?? address.region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1',
     credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
     addressing: lookup === 'path' || (lookup === 'auto' && !isAws) ? 'Path' : 'Host',
-    ca: await authorities(options),
+    ca,
   });
   return s3Store({
-    ...{ client, bucket: address.bucket, prefix: address.prefix },
+    ...{ client, ca, bucket: address.bucket, prefix: address.prefix },
     description: renderStoreAddress(address),
     now: () => clock.now(),
     serverSideEncryption: encryptionOf(settings['s3.server-side-encryption']),

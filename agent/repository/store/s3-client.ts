@@ -22,9 +22,12 @@ export interface S3Credentials {
 }
 
 const socketsAtMost = 64;
-const connectWithinMs = 10_000;
-/** Without a byte in either direction. */
-const silentAtMostMs = 60_000;
+/** How long a server is waited for. */
+export const s3Patience = {
+  connectWithinMs: 10_000,
+  /** Without a byte in either direction. */
+  silentAtMostMs: 60_000,
+} as const;
 /** Servers other than AWS mostly ignore it, but a signature needs one. */
 const regionOfNoImportance = 'us-east-1';
 
@@ -42,8 +45,8 @@ export function s3Client({ endpoint, region, credentials, addressing, ca }: S3Cl
     requestHandler: {
       httpAgent: new HttpAgent(sockets),
       httpsAgent: new HttpsAgent({ ...sockets, ...(ca === undefined ? {} : { ca }) }),
-      connectionTimeout: connectWithinMs,
-      socketTimeout: silentAtMostMs,
+      connectionTimeout: s3Patience.connectWithinMs,
+      socketTimeout: s3Patience.silentAtMostMs,
     },
   });
   signKnownHashes(client);

@@ -14,16 +14,19 @@ export interface WantedBytes {
   readonly versionId?: string | undefined;
   readonly range: ByteRange | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Sees the command before it is sent. */
+  readonly onCommand?: (command: GetObjectCommand) => void;
 }
 
 /** As `read` of a store. */
 export async function* readObject(
   { client, bucket: Bucket, keyOf, explain }: S3Place,
-  { name, versionId: VersionId, range, signal }: WantedBytes,
+  { name, versionId: VersionId, range, signal, onCommand }: WantedBytes,
 ): AsyncGenerator<Uint8Array> {
   const Range = range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.length - 1}`;
   try {
     const request = new GetObjectCommand({ Bucket, Key: keyOf(name), VersionId, Range });
+    onCommand?.(request);
     const answer = await client.send(request, until(signal));
     const body = answer.Body;
     if (!(body instanceof Readable)) throw unavailable('an answer without a body', name);

@@ -24,7 +24,7 @@ const clientOf = (server: S3Server, changes: Partial<S3ClientOptions> = {}) =>
 
 const storeOf = (client: S3StoreOptions['client'], changes: Partial<S3StoreOptions> = {}) =>
   s3Store({
-    ...{ client, bucket: 'backups', prefix: 'some/where', description: 's3', now: () => new Date() },
+    ...{ client, ca: undefined, bucket: 'backups', prefix: 'some/where', description: 's3', now: () => new Date() },
     ...{ multipartFromBytes: 6 * mebibyte, partBytes: 5 * mebibyte, pageObjects: 10, ...changes },
   });
 
@@ -39,7 +39,7 @@ for (const [kind, prefix, speaks] of [
       const ca = server.caFile === undefined ? undefined : await readFile(server.caFile, 'utf8');
       const client = clientOf(server, { ca });
       await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
-      const again = () => storeOf(client, { prefix });
+      const again = () => storeOf(client, { prefix, ca });
       return { store: again(), again, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
     },
     { largeBytes: 12 * mebibyte },
@@ -123,6 +123,50 @@ describe('S3 store', () => {
     const unlocked = new HeadObjectCommand({ Bucket: 'backups', Key: 'locked/locks/x' });
     assert.equal((await client.send(unlocked)).ObjectLockMode, undefined);
   });
+
+  for (const speaks of ['HTTP', 'TLS'] as const)
+    it(`asks for parts of objects without the SDK once that has shown how, over ${speaks}`, async () => {
+      await using own = speaks === 'TLS' ? await startVersitygw(speaks) : undefined;
+      const { caFile } = own ?? server;
+      const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
+      const client = clientOf(own ?? server, { ca });
+      if (own !== undefined) await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+      let bySdk = 0;
+      const store = storeOf(client, { ca, prefix: 'with a space/and+more', multipartFromBytes: 64 * mebibyte });
+      const bytes = sampleBytes(9 * mebibyte, 52);
+      const name = `data/aa/${idOf(bytes)}`;
+      await store.put(name, bytes);
+      client.middlewareStack.add(
+        (next) => (args) => {
+          bySdk++;
+          return next(args);
+        },
+        { step: 'initialize', name: 'counted' },
+      );
+      assert.deepEqual(await store.get(name, { offset: 1, length: 2 }), bytes.subarray(1, 3));
+      assert.equal(bySdk, 1);
+      const ranges = [0, 1, 2, 3].map((at) => ({ offset: at * mebibyte + at, length: 5 * mebibyte + 1 }));
+      for (const parts of [ranges, ranges.toReversed()]) {
+        const got = await Promise.all(parts.map((range) => store.get(name, range)));
+        for (const [at, { offset, length }] of parts.entries())
+          assert.ok(got[at]?.equals(bytes.subarray(offset, offset + length)));
+      }
+      assert.equal(bySdk, 1);
+      await assert.rejects(store.get(name, { offset: bytes.length - 1, length: 2 }), fails('ObjectTooShort'));
+      await assert.rejects(store.get(name, { offset: bytes.length, length: 2 }), fails('ObjectTooShort'));
+      assert.equal(bySdk, 3);
+      assert.equal((await store.get(name, { offset: 5, length: 7 })).length, 7);
+      await assert.rejects(store.get('data/aa/none', { offset: 0, length: 2 }), fails('ObjectMissing'));
+      assert.equal(bySdk, 4);
+      const stop = new AbortController();
+      const reading = store.get(name, { offset: 0, length: bytes.length }, stop.signal);
+      stop.abort(new Error('enough'));
+      await assert.rejects(reading, /enough/);
+      // Whoever always answers otherwise is asked by the SDK alone: three times by both, then by one.
+      for (let at = 0; at < 4; at++) await assert.rejects(store.get('data/aa/none', { offset: 0, length: 2 }));
+      assert.equal((await store.get(name, { offset: 5, length: 7 })).length, 7);
+      assert.equal(bySdk, 9);
+    });
 
   it('ignores what other tools make for directories', async () => {
     const store = storeOf(clientOf(server), { prefix: 'folders' });

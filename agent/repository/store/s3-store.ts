@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import {
   DeleteObjectCommand,
+  type GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -14,10 +15,12 @@ import {
 } from '@aws-sdk/client-s3';
 import { isWorthLocking } from './locked-names.ts';
 import { collect, completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
+import { s3Patience } from './s3-client.ts';
 import { isPrecondition, s3ErrorOf } from './s3-error.ts';
 import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
 import { s3Place } from './s3-place.ts';
+import { s3Ranges } from './s3-ranges.ts';
 import { readObject } from './s3-read.ts';
 import { s3Versions } from './s3-versions.ts';
 import { storeMissing } from './store-error.ts';
@@ -33,6 +36,8 @@ export interface S3ObjectSettings {
 
 export interface S3StoreOptions extends S3ObjectSettings {
   readonly client: S3Client;
+  /** As the client has it. */
+  readonly ca: string | undefined;
   readonly bucket: string;
   /** Without a slash at its ends; may be empty. */
   readonly prefix: string;
@@ -79,7 +84,13 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
   };
 
   const read: ObjectStore['read'] = (name, range, signal) => readObject(place, { name, range, signal });
-  const get: ObjectStore['get'] = (name, range, signal) => collect(read(name, range, signal), range?.length);
+  const ranges = s3Ranges({ client, ca: options.ca, now: options.now, ...s3Patience });
+  const get: ObjectStore['get'] = async (name, range, signal) => {
+    if (range === undefined) return await collect(read(name, range, signal));
+    const bytes = await run(name, signal, () => ranges.get(name, range, signal));
+    const onCommand = (command: GetObjectCommand) => ranges.learnFrom(command, name);
+    return bytes ?? (await collect(readObject(place, { name, range, signal, onCommand }), range.length));
+  };
 
   const upload = async (name: string, bytes: Uint8Array, signal: AbortSignal | undefined) => {
     const target = { ...at(name), ...settingsOf(options, name) };
