@@ -3,6 +3,9 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { failDamaged } from '../repository-error.ts';
 import { smallLimitBytes, smallZstd } from './small-zstd.ts';
 
+/** What most snapshots and locks take, whose size nobody knows beforehand: a stream would get a mebibyte for each. */
+const smallDocumentBytes = 16 * 1024;
+
 export type CompressionLevel = 1 | 3 | 9 | 19;
 
 export function compress(bytes: Uint8Array, level: CompressionLevel): Buffer {
@@ -27,7 +30,8 @@ export function decompress(
   expected: 'UpTo' | 'Exactly' = 'UpTo',
 ): Buffer {
   // What this can't read is read once more below, where the error says why.
-  const small = limitBytes <= smallLimitBytes ? smallZstd()?.decompress(bytes, limitBytes) : undefined;
+  const isSmall = limitBytes <= smallLimitBytes || bytes.length <= smallDocumentBytes;
+  const small = isSmall ? smallZstd()?.decompress(bytes, Math.min(limitBytes, smallLimitBytes)) : undefined;
   if (small !== undefined) return small;
   try {
     return zstdDecompressSync(bytes, {

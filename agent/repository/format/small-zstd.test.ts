@@ -37,6 +37,15 @@ describe('zstd of small content', () => {
     assert.deepEqual(zstdDecompressSync(frame), back);
   });
 
+  it('is read as what it is, however much might come of it', () => {
+    const limit = 128 * 1024 * 1024;
+    // Compressed the last takes less than others that are smaller: only its content tells that it is large.
+    for (const content of [...contents, randomBytes(16 * 1024 + 1), Buffer.alloc(8 * 1024 * 1024)])
+      assert.deepEqual(decompress(compress(content, 3), limit, 'test'), content);
+    const large = compress(Buffer.alloc(8 * 1024 * 1024), 3);
+    assert.throws(() => decompress(large, 8 * 1024 * 1024 - 1, 'test'), { code: 'RepositoryDamaged' });
+  });
+
   it('refuses what is no frame, is damaged, or holds too much', () => {
     const zstd = smallZstd();
     assert.ok(zstd);
