@@ -15,7 +15,8 @@ export type AnswerHereData = Pick<BackupThreadData, 'tables' | 'trustBefore' | '
 
 /** A local file system answers in a few µs; when names take longer than this, several threads should wait for it. */
 const slowNameMs = 0.1;
-const patienceMs = 10;
+/** More than code that runs for the first time takes, or one file with thousands of blobs. */
+const patienceMs = 100;
 /** Of larger trees the hash alone is work for a thread. */
 const treeBytesAtMost = 256 * 1024;
 
