@@ -19,7 +19,13 @@ async function repositoryIn(store: MemoryStore): Promise<Repository> {
   return await openWithKey(store, key, randomBytes);
 }
 
-async function save(repository: Repository, ...paths: readonly string[]): Promise<BackupResult> {
+const save = (repository: Repository, ...paths: readonly string[]) => saveWithin(repository, undefined, ...paths);
+
+async function saveWithin(
+  repository: Repository,
+  treeLimitBytes: number | undefined,
+  ...paths: readonly string[]
+): Promise<BackupResult> {
   // What changed shortly before a backup is read again by the next one: these files shall count as old.
   const described = { time: new Date(Date.now() + 60_000), hostname: 'h', username: 'u', tags: [], excludes: [] };
   return await backup({
@@ -31,6 +37,7 @@ async function save(repository: Repository, ...paths: readonly string[]): Promis
     threads: 1,
     signal: new AbortController().signal,
     clock: systemClock(),
+    treeLimitBytes,
   });
 }
 
@@ -107,6 +114,23 @@ describe('a backup', () => {
     );
     assert.equal((await nodeAt(repository, result.tree, `${root}/small`))?.size, 5);
     assert.equal(await nodeAt(repository, result.tree, `${root}/chunks`), undefined);
+  });
+
+  it('leaves out and names a directory whose list is longer than any reader takes', async () => {
+    using space = scratch();
+    const root = fill(space);
+    mkdirSync(`${root}/large/inner`, { recursive: true });
+    for (let at = 0; at < 40; at++) writeFileSync(`${root}/large/${at}`, '');
+    const repository = await repositoryIn(memoryStore());
+    const result = await saveWithin(repository, 8_000, root);
+    assert.deepEqual(
+      result.problems.map(({ path, kind }) => [path, kind]),
+      [[`${root}/large`, 'unreadable']],
+    );
+    assert.equal(result.leftOutCount, 1);
+    assert.equal(await nodeAt(repository, result.tree, `${root}/large`), undefined);
+    assert.equal((await nodeAt(repository, result.tree, `${root}/same/same/deep`))?.size, 4);
+    assert.equal((await saveWithin(repository, 80_000, root)).problemCount, 0);
   });
 
   it('that cannot store leaves no snapshot', async () => {

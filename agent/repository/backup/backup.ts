@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../../kube/clock.ts';
 import type { CompressionLevel } from '../format/compress.ts';
+import { blobLimitBytes } from '../format/pack.ts';
 import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
 import { type IndexWriter, indexEveryMs, indexWriter } from '../index-writer.ts';
 import { type LocalLimits, shareLimits } from '../local-limits.ts';
@@ -24,6 +25,8 @@ export interface BackupOptions extends CommitOptions {
   /** What of them is left out. */
   readonly excludes?: PathFilter | undefined;
   readonly onProgress?: ((progress: BackupProgress) => void) | undefined;
+  /** Of one directory's list; what readers take without it. */
+  readonly treeLimitBytes?: number | undefined;
 }
 
 /** Of whatever becomes a restore point. */
@@ -80,6 +83,7 @@ export const backup = (options: BackupOptions): Promise<BackupResult> =>
       parents: parentTrees(options.repository, known.trees),
       parentTree: options.parent?.tree,
       signal: options.signal,
+      treeLimitBytes: options.treeLimitBytes ?? blobLimitBytes,
       onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
     }),
   );

@@ -17,6 +17,8 @@ export interface SaveTreeOptions {
   readonly parentTree: string | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: SaveProgress) => void;
+  /** A directory whose list is longer is left out: no reader would take it. */
+  readonly treeLimitBytes: number;
 }
 
 export interface SaveProgress {
@@ -63,7 +65,7 @@ export async function saveTree(options: SaveTreeOptions): Promise<SavedTree> {
   return await run.result();
 }
 
-function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) {
+function treeRun({ threads, parents, parentTree, onProgress, treeLimitBytes }: SaveTreeOptions) {
   const counts = { entries: 0, unchanged: 0, skipped: 0, bytesUnchanged: 0 };
   const problems: BackupProblem[] = [];
   let problemCount = 0;
@@ -127,6 +129,11 @@ function treeRun({ threads, parents, parentTree, onProgress }: SaveTreeOptions) 
       await directory.named;
       if (directory.saved !== undefined) return directory.saved;
       const tree = await directory.tree.finish();
+      if (('json' in tree ? tree.json.length : tree.length) > treeLimitBytes) {
+        const message = `has too many entries: their list takes more than ${treeLimitBytes / 1024 / 1024} MiB`;
+        note(directory.up?.path ?? '', { kind: 'unreadable', name: directory.name, message });
+        return undefined;
+      }
       const { ids } = await threads.run({ do: 'tree', tree });
       return ids[0];
     } finally {
