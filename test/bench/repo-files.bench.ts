@@ -63,7 +63,11 @@ try {
   const take = async (step: string, run: (tool: RepositoryTool) => Promise<MeasuredCommand>) => {
     for (const tool of tools) {
       const { wallMs, cpuMs, rssMb } = await run(tool);
-      rows[`${step}, ${tool.name}`] = { 'wall s': seconds(wallMs), 'CPU s': seconds(cpuMs), 'RSS MB': Math.round(rssMb) };
+      rows[`${step}, ${tool.name}`] = {
+        'wall s': seconds(wallMs),
+        'CPU s': seconds(cpuMs),
+        'RSS MB': Math.round(rssMb),
+      };
     }
   };
   await take('first', (tool) => tool.backup(spaceOf(tool), from));
