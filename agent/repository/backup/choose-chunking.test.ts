@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { chanceBytes, scratch, seededChance } from '../../mover/testing/test-volumes.ts';
+import { blobLimitBytes } from '../format/pack.ts';
 import { snapshotTrees } from '../restore/snapshot-trees.ts';
 import { memoryRepository, save } from '../testing/save-and-restore.ts';
-import { type ChunkingRule, chunkingOf, decideChunking, parseChunkingRule } from './choose-chunking.ts';
+import {
+  blocksLimitBytes,
+  type ChunkingRule,
+  chunkingOf,
+  decideChunking,
+  parseChunkingRule,
+} from './choose-chunking.ts';
 
 const kb = 1024;
 
@@ -20,6 +27,21 @@ describe('how a file is cut', () => {
     assert.equal(decideChunking(1024 * kb, 'content', binary), 'content');
     assert.equal(decideChunking(1024 * kb + 1, 'fixed', text), 'pages');
     assert.equal(decideChunking(512 * kb, 'fixed', binary), 'whole');
+  });
+
+  it('is never by blocks where their list would become longer than any reader takes', () => {
+    for (const wish of ['auto', 'fixed'] as const) {
+      assert.equal(
+        decideChunking(blocksLimitBytes, wish, () => false),
+        'pages',
+      );
+      assert.equal(
+        decideChunking(blocksLimitBytes + 4 * kb, wish, () => false),
+        'content',
+      );
+    }
+    const listed = (blocksLimitBytes / (128 * kb)) * '"",'.length + (blocksLimitBytes / (128 * kb)) * 64;
+    assert.ok(listed < 0.8 * blobLimitBytes);
   });
 
   it('is by content for text of whole pages, by blocks for a file with zeros in it', async () => {

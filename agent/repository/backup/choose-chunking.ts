@@ -16,6 +16,8 @@ export interface ChunkingRule {
 /** One blob up to this size, whatever the wish: a change costs no more than half a chunk. */
 export const wholeLimitBytes = 512 * 1024;
 const memoryPage = 4096;
+/** A file's blobs are listed in one tree, 67 bytes each, and no reader takes one of more than 512 MiB: blocks of 128 KiB would fill it at 1 TiB. */
+export const blocksLimitBytes = 768 * 1024 ** 3;
 
 /**
  * Files that are rewritten in place, as databases and disk images are, have whole pages, with zeros somewhere: text has none, and small
@@ -24,6 +26,7 @@ const memoryPage = 4096;
  */
 export function decideChunking(size: number, wish: ChunkingWish, isText: () => boolean): Chunking {
   if (size <= wholeLimitBytes) return 'whole';
+  if (size > blocksLimitBytes) return 'content';
   if (wish !== 'auto') return wish === 'fixed' ? 'pages' : 'content';
   return size % memoryPage === 0 && !isText() ? 'pages' : 'content';
 }
