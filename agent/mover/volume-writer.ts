@@ -62,7 +62,10 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
   };
   const start = async (work: () => Promise<void>) => {
     const release = await slots.take();
-    check();
+    if (failure !== undefined) {
+      release();
+      throw failure.error;
+    }
     work()
       .catch((error: unknown) => {
         failure ??= { error };
