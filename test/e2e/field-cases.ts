@@ -170,8 +170,9 @@ export const ownedServices = (ownerUid: string): string =>
       },
       spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 81 }] },
     }))
+    // No `---` between: kubectl takes what begins with a brace for JSON, and what it has read by then decides whether that still works.
     .map((object) => `${JSON.stringify(object)}\n`)
-    .join('---\n');
+    .join('');
 
 export const addressRangeName = 'stork-test-fields';
 /** On b: the range that the address is of, which a gave. */
@@ -210,5 +211,6 @@ export const traceRules = (namespace: string): string =>
       metadata: { name, namespace },
       rules: [{ podSelector: { app: 'web' }, actions: [{ type: 'command', value: `echo ${name} >> /tmp/trace` }] }],
     }))
+    // No `---` between: kubectl takes what begins with a brace for JSON, and what it has read by then decides whether that still works.
     .map((object) => `${JSON.stringify(object)}\n`)
-    .join('---\n');
+    .join('');
