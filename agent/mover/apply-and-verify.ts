@@ -11,9 +11,7 @@ import type { ScanMemory } from './known-tree.ts';
 import { fail } from './mover-error.ts';
 import { assertUnwritten, writeLeaseMs } from './other-writers.ts';
 import { beginPhase, bytesSentOf, sumSizes } from './phase-progress.ts';
-import { noteRootTime } from './root-time.ts';
 import { forgetRunState, type RunState, type StagedVolume, volumeDirectory, writeRunState } from './run-state.ts';
-import { stagingFiles } from './staging.ts';
 import { Verdict } from './verdict.ts';
 import { type AppliedVolume, verifyVolumes } from './verify-volume.ts';
 import { volumeKeeper } from './volume-keeper.ts';
@@ -33,9 +31,8 @@ export async function applyAndVerify(
   const answer = await options.awaitGate(signal);
   if (answer.state === 'Refused') throw new Verdict('Refused', answer.reason);
   await assertStillOurs(options, stage, volumes);
-  for (const [index, { path, kind }] of options.volumes.entries())
-    if (kind === 'files') noteRootTime(stagingFiles(volumeDirectory(staging.directory, run, index)).rootTime, path);
-  beginUpdate(options.volumes, run, syscalls);
+  const rootTimes = volumes.map(({ before: { rootTime } }) => (rootTime === undefined ? undefined : BigInt(rootTime)));
+  beginUpdate(options.volumes, { run, syscalls, rootTimes });
   writeRunState(staging.directory, { stage: 'Applying', run, volumes });
   const applied = await applyAll(options, volumes);
   const keeper = volumeKeeper(options);
@@ -82,7 +79,7 @@ async function applyAll(
     const directory = volumeDirectory(staging.directory, run, index);
     applied.push({
       ...volume,
-      ...(await applyStaged({ root: spec.path, directory, pool, key, syscalls, signal, onProgress })),
+      ...(await applyStaged({ root: spec.path, directory, pool, key, signal, onProgress })),
     });
   }
   return applied;

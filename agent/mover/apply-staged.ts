@@ -9,9 +9,8 @@ import { fail } from './mover-error.ts';
 import type { CountProgress } from './phase-progress.ts';
 import { decodeOperation, type Operation } from './plan.ts';
 import { openRecordCursor, openRecordReader } from './record-file.ts';
-import { restoreRootTime } from './root-time.ts';
 import { decodeBlob, stagingFiles } from './staging.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { ByteString } from './syscalls.ts';
 import { type VolumeWriter, volumeWriter } from './volume-writer.ts';
 import { recordWrittenBlocks, type WrittenBlocks, type WrittenBlocksRecorder } from './written-blocks.ts';
 
@@ -21,7 +20,6 @@ export interface ApplyOptions {
   readonly directory: string;
   readonly pool: WorkerPool;
   readonly key: RunKey;
-  readonly syscalls: Syscalls;
   readonly signal: AbortSignal;
   readonly onProgress: CountProgress;
 }
@@ -31,17 +29,8 @@ export interface Applied extends Pick<VolumeWriter, 'degraded' | 'refused'> {
 }
 
 /** Resolves with what could not be set, and where was written. */
-export async function applyStaged({
-  root,
-  directory,
-  pool,
-  key,
-  syscalls,
-  signal,
-  onProgress,
-}: ApplyOptions): Promise<Applied> {
+export async function applyStaged({ root, directory, pool, key, signal, onProgress }: ApplyOptions): Promise<Applied> {
   const files = stagingFiles(directory);
-  restoreRootTime(files.rootTime, root, syscalls);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
   const writer = volumeWriter(root, pool, key);

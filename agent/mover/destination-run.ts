@@ -10,7 +10,7 @@ import type { GateAnswer, MoverMode, MoverPhase, MoverVolumeResult } from './con
 import type { VolumeEnd, VolumeReady, VolumeStart } from './control-message.ts';
 import { converseAsDestination, tellConcluded } from './destination-stream.ts';
 import { type DestinationVolume, destinationVolume } from './destination-volume.ts';
-import { assertMarkable, beginIncoming, endIncoming, failNotEmpty } from './incoming-marker.ts';
+import { assertMarkable, beginIncoming, endIncoming, failNotEmpty, mtimeOf } from './incoming-marker.ts';
 import type { VolumeSize, WorkerPool } from './job.ts';
 import { type ScanMemory, settledBefore } from './known-tree.ts';
 import { fail } from './mover-error.ts';
@@ -223,10 +223,13 @@ function createRun(options: KeyedDestination) {
       // Before anything is concluded the volume is proven to be what its index says.
       const { fingerprint } = await current.own.survey();
       const { counts } = current.volume;
+      const { name, kind, path } = current.spec;
+      const { content } = current.own.tree.parts;
+      const rootTime = kind === 'files' ? { rootTime: `${mtimeOf(path)}` } : {};
       finished.push({
-        name: current.spec.name,
+        name,
         sizeBytes: current.sizeBytes,
-        before: { content: current.own.tree.parts.content, fingerprint },
+        before: { content, fingerprint, ...rootTime },
         planned: current.sink.planned,
         tree: end.tree,
         warnings: end.warnings,

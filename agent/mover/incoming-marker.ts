@@ -67,11 +67,23 @@ export function assertMarkable({ path, kind }: DestinationSpec, syscalls: Syscal
 }
 
 /** Marks volumes whose update begins, and leaves their roots' times as they were. A raw device has no room for a mark. */
-export function beginUpdate(volumes: readonly DestinationSpec[], run: string, syscalls: Syscalls): void {
-  for (const { path, kind } of volumes) {
+export function beginUpdate(
+  volumes: readonly DestinationSpec[],
+  {
+    run,
+    syscalls,
+    rootTimes,
+  }: {
+    readonly run: string;
+    readonly syscalls: Syscalls;
+    /** By volume, in ns since 1970, as the plan found them; what a mover that was killed here left may be another. */
+    readonly rootTimes: readonly (bigint | undefined)[];
+  },
+): void {
+  for (const [index, { path, kind }] of volumes.entries()) {
     if (kind === 'block') continue;
     if (isMarkedByFile(path)) {
-      const mtimeNs = mtimeOf(path);
+      const mtimeNs = rootTimes[index] ?? mtimeOf(path);
       writeFileSync(markerOf(path), run, { mode: 0o600, flush: true });
       syscalls.setMtime(path, mtimeNs);
     } else {
@@ -152,6 +164,6 @@ function flushDirectory(path: ByteString): void {
   }
 }
 
-const mtimeOf = (path: ByteString): bigint => lstatSync(Buffer.from(path, 'latin1'), { bigint: true }).mtimeNs;
+export const mtimeOf = (path: ByteString): bigint => lstatSync(Buffer.from(path, 'latin1'), { bigint: true }).mtimeNs;
 
 const markerOf = (root: ByteString): Buffer => Buffer.from(`${root}/${incomingMarker}`, 'latin1');

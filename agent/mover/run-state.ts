@@ -16,7 +16,12 @@ export interface StagedVolume {
   /** Of a block device; 0 for files. */
   readonly sizeBytes: number;
   /** What it held when the plan was made: must still be so when the plan is carried out. */
-  readonly before: { readonly content: string; readonly fingerprint: string };
+  readonly before: {
+    readonly content: string;
+    readonly fingerprint: string;
+    /** In ns since 1970: a mover that was killed between marking the root and setting its time back finds it here. A raw device has none. */
+    readonly rootTime?: string;
+  };
   /** What the plan writes. */
   readonly planned: VolumeSize;
   /** What the source sent: what the volume must hold in the end. */

@@ -41,7 +41,6 @@ export const stagingFiles = (directory: string) => ({
   index: join(directory, 'index'),
   blobs: join(directory, 'blobs'),
   plan: join(directory, 'plan'),
-  rootTime: join(directory, 'root-time'),
 });
 
 /** Kept free for the plan, the index and the file system itself. */

@@ -97,6 +97,17 @@ describe('updating a destination', () => {
     assert.equal((await digestOf(to)).digest, expectDigest);
   });
 
+  it('gives the root its time back when a mover was killed as soon as it had marked it', async () => {
+    using space = scratch();
+    const { from, to, update } = await copiedOnce(space);
+    writeFileSync(`${from}/db/more`, 'more');
+    const killed = new Error('killed');
+    await assert.rejects(update({ awaitGate: () => Promise.reject(killed) }), killed);
+    writeFileSync(`${to}/.stork-incoming`, 'second');
+    const { destination } = await update({});
+    assert.equal(destination.digest, (await digestOf(from)).digest);
+  });
+
   it("refuses to fill a volume that holds somebody's files", async () => {
     using space = scratch();
     const { from, to, staging } = await copiedOnce(space);
