@@ -89,8 +89,8 @@ function fromStats(stats: BigIntStats, into: RawStat): void {
   into.rdev = stats.rdev;
 }
 
-// Places in the kernel's struct statx, which is the same on all machines, in words of 32 bits.
-const at = {
+/** Places in the kernel's struct statx, which is the same on all machines, in words of 32 bits. */
+export const statxAt = {
   mask: 0,
   nlink: 4,
   uid: 5,
@@ -103,8 +103,8 @@ const at = {
   mtime: 28,
 } as const;
 
-/** What must be there: what a file system lacks it doesn't say. */
-const statxNeeded = 0x7df;
+/** What must be there, all basic stats but the time of the last access: what a file system lacks it doesn't say. */
+export const statxNeeded = 0x7df;
 
 /**
  * By its name in an open directory, with one call and nothing allocated. False when that can't be, or when it is what needs more than
@@ -113,25 +113,25 @@ const statxNeeded = 0x7df;
 export function statName(look: LookAt, directory: number, name: ByteString, into: RawStat): boolean {
   if (!look.call(directory, name)) return false;
   const { words } = look;
-  if ((word(words, at.mask) & statxNeeded) !== statxNeeded) return false;
-  const mode = word(words, at.mode) & 0xffff;
+  if ((word(words, statxAt.mask) & statxNeeded) !== statxNeeded) return false;
+  const mode = word(words, statxAt.mode) & 0xffff;
   const type = mode & fileTypes.mask;
-  const nlink = word(words, at.nlink) >>> 0;
+  const nlink = word(words, statxAt.nlink) >>> 0;
   const isPlain =
     type === fileTypes.directory || (nlink === 1 && (type === fileTypes.file || type === fileTypes.symlink));
   if (!isPlain) return false;
   into.mode = mode;
   into.nlink = nlink;
-  into.uid = word(words, at.uid) >>> 0;
-  into.gid = word(words, at.gid) >>> 0;
-  into.sizeBytes = number64(words, at.size);
-  into.blocks = number64(words, at.blocks);
-  into.inodeLow = word(words, at.inode);
-  into.inodeHigh = word(words, at.inode + 1);
-  into.changedLow = nsLow(words, at.ctime);
-  into.changedHigh = nsHigh(words, at.ctime);
-  into.mtimeLow = nsLow(words, at.mtime);
-  into.mtimeHigh = nsHigh(words, at.mtime);
+  into.uid = word(words, statxAt.uid) >>> 0;
+  into.gid = word(words, statxAt.gid) >>> 0;
+  into.sizeBytes = number64(words, statxAt.size);
+  into.blocks = number64(words, statxAt.blocks);
+  into.inodeLow = word(words, statxAt.inode);
+  into.inodeHigh = word(words, statxAt.inode + 1);
+  into.changedLow = nsLow(words, statxAt.ctime);
+  into.changedHigh = nsHigh(words, statxAt.ctime);
+  into.mtimeLow = nsLow(words, statxAt.mtime);
+  into.mtimeHigh = nsHigh(words, statxAt.mtime);
   return true;
 }
 

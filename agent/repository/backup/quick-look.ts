@@ -2,7 +2,7 @@
  * What the kernel says of a file, to be compared with the text of a node: without the numbers of 64 bits that node:fs makes of each,
  * which take longer than to ask the kernel.
  */
-import { fileTypes } from '../../mover/raw-stat.ts';
+import { statxAt as at, fileTypes, statxNeeded } from '../../mover/raw-stat.ts';
 import type { ByteString, LookAt } from '../../mover/syscalls.ts';
 
 export interface QuickLook {
@@ -24,10 +24,6 @@ export interface QuickTime {
   readonly ns: number;
 }
 
-// Places in the kernel's struct statx, in words of 32 bits.
-const at = { mask: 0, mode: 7, inode: 8, size: 10, ctime: 24, mtime: 28 } as const;
-/** All basic stats but the time of the last access. */
-const needed = 0x7df;
 const billion = 1_000_000_000n;
 const wordValues = 2 ** 32;
 /** What has four digits of a year. */
@@ -48,7 +44,8 @@ export function quickLook({ call, words }: LookAt, trustBefore: bigint): QuickLo
   return {
     look(directory, name) {
       if (!call(directory, name)) return false;
-      if ((word(at.mask) & needed) !== needed || (word(at.mode) & fileTypes.mask) !== fileTypes.file) return false;
+      if ((word(at.mask) & statxNeeded) !== statxNeeded || (word(at.mode) & fileTypes.mask) !== fileTypes.file)
+        return false;
       return isTold(mtime, at.mtime) && isTold(ctime, at.ctime);
     },
     get size() {
