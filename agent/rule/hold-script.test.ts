@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readHoldReport } from './hold-report.ts';
 import { clearScript, type HoldCommand, observeScript, releaseScript, startScript } from './hold-script.ts';
+import { endHeld, heldProcesses } from './testing/held-processes.ts';
 
 // The scripts run here for real, in every shell this machine has, with a PATH of `sh` and `sleep` and (where it says so) more.
 const shells = [
@@ -16,6 +17,7 @@ const shells = [
 
 const folder = mkdtempSync(join(tmpdir(), 'stork-rule-test-'));
 after(() => {
+  endHeld(`/.stork-rule-test-${process.pid}-`);
   rmSync(folder, { recursive: true, force: true });
   // Without rm in the PATH the scripts leave their (emptied) files.
   for (const name of readdirSync('/tmp')) {
@@ -121,6 +123,15 @@ for (const shell of shells) {
         await run(clearScript(command.key));
       });
 
+      itOnce('leaves no process, though its files are removed before its watchdog looks again', async () => {
+        const naps = shellOf(shell, tools, wholeSecondsOnly);
+        const command = hold('watched', { command: '/usr/bin/sleep 0.3', startSeconds: 300, pollSeconds: 0 });
+        await naps(startScript(command));
+        await until(async () => (await run(observeScript(command.key, 2048)))?.phase === 'Ended');
+        for (const name of filesOf(command.key)) rmSync(name, { force: true });
+        await until(async () => heldProcesses(`/.stork-rule-${command.key}\0`).length === 0);
+      });
+
       it('is absent before it starts and after it was cleared', async () => {
         const command = hold('absent');
         assert.deepEqual(await run(observeScript(command.key, 2048)), { phase: 'Absent' });
@@ -135,10 +146,18 @@ for (const shell of shells) {
   }
 }
 
-function shellOf(shell: { readonly name: string; readonly path: string }, tools: string) {
+/** As some containers have it: then the scripts look once a second. */
+const wholeSecondsOnly = `#!/bin/sh
+case $1 in *.*) exit 1;; esac
+exec /usr/bin/sleep "$1"
+`;
+
+/** @param sleep a script in place of the machine's own */
+function shellOf(shell: { readonly name: string; readonly path: string }, tools: string, sleep?: string) {
   const bin = mkdtempSync(join(folder, `${shell.name}-`));
   symlinkSync(shell.path, join(bin, 'sh'));
-  symlinkSync('/usr/bin/sleep', join(bin, 'sleep'));
+  if (sleep === undefined) symlinkSync('/usr/bin/sleep', join(bin, 'sleep'));
+  else writeFileSync(join(bin, 'sleep'), sleep, { mode: 0o755 });
   const path = tools === 'sh and sleep only' ? bin : [bin, '/usr/bin', '/bin'].join(delimiter);
   return async (command: readonly string[]) => {
     const [program = '', ...rest] = command;
@@ -162,6 +181,11 @@ function textOf(child: ChildProcess): Promise<{ stdout: string; stderr: string }
     child.on('close', () => resolve(text));
   });
 }
+
+const filesOf = (key: string): readonly string[] =>
+  readdirSync('/tmp')
+    .filter((name) => name.startsWith(`.stork-rule-${key}`))
+    .map((name) => join('/tmp', name));
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let attempts = 0; attempts < 120; attempts += 1) {

@@ -106,7 +106,8 @@ done
 now
 echo "$w $t" >>"$f.log"`;
 
-// Runs the command and outlives the exec that started it. Arguments: files' beginning, command.
+// Runs the command and outlives the exec that started it. Arguments: files' beginning, command. Its watchdog is told by a signal that the
+// command has ended: the files may be removed before it looks again, and what has that pid later is not ours to kill.
 const runner = `
 trap '' HUP
 f=$1
@@ -132,8 +133,10 @@ tree() {
   for j; do tree "$g" "$j"; done
 }
 (
+  d=
+  trap d=1 USR1
   up; s=$u; r=; h=
-  while [ ! -s "$f.end" ]; do
+  while [ -z "$d" ] && [ ! -s "$f.end" ]; do
     sleep $nap
     up
     if [ -z "$r" ] && [ -s "$f.log" ]; then r=$u; fi
@@ -142,14 +145,16 @@ tree() {
     if [ -n "$r" ] && [ $((u - r)) -ge KILL_SECONDS ]; then break; fi
     if [ -n "$h" ] && { [ -z "$r" ] || [ $((u - h)) -ge GRACE_SECONDS ]; }; then break; fi
   done
-  if [ ! -s "$f.end" ]; then
+  if [ -z "$d" ] && [ ! -s "$f.end" ]; then
     tree TERM $p
     sleep 2
-    if [ ! -s "$f.end" ]; then tree KILL $p; fi
+    if [ -z "$d" ] && [ ! -s "$f.end" ]; then tree KILL $p; fi
   fi
 ) &
+g=$!
 wait $p
 x=$?
+kill -USR1 $g 2>/dev/null
 now
 echo "$x $t" >"$f.end"
 wait`;

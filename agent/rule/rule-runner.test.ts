@@ -7,11 +7,13 @@ import { fakeApiServer } from '../../kube/fake/fake-api-server.ts';
 import { decideConsistency, decideRule, mayHold, summarizeHold } from './decide-rule.ts';
 import { type RuleRun, type RuleSource, ruleLimits, waitCommandPlaceholder } from './rule-run.ts';
 import { createRuleRunner } from './rule-runner.ts';
+import { endHeld } from './testing/held-processes.ts';
 import { runHere } from './testing/run-here.ts';
 
 // The pods are the fake's; what is run "in" them runs in this machine's shell, for real.
 const operationUid = `test-runner-${process.pid}`;
 after(() => {
+  endHeld(`/.stork-rule-${operationUid}-`);
   for (const name of readdirSync('/tmp')) {
     if (name.startsWith(`.stork-rule-${operationUid}`)) rmSync(`/tmp/${name}`, { force: true });
   }

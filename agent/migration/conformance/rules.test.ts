@@ -14,13 +14,17 @@ import { silentLog } from '../../../kube/log.ts';
 import type { EventFacts } from '../../../kube/runtime/events.ts';
 import { runMachine } from '../../../kube/runtime/run-machine.ts';
 import { ruleLimits, waitCommandPlaceholder } from '../../rule/rule-run.ts';
+import { endHeld } from '../../rule/testing/held-processes.ts';
 import { runHere } from '../../rule/testing/run-here.ts';
 import { migrationMachine } from '../source/migration-machine.ts';
 import { anApplication, leftovers } from '../testing/an-application.ts';
 import { restartAgent, type TwoClusters } from '../testing/two-clusters.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stork-rules-'));
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  endHeld(`${folder}/`);
+  rmSync(folder, { recursive: true });
+});
 let worlds = 0;
 
 /** Pods whose /tmp is a folder of this world alone. */
