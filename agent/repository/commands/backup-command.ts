@@ -13,6 +13,7 @@ import { pathFilter } from '../select-paths.ts';
 import {
   type CareRun,
   commonUsage,
+  incompleteExitCode,
   localLimitOptions,
   localLimitsOf,
   runCareCommand,
@@ -152,7 +153,6 @@ async function runDevice(care: CareRun): Promise<number> {
   return await saveRawDevice(care, { ...common, session, path: toBytes(path) });
 }
 
-const incompleteExitCode = 3;
 const threadsAtMost = 4;
 
 export const threadsOf = (given: CareRun['options']): number =>

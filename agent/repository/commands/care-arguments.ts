@@ -154,6 +154,9 @@ export async function runReported(
   }
 }
 
+/** Done but for what was named. */
+export const incompleteExitCode = 3;
+
 const exitCodes: Readonly<Record<string, number>> = {
   ArgumentInvalid: 2,
   IdentityInvalid: 2,

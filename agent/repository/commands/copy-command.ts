@@ -7,6 +7,7 @@ import { openRepository, type StoredSnapshot } from '../repository.ts';
 import {
   type CareRun,
   commonUsage,
+  incompleteExitCode,
   openPlace,
   runCareCommand,
   storeLimitsOf,
@@ -15,7 +16,7 @@ import {
 } from './care-arguments.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
-import { filterOf } from './snapshot-arguments.ts';
+import { chosenOptions, chosenUsage, filterOf } from './snapshot-arguments.ts';
 import { readUnlock } from './unlock-arguments.ts';
 
 const usage = `Usage: stork-agent copy --repo PLACE --password-file FILE --from-repo PLACE --from-password-file FILE [options] [latest|ID...]
@@ -26,8 +27,7 @@ Each keeps its time, host, paths and tags, gets a new id, and is there only when
 ${commonUsage}      --from-repo PLACE       the repository to copy from
       --from-option NAME=VALUE   of its kind of store; may be repeated
       --from-password-file FILE  what opens it, or --from-password-secret, --from-identity-file, --from-key-plugin
-      --host NAME  --path PATH  --tag TEXT    only restore points of these; may be repeated
-      --no-lock               takes no lock in the one to copy from, for one that can't be written to: nothing may prune it meanwhile
+${chosenUsage}      --no-lock               takes no lock in the one to copy from, for one that can't be written to: nothing may prune it meanwhile
 
 Exit code: 0 all are there, 3 some could not be read (each is named), 1 failed, 2 wrong arguments, 10 no repository,
 11 it is locked, 12 wrong password.
@@ -40,13 +40,9 @@ const options = {
   'from-password-secret': { type: 'string' },
   'from-identity-file': { type: 'string' },
   'from-key-plugin': { type: 'string' },
-  host: { type: 'string', multiple: true },
-  path: { type: 'string', multiple: true },
-  tag: { type: 'string', multiple: true },
+  ...chosenOptions,
   'no-lock': { type: 'boolean' },
 } as const;
-
-const incompleteExitCode = 3;
 
 export const runCopyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
   runCareCommand('copy', { usage, options, run }, argv, ambient);

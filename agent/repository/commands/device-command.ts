@@ -4,10 +4,8 @@ import { backupDevice, type DeviceBackupOptions } from '../devices/backup-device
 import { findDeviceUsers } from '../devices/device-users.ts';
 import { type DeviceRestoreOptions, restoreDevice } from '../devices/restore-device.ts';
 import { bytesOf } from '../directory-fd.ts';
-import type { CareRun } from './care-arguments.ts';
+import { type CareRun, incompleteExitCode } from './care-arguments.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
-
-const incompleteExitCode = 3;
 
 /** Returns the exit code. */
 export async function saveRawDevice(

@@ -10,6 +10,7 @@ import { threadsOf, toBytes, toText } from './backup-command.ts';
 import {
   type CareRun,
   commonUsage,
+  incompleteExitCode,
   localLimitOptions,
   localLimitsOf,
   runCareCommand,
@@ -60,8 +61,6 @@ const options = {
   ...filterOptions,
   ...localLimitOptions,
 } as const;
-
-const incompleteExitCode = 3;
 
 async function run(care: CareRun): Promise<number> {
   const { context, options: given, words, ambient, answer, warn } = care;
