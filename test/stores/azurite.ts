@@ -1,7 +1,5 @@
 /** Azurite, Microsoft's own emulator of Azure Blob, on loopback; installed into the cache from the lockfile beside. In memory. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +7,7 @@ import { join } from 'node:path';
 import { withLock } from '../testbed/lock.ts';
 import { findPlaces } from '../testbed/places.ts';
 import { runCommand } from '../testbed/run-command.ts';
-import { freePort, untilAnswers } from './loopback.ts';
+import { freePort, startServer } from './loopback.ts';
 
 export interface AzureServer extends AsyncDisposable {
   /** With the account in its path. */
@@ -25,26 +23,16 @@ export async function startAzurite(): Promise<AzureServer> {
   const program = join(await ensureAzurite(), 'node_modules/azurite/dist/src/blob/main.js');
   const root = await mkdtemp(join(tmpdir(), 'stork-azure-'));
   const port = await freePort();
+  const address = `127.0.0.1:${port}`;
   const flags = ['--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'];
-  const child = spawn(process.execPath, [program, '--blobHost', '127.0.0.1', '--blobPort', `${port}`, ...flags], {
-    cwd: root,
-    env: { PATH: process.env.PATH },
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const stop = await startServer({
+    program: process.execPath,
+    args: [program, '--blobHost', '127.0.0.1', '--blobPort', `${port}`, ...flags],
+    ...{ address, folder: root },
+    options: { cwd: root, env: { PATH: process.env.PATH }, stdio: ['ignore', 'ignore', 'inherit'] },
   });
-  const ended = once(child, 'exit');
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-    await rm(root, { recursive: true, force: true });
-  };
-  try {
-    await untilAnswers(`127.0.0.1:${port}`, ended);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
-    ...{ endpoint: `http://127.0.0.1:${port}/${account}`, credentials: { account, key } },
+    ...{ endpoint: `http://${address}/${account}`, credentials: { account, key } },
     [Symbol.asyncDispose]: stop,
   };
 }

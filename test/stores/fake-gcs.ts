@@ -1,8 +1,6 @@
 /** fake-gcs-server, an emulator of Google Cloud Storage, on loopback and in memory. It asks for no credentials. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { ensureBinaries } from '../testbed/binaries.ts';
-import { freePort, untilAnswers } from './loopback.ts';
+import { freePort, startServer } from './loopback.ts';
 
 export interface GoogleCloudServer extends AsyncDisposable {
   readonly endpoint: string;
@@ -14,21 +12,12 @@ export async function startFakeGcs(): Promise<GoogleCloudServer> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const place = ['-scheme', 'http', '-host', '127.0.0.1', '-port', `${port}`, '-public-host', address];
-  const child = spawn(binaries.path('fake-gcs-server'), [...place, '-backend', 'memory', '-log-level', 'error'], {
-    env: {},
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const stop = await startServer({
+    program: binaries.path('fake-gcs-server'),
+    args: [...place, '-backend', 'memory', '-log-level', 'error'],
+    address,
+    options: { env: {}, stdio: ['ignore', 'ignore', 'inherit'] },
   });
-  const ended = once(child, 'exit');
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-  };
-  try {
-    await untilAnswers(address, ended);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     endpoint: `http://${address}`,
     async makeBucket(name) {

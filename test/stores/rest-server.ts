@@ -1,13 +1,11 @@
 /** restic's own rest-server on loopback with TLS and a password, for tests; what it keeps vanishes with it. */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueServingTls } from '../../agent/peer/serving-tls.ts';
 import { ensureBinaries } from '../testbed/binaries.ts';
-import { freePort, untilAnswers } from './loopback.ts';
+import { freePort, startServer } from './loopback.ts';
 
 export interface RestServer extends AsyncDisposable {
   /** Ends with a slash. */
@@ -33,26 +31,16 @@ export async function startRestServer(...flags: readonly string[]): Promise<Rest
   await writeFile(at('key.pem'), tls.key, { mode: 0o600 });
   await writeFile(at('users'), usersFile);
   const port = await freePort();
-  const child = spawn(
-    binaries.path('rest-server'),
-    [
-      ...['--listen', `127.0.0.1:${port}`, '--path', at('data'), '--htpasswd-file', at('users')],
+  const address = `127.0.0.1:${port}`;
+  const stop = await startServer({
+    program: binaries.path('rest-server'),
+    args: [
+      ...['--listen', address, '--path', at('data'), '--htpasswd-file', at('users')],
       ...['--tls', '--tls-cert', at('cert.pem'), '--tls-key', at('key.pem'), ...flags],
     ],
-    { stdio: 'ignore' },
-  );
-  const ended = once(child, 'exit');
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-    await rm(root, { recursive: true, force: true });
-  };
-  try {
-    await untilAnswers(`127.0.0.1:${port}`, ended);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+    ...{ address, folder: root },
+    options: { stdio: 'ignore' },
+  });
   return {
     url: `https://localhost:${port}/`,
     credentials: { username: 'alice', password: 'secret' },

@@ -1,12 +1,11 @@
 /** A real S3 server on loopback, versitygw on files, for tests: with versions and object lock; its buckets vanish with it. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ensureBinaries } from '../testbed/binaries.ts';
-import { freePort, untilAnswers } from './loopback.ts';
+import { freePort, startServer } from './loopback.ts';
 
 export interface S3Server extends AsyncDisposable {
   /** For example `http://127.0.0.1:7070`. */
@@ -27,31 +26,20 @@ export async function startVersitygw(speaks: 'HTTP' | 'TLS' = 'HTTP'): Promise<S
   const credentials = { accessKeyId: 'storktest', secretAccessKey: 'storktest-secret' };
   const address = `127.0.0.1:${await freePort()}`;
   const tls = speaks === 'TLS' ? await makeCertificate(root) : undefined;
-  const child = spawn(
-    binaries.path('versitygw'),
-    [
+  const stop = await startServer({
+    program: binaries.path('versitygw'),
+    args: [
       ...['--port', address, '--quiet', '--keep-alive', '--iam-dir', join(root, 'accounts')],
       ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile]),
       ...['posix', '--sidecar', join(root, 'meta'), '--versioning-dir', join(root, 'versions'), join(root, 'data')],
     ],
-    {
+    ...{ address, folder: root },
+    options: {
       env: { ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },
       stdio: ['ignore', 'ignore', 'inherit'],
     },
-  );
-  const ended = once(child, 'exit');
-  const stop = async () => {
-    child.kill('SIGKILL');
-    await ended;
-    await rm(root, { recursive: true, force: true });
-  };
+  });
   const endpoint = `${tls === undefined ? 'http' : 'https'}://${address}`;
-  try {
-    await untilAnswers(address, ended);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     ...{ endpoint, credentials, caFile: tls?.certFile },
     folderOf: (bucket) => join(root, 'data', bucket),
