@@ -3,7 +3,8 @@ import type { Ambient } from '../../../kube/ambient.ts';
 import { copyRestorePoints } from '../copy/copy-restore-points.ts';
 import { findSnapshot, matchesSnapshot } from '../find-snapshot.ts';
 import { beginReading } from '../locks/writer-session.ts';
-import { openRepository, type StoredSnapshot } from '../repository.ts';
+import { openRepository } from '../repository.ts';
+import type { SnapshotDocument } from '../verify/read-roots.ts';
 import {
   type CareRun,
   commonUsage,
@@ -15,7 +16,7 @@ import {
   wrongArgument,
 } from './care-arguments.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
-import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
+import { readableDocuments, refuseUnknownLatest } from './readable-snapshots.ts';
 import { chosenOptions, chosenUsage, filterOf } from './snapshot-arguments.ts';
 import { readUnlock } from './unlock-arguments.ts';
 
@@ -51,13 +52,12 @@ async function run(care: CareRun): Promise<number> {
   const { context, options: given, ambient, answer } = care;
   const source = { ...context, repository: await openSource(care) };
   await using _lock = given['no-lock'] === true ? undefined : await beginReading(source);
-  const { snapshots, damaged } = await readableSnapshots({ ...care, context: source });
-  const chosen = choose(care, snapshots, damaged);
+  const { documents, damaged } = await readableDocuments({ ...care, context: source });
   const line = progressLine(ambient.stderr, ambient.clock);
   const { copied, there, sent } = await copyRestorePoints({
     source: source.repository,
     target: context,
-    snapshots: chosen.map(({ id }) => id),
+    chosen: choose(care, documents, damaged),
     onProgress: ({ blobs, bytes, blobsNeeded }) =>
       line.show({ what: `copying (at most ${blobsNeeded} blobs)`, files: blobs, bytes, totalBytes: 0 }),
   }).finally(line.end);
@@ -79,13 +79,15 @@ async function openSource({ options: given, ambient }: CareRun) {
 /** Without words all of the filter; an id is meant whatever the filter says, as everywhere. */
 function choose(
   { options: given, words }: CareRun,
-  snapshots: readonly StoredSnapshot[],
+  documents: readonly SnapshotDocument[],
   damaged: readonly string[],
-): readonly StoredSnapshot[] {
+): readonly SnapshotDocument[] {
   const filter = filterOf(given);
-  if (words.length === 0) return snapshots.filter((one) => matchesSnapshot(one, filter));
-  return words.map((word) => {
+  if (words.length === 0) return documents.filter(({ snapshot }) => matchesSnapshot(snapshot, filter));
+  const snapshots = documents.map(({ snapshot }) => snapshot);
+  return words.flatMap((word) => {
     refuseUnknownLatest(word, damaged);
-    return findSnapshot(snapshots, word, filter);
+    const { id } = findSnapshot(snapshots, word, filter);
+    return documents.filter((document) => document.id === id);
   });
 }

@@ -1,6 +1,7 @@
 /** Restore points for commands that only read or add: one whose object is damaged must not keep the others from being used. */
 import { StorkError } from '../../../kube/errors.ts';
 import type { OnDamage, StoredSnapshot } from '../repository.ts';
+import { readSnapshotDocuments, type SnapshotDocument } from '../verify/read-roots.ts';
 import type { CareRun } from './care-arguments.ts';
 
 /** Tells of an object that can't be read, and that the command goes on. */
@@ -13,13 +14,27 @@ export const warnOfDamage =
 export async function readableSnapshots(
   care: Pick<CareRun, 'context' | 'warn'>,
 ): Promise<{ readonly snapshots: readonly StoredSnapshot[]; readonly damaged: readonly string[] }> {
-  const damaged: string[] = [];
   const { repository, signal } = care.context;
-  const snapshots = await repository.snapshots(signal, (name, error) => {
+  const { damaged, onDamage } = named(care);
+  return { snapshots: await repository.snapshots(signal, onDamage), damaged };
+}
+
+/** As `readableSnapshots`, with their texts. */
+export async function readableDocuments(
+  care: Pick<CareRun, 'context' | 'warn'>,
+): Promise<{ readonly documents: readonly SnapshotDocument[]; readonly damaged: readonly string[] }> {
+  const { repository, signal } = care.context;
+  const { damaged, onDamage } = named(care);
+  return { documents: await readSnapshotDocuments(repository, { signal, onDamage }), damaged };
+}
+
+function named(care: Pick<CareRun, 'warn'>): { readonly damaged: readonly string[]; readonly onDamage: OnDamage } {
+  const damaged: string[] = [];
+  const onDamage: OnDamage = (name, error) => {
     damaged.push(name);
     warnOfDamage(care)(name, error);
-  });
-  return { snapshots, damaged };
+  };
+  return { damaged, onDamage };
 }
 
 /** The newest that can be read may not be the newest: nobody is given an older state than they asked for. */

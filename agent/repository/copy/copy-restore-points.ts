@@ -11,16 +11,17 @@ import type { Repository } from '../repository.ts';
 import { blobSet } from '../verify/blob-set.ts';
 import { countMissing, locateWhole } from '../verify/check-tree.ts';
 import { againWhenReplaced } from '../verify/read-index.ts';
+import { readSnapshotDocuments, type SnapshotDocument } from '../verify/read-roots.ts';
 import { type CopyProgress, copyBlobs } from './copy-blobs.ts';
-import { type CopiedRoot, type RootDocument, readSnapshotDocuments, rewriteSnapshot } from './copy-roots.ts';
-import { planCopy, type ToCopy } from './plan-copy.ts';
+import { type CopiedRoot, rewriteSnapshot } from './copy-roots.ts';
+import { planCopy } from './plan-copy.ts';
 
 export interface CopyRestorePointsOptions {
   /** Nothing may be deleted there meanwhile: the caller holds a reader's lock, or knows. */
   readonly source: Repository;
   readonly target: LockContext;
-  /** Ids in the source. */
-  readonly snapshots: readonly string[];
+  /** Of the source; one that comes twice is copied once. */
+  readonly chosen: readonly SnapshotDocument[];
   readonly onProgress?: ((progress: CopyProgress & { readonly blobsNeeded: number }) => void) | undefined;
 }
 
@@ -38,13 +39,13 @@ const nothing: CopyProgress = { blobs: 0, bytes: 0, packs: 0 };
  * @throws `CopyIntoItself`, `CopyUnproven`, `RepositoryDamaged` naming what the source lacks, `RepositoryLocked`, `WriterPaused`
  */
 export async function copyRestorePoints(options: CopyRestorePointsOptions): Promise<CopiedRestorePoints> {
-  const { source, target, snapshots } = options;
+  const { source, target, chosen } = options;
   const { repository, signal } = target;
   refuseItself(source, repository);
   await using session = await beginWriting(target);
-  const chosen = await readSnapshotDocuments(source, [...new Set(snapshots)], signal);
-  const known = await readReadable(repository, signal);
-  const { missing, there } = planCopy(chosen, known);
+  // One of the target that is damaged is none: what it needs is not there for sure, and a copy of it is welcome.
+  const known = await readSnapshotDocuments(repository, { signal, onDamage: () => {} });
+  const { missing, there } = planCopy(uniqueById(chosen), known);
   if (missing.length === 0) return { copied: [], there, sent: nothing };
   const sent = await sendBlobs(options, session, missing, known);
   await refuseUnproven(repository, session, missing, signal);
@@ -58,28 +59,22 @@ export async function copyRestorePoints(options: CopyRestorePointsOptions): Prom
   return { copied, there, sent };
 }
 
-/** One of the target that is damaged is none: what it needs is not there for sure, and a copy of it is welcome. */
-async function readReadable(repository: Repository, signal: AbortSignal | undefined): Promise<readonly RootDocument[]> {
-  const readable = await repository.snapshots(signal, () => {});
-  return await readSnapshotDocuments(
-    repository,
-    readable.map(({ id }) => id),
-    signal,
-  );
-}
+const uniqueById = (documents: readonly SnapshotDocument[]): readonly SnapshotDocument[] => [
+  ...new Map(documents.map((document) => [document.id, document])).values(),
+];
 
 async function sendBlobs(
   { source, target, onProgress }: CopyRestorePointsOptions,
   { markedPacks }: WriterSession,
-  missing: readonly ToCopy[],
-  known: readonly RootDocument[],
+  missing: readonly SnapshotDocument[],
+  known: readonly SnapshotDocument[],
 ): Promise<CopyProgress> {
   const { repository, clock, randomBytes, signal } = target;
   const { used, locations } = await againWhenReplaced(async () => {
     const locations = await locateWhole(source, new Set(), signal);
     const used = blobSet();
     // Whatever a restore point of the target needs is there.
-    for (const { text } of known) used.add((JSON.parse(text) as { readonly tree: string }).tree, 'tree');
+    for (const { snapshot } of known) used.add(snapshot.tree, 'tree');
     const roots = missing.map(({ snapshot }) => snapshot.tree);
     await addUsed({ repository: source, locations, roots, used, otherwise: 'nothing is copied', signal });
     return { used, locations };
@@ -93,7 +88,7 @@ async function sendBlobs(
 async function refuseUnproven(
   repository: Repository,
   { markedPacks }: WriterSession,
-  missing: readonly ToCopy[],
+  missing: readonly SnapshotDocument[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const trees = missing.map(({ snapshot }) => snapshot.tree);

@@ -2,28 +2,17 @@
  * Copies restore points, whose trees are in the target already. Every field stays, ones we don't know too, but two, as `restic copy` does:
  * `original` is the id it had (unless it names an older one), and a `parent` is the copy's.
  */
-import { mapLimit } from '../../../kube/runtime/map-limit.ts';
-import { idOf, isId } from '../format/object-id.ts';
+import { idOf } from '../format/object-id.ts';
 import { ivBytes } from '../format/seal.ts';
-import { parseSnapshot } from '../format/snapshot.ts';
 import { sealDocument } from '../format/unpacked.ts';
 import type { RandomBytes, Repository } from '../repository.ts';
-import { readDocument } from '../verify/read-document.ts';
-import { manifestPrefix } from '../verify/read-roots.ts';
+import { manifestPrefix, readSnapshotDocuments, readTexts, snapshotPrefix } from '../verify/read-roots.ts';
 
 export interface CopiedRoot {
   /** The object's id in the source. */
   readonly from: string;
   readonly to: string;
 }
-
-export interface RootDocument {
-  readonly id: string;
-  readonly text: string;
-}
-
-const snapshotPrefix = 'snapshots/';
-const readsAtOnce = 8;
 
 /** In the order of their times. May be killed and repeated: an equal one is found and kept. */
 export async function copySnapshots(
@@ -32,15 +21,11 @@ export async function copySnapshots(
   randomBytes: RandomBytes,
   signal?: AbortSignal,
 ): Promise<readonly CopiedRoot[]> {
-  const timed = (await readDocuments(source, snapshotPrefix, signal)).map(({ id, text }) => {
-    const { time, parent } = parseSnapshot(Buffer.from(text), `${snapshotPrefix}${id}`);
-    return { id, text, parent, timeMs: time.getTime() };
-  });
-  timed.sort((left, right) => left.timeMs - right.timeMs || (left.id < right.id ? -1 : 1));
+  const documents = await readSnapshotDocuments(source, { signal });
   const put = await putUnlessThere(target, snapshotPrefix, randomBytes, signal);
   const copies = new Map<string, string>();
-  for (const { id, text, parent } of timed)
-    copies.set(id, await put(rewriteSnapshot(text, id, copies.get(parent ?? ''))));
+  for (const { id, text, snapshot } of documents)
+    copies.set(id, await put(rewriteSnapshot(text, id, copies.get(snapshot.parent ?? ''))));
   return [...copies].map(([from, to]) => ({ from, to }));
 }
 
@@ -60,7 +45,7 @@ export async function copyManifests(
 ): Promise<readonly CopiedRoot[]> {
   const put = await putUnlessThere(target, manifestPrefix, randomBytes, signal);
   const copied: CopiedRoot[] = [];
-  for (const { id, text } of await readDocuments(source, manifestPrefix, signal))
+  for (const { id, text } of await readTexts(source, manifestPrefix, { signal }))
     copied.push({ from: id, to: await put(text) });
   return copied;
 }
@@ -73,7 +58,7 @@ async function putUnlessThere(
   signal: AbortSignal | undefined,
 ) {
   const there = new Map<string, string[]>();
-  for (const { id, text } of await readDocuments(target, prefix, signal))
+  for (const { id, text } of await readTexts(target, prefix, { signal }))
     there.set(text, [...(there.get(text) ?? []), id].sort());
   return async (text: string): Promise<string> => {
     const known = there.get(text)?.shift();
@@ -83,30 +68,4 @@ async function putUnlessThere(
     await target.store.put(`${prefix}${id}`, sealed, signal);
     return id;
   };
-}
-
-/** Of these restore points. @throws `ObjectMissing`, `RepositoryDamaged` */
-export const readSnapshotDocuments = (repository: Repository, ids: readonly string[], signal?: AbortSignal) =>
-  readListed(repository, snapshotPrefix, ids, signal);
-
-async function readDocuments(repository: Repository, prefix: string, signal: AbortSignal | undefined) {
-  const ids: string[] = [];
-  for await (const { name } of repository.store.list(prefix, signal)) {
-    const id = name.slice(prefix.length);
-    if (isId(id)) ids.push(id);
-  }
-  return await readListed(repository, prefix, ids.sort(), signal);
-}
-
-async function readListed(
-  repository: Repository,
-  prefix: string,
-  ids: readonly string[],
-  signal: AbortSignal | undefined,
-) {
-  const read = async (id: string): Promise<RootDocument> => ({
-    id,
-    text: (await readDocument(repository, `${prefix}${id}`, signal)).toString('utf8'),
-  });
-  return await mapLimit(ids, readsAtOnce, read, signal);
 }

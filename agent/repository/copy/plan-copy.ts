@@ -1,43 +1,33 @@
 /** Which restore points another repository lacks. Pure. */
-import { parseSnapshot, type Snapshot } from '../format/snapshot.ts';
-import type { CopiedRoot, RootDocument } from './copy-roots.ts';
-
-export interface ToCopy {
-  /** In the source. */
-  readonly id: string;
-  readonly text: string;
-  readonly snapshot: Snapshot;
-}
+import { oldestFirst } from '../format/snapshot.ts';
+import type { SnapshotDocument } from '../verify/read-roots.ts';
+import type { CopiedRoot } from './copy-roots.ts';
 
 export interface CopyPlan {
-  /** The oldest first. */
-  readonly missing: readonly ToCopy[];
+  /** Of the source, the oldest first. */
+  readonly missing: readonly SnapshotDocument[];
   /** Those that are there, as their own copy, as what they were copied from, or as another copy of the same. */
   readonly there: readonly CopiedRoot[];
 }
 
 /** @param chosen of the source  @param target all that can be read of the target */
-export function planCopy(chosen: readonly RootDocument[], target: readonly RootDocument[]): CopyPlan {
+export function planCopy(chosen: readonly SnapshotDocument[], target: readonly SnapshotDocument[]): CopyPlan {
   const copies = new Map(target.map((document) => [identityOf(document), document.id]));
-  const missing: ToCopy[] = [];
+  const missing: SnapshotDocument[] = [];
   const there: CopiedRoot[] = [];
   for (const document of chosen) {
     const to = copies.get(identityOf(document));
     if (to !== undefined) there.push({ from: document.id, to });
-    else missing.push({ ...document, snapshot: parse(document) });
+    else missing.push(document);
   }
-  missing.sort((left, right) => timeOf(left) - timeOf(right) || (left.id < right.id ? -1 : 1));
+  missing.sort((left, right) => oldestFirst(left.snapshot, right.snapshot));
   return { missing, there };
 }
 
-const timeOf = ({ snapshot }: ToCopy): number => snapshot.time.getTime();
-
-const parse = ({ id, text }: RootDocument): Snapshot => parseSnapshot(Buffer.from(text), `snapshots/${id}`);
-
 /** What a copy keeps: its first id, as restic records it, and all that `tag` and `rewrite` may change. */
-function identityOf(document: RootDocument): string {
-  const { original } = JSON.parse(document.text) as { readonly original?: unknown };
-  const { tree, time, tags, paths, hostname } = parse(document);
-  const first = typeof original === 'string' ? original : document.id;
+function identityOf({ id, text, snapshot }: SnapshotDocument): string {
+  const { original } = JSON.parse(text) as { readonly original?: unknown };
+  const { tree, time, tags, paths, hostname } = snapshot;
+  const first = typeof original === 'string' ? original : id;
   return JSON.stringify([first, tree, time.getTime(), hostname, [...paths], [...tags].sort()]);
 }

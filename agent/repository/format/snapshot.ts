@@ -27,6 +27,12 @@ export interface Snapshot {
   readonly summary?: SnapshotSummary | undefined;
 }
 
+/** For `sort`: by their times. */
+export const oldestFirst = (
+  left: { readonly time: Date; readonly id: string },
+  right: { readonly time: Date; readonly id: string },
+): number => left.time.getTime() - right.time.getTime() || (left.id < right.id ? -1 : 1);
+
 export function encodeSnapshot(snapshot: Snapshot): string {
   const { time, parent, tree, paths, hostname, username, uid, gid, tags, excludes, programVersion, summary } = snapshot;
   return JSON.stringify({

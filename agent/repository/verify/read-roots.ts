@@ -3,7 +3,7 @@
 import { mapLimit } from '../../../kube/runtime/map-limit.ts';
 import { assertId, isId } from '../format/object-id.ts';
 import { readJson } from '../format/read-json.ts';
-import { parseSnapshot } from '../format/snapshot.ts';
+import { oldestFirst, parseSnapshot } from '../format/snapshot.ts';
 import type { OnDamage, Repository, StoredSnapshot } from '../repository.ts';
 import type { StoredObject } from '../store/object-store.ts';
 import { isDamage, isMissing, readDocument, refuseOversized } from './read-document.ts';
@@ -15,6 +15,18 @@ export interface Roots {
   readonly manifests: readonly { readonly name: string; readonly trees: readonly string[] }[];
 }
 
+/** An object of JSON as it is. */
+export interface RootText {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** With fields that we don't know in its text. */
+export interface SnapshotDocument extends RootText {
+  readonly snapshot: StoredSnapshot;
+}
+
+export const snapshotPrefix = 'snapshots/';
 export const manifestPrefix = 'stork/manifests/';
 const readsAtOnce = 8;
 
@@ -40,13 +52,34 @@ export const parseManifest = (json: Uint8Array, about: string): readonly string[
     .map((tree) => assertId(tree, about));
 
 /** Oldest first. */
-export async function readSnapshots(
+export const readSnapshots = async (
   repository: Pick<Repository, 'store' | 'key'>,
   options: ReadOptions,
-): Promise<readonly StoredSnapshot[]> {
-  const parse = (json: Buffer, name: string, id: string) => ({ id, ...parseSnapshot(json, name) });
-  const snapshots = await readAll(repository, 'snapshots/', options, parse);
-  return snapshots.sort((left, right) => left.time.getTime() - right.time.getTime());
+): Promise<readonly StoredSnapshot[]> => (await readAll(repository, snapshotPrefix, options, parse)).sort(oldestFirst);
+
+/** Oldest first. */
+export async function readSnapshotDocuments(
+  repository: Pick<Repository, 'store' | 'key'>,
+  options: ReadOptions,
+): Promise<readonly SnapshotDocument[]> {
+  const documents = await readAll(repository, snapshotPrefix, options, (json, name, id) => ({
+    id,
+    text: json.toString('utf8'),
+    snapshot: parse(json, name, id),
+  }));
+  return documents.sort((left, right) => oldestFirst(left.snapshot, right.snapshot));
+}
+
+const parse = (json: Buffer, name: string, id: string): StoredSnapshot => ({ id, ...parseSnapshot(json, name) });
+
+/** In the order of their ids. */
+export async function readTexts(
+  repository: Pick<Repository, 'store' | 'key'>,
+  prefix: string,
+  options: ReadOptions,
+): Promise<readonly RootText[]> {
+  const texts = await readAll(repository, prefix, options, (json, _name, id) => ({ id, text: json.toString('utf8') }));
+  return texts.sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 async function readAll<Root>(
