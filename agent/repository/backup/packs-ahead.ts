@@ -3,15 +3,18 @@
  * thread that hands one over begins no other while the store is behind; the main thread, which stores them, never waits.
  */
 
-/** What is stored beside the packs that threads fill: with one, a thread still works while another's pack is on its way. */
-const storedBeside = 2;
+/**
+ * What is stored beside the packs that threads fill. Two that share a link end together, and it has nothing to carry until the next is
+ * full: with a third it is never without.
+ */
+const storedBeside = 3;
 
 export interface PacksAhead {
   /** A pack is full. */
   begin(): void;
   /** A pack is stored, or never will be. */
   end(): void;
-  /** Blocks a thread until fewer than two packs wait. It can be ended meanwhile. */
+  /** Blocks a thread until fewer than three packs wait. It can be ended meanwhile. */
   waitForRoom(): void;
 }
 
