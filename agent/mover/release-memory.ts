@@ -24,12 +24,28 @@ const keptFreeBytes = 8 * 1024 * 1024;
  * may be called again; nothing where there is no glibc or node:ffi.
  */
 export function keepLargeMemoryApart(): void {
+  const { mallopt } = allocator() ?? {};
+  mallopt?.(mmapThreshold, apartFromBytes);
+  mallopt?.(trimThreshold, keptFreeBytes);
+}
+
+/**
+ * Gives the system back what the C library keeps of memory that was freed, in all threads' arenas: some milliseconds. Worth it when
+ * work that needed much is over and long work follows. Nothing where there is no glibc or node:ffi.
+ */
+export function releaseFreeMemory(): void {
+  allocator()?.malloc_trim(0n);
+}
+
+function allocator() {
   try {
     const ffi = createRequire(import.meta.url)('node:ffi') as typeof import('node:ffi');
-    const { functions } = ffi.dlopen('libc.so.6', { mallopt: { arguments: ['i32', 'i32'], return: 'i32' } });
-    functions.mallopt(mmapThreshold, apartFromBytes);
-    functions.mallopt(trimThreshold, keptFreeBytes);
+    return ffi.dlopen('libc.so.6', {
+      mallopt: { arguments: ['i32', 'i32'], return: 'i32' },
+      malloc_trim: { arguments: ['u64'], return: 'i32' },
+    }).functions;
   } catch {
     // Another C library has its own ways.
+    return undefined;
   }
 }

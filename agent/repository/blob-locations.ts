@@ -1,7 +1,8 @@
 /**
- * Where each blob of a repository lies, in typed arrays: 36 bytes a blob at most, whatever the number. Looked up by 128 bits of the
+ * Where each blob of a repository lies, in typed arrays: 32 bytes a blob and 6 to 12 to find it by, whatever the number. Looked up by 128 bits of the
  * id; a reader checks the whole id against the content anyway.
  */
+import { idBytes } from './format/object-id.ts';
 import type { BlobType, PackedBlob } from './format/pack.ts';
 
 export interface BlobLocation extends PackedBlob {
@@ -11,7 +12,9 @@ export interface BlobLocation extends PackedBlob {
 export interface BlobLocations {
   readonly size: number;
   /** The pack's blobs; of a blob that is known already the first place counts. */
-  add(pack: string, blobs: readonly PackedBlob[]): void;
+  add(pack: string, blobs: Iterable<PackedBlob>): void;
+  /** The same of one blob, without objects. */
+  addOne(pack: string, id: Uint8Array, blob: Omit<PackedBlob, 'id'>): void;
   find(id: string, type: BlobType): BlobLocation | undefined;
   packs(): readonly string[];
   /** Where the last blob of a pack ends, as far as is known; 0 for a pack that isn't. */
@@ -21,84 +24,118 @@ export interface BlobLocations {
 const idWords = 4;
 const words = idWords + 4;
 const treeFlag = 0x80000000;
-const noPack = 0;
+/** Places come in blocks of a mebibyte, so that nothing is moved when there are more: two arrays of all would be there at once. */
+const blockBits = 15;
+const blockMask = 2 ** blockBits - 1;
+const firstSlots = 1024;
+const noPlaces = new Uint32Array(0);
 
 export function blobLocations(): BlobLocations {
-  let slots = 1024;
-  let cells = new Uint32Array(slots * words);
+  const blocks: Uint32Array[] = [];
   let size = 0;
-  const packs: string[] = [];
-  const numbers = new Map<string, number>();
-  const ends: number[] = [];
-  /** The first words of the id that is looked for. */
+  /** Open addressing: a place's number + 1, or 0. */
+  let slots = new Uint32Array(firstSlots);
+  const packs = packNumbers();
+  /** The id that is looked for. */
+  const keyBytes = Buffer.alloc(idBytes);
   const key = new Uint32Array(idWords);
-  const keyBytes = Buffer.alloc(idWords * 4);
-  const setKey = (id: string) => {
-    keyBytes.write(id.slice(0, idWords * 8), 'hex');
-    for (let word = 0; word < idWords; word++) key[word] = keyBytes.readUInt32BE(word * 4);
+  const setKey = (id: Uint8Array) => {
+    for (let word = 0, at = 0; word < idWords; word++, at += 4)
+      key[word] =
+        ((id[at] ?? 0) | ((id[at + 1] ?? 0) << 8) | ((id[at + 2] ?? 0) << 16) | ((id[at + 3] ?? 0) << 24)) >>> 0;
   };
+  const setKeyOf = (id: string) => {
+    keyBytes.write(id, 'hex');
+    setKey(keyBytes);
+  };
+  const blockOf = (place: number): Uint32Array => blocks[place >>> blockBits] ?? noPlaces;
 
-  /** Where the id in `key` is; -1 - the free place where it belongs when it isn't. */
+  /** The slot of the id in `key`, or the free one where it belongs. */
   const slotOf = (type: BlobType): number => {
     const flag = type === 'tree' ? treeFlag : 0;
-    for (let slot = (key[0] ?? 0) % slots; ; slot = (slot + 1) % slots) {
-      const at = slot * words;
-      const pack = cells[at + idWords] ?? 0;
-      if (pack === noPack) return -1 - at;
+    for (let slot = (key[0] ?? 0) % slots.length; ; slot = (slot + 1) % slots.length) {
+      const taken = slots[slot] ?? 0;
+      if (taken === 0) return slot;
+      const cells = blockOf(taken - 1);
+      const at = ((taken - 1) & blockMask) * words;
       const isSame =
         cells[at] === key[0] && cells[at + 1] === key[1] && cells[at + 2] === key[2] && cells[at + 3] === key[3];
-      if (isSame && (pack & treeFlag) >>> 0 === flag) return at;
+      if (isSame && ((cells[at + idWords] ?? 0) & treeFlag) >>> 0 === flag) return slot;
     }
   };
   const grow = () => {
-    const old = cells;
-    slots *= 2;
-    cells = new Uint32Array(slots * words);
-    for (let from = 0; from < old.length; from += words) {
-      const pack = old[from + idWords] ?? 0;
-      if (pack === noPack) continue;
-      key.set(old.subarray(from, from + idWords));
-      cells.set(old.subarray(from, from + words), -1 - slotOf((pack & treeFlag) === 0 ? 'data' : 'tree'));
+    slots = new Uint32Array(slots.length * 2);
+    for (let place = 0; place < size; place++) {
+      let slot = (blockOf(place)[(place & blockMask) * words] ?? 0) % slots.length;
+      while (slots[slot] !== 0) slot = (slot + 1) % slots.length;
+      slots[slot] = place + 1;
     }
+  };
+  const addKey = (number: number, { type, offset, length, uncompressedLength }: Omit<PackedBlob, 'id'>) => {
+    packs.reaches(number, offset + length);
+    const slot = slotOf(type);
+    if (slots[slot] !== 0) return;
+    if ((size & blockMask) === 0) blocks.push(new Uint32Array((blockMask + 1) * words));
+    const cells = blockOf(size);
+    const at = (size & blockMask) * words;
+    cells.set(key, at);
+    cells[at + idWords] = number + (type === 'tree' ? treeFlag : 0);
+    cells[at + idWords + 1] = offset;
+    cells[at + idWords + 2] = length;
+    // 0 means stored as it is; an empty compressed blob doesn't exist.
+    cells[at + idWords + 3] = uncompressedLength ?? 0;
+    slots[slot] = ++size;
+    if (size > slots.length * 0.7) grow();
   };
   return {
     get size() {
       return size;
     },
-    packs: () => packs,
-    endOf: (pack) => ends[numbers.get(pack) ?? -1] ?? 0,
+    packs: packs.all,
+    endOf: packs.endOf,
     add(pack, blobs) {
-      let number = numbers.get(pack);
-      if (number === undefined) {
-        packs.push(pack);
-        number = packs.length;
-        numbers.set(pack, number);
+      const number = packs.numberOf(pack);
+      for (const blob of blobs) {
+        setKeyOf(blob.id);
+        addKey(number, blob);
       }
-      let end = ends[number] ?? 0;
-      for (const { id, type, offset, length, uncompressedLength } of blobs) {
-        end = Math.max(end, offset + length);
-        if (size > slots * 0.7) grow();
-        setKey(id);
-        const place = slotOf(type);
-        if (place >= 0) continue;
-        const at = -1 - place;
-        size++;
-        cells.set(key, at);
-        cells[at + idWords] = number + (type === 'tree' ? treeFlag : 0);
-        cells[at + idWords + 1] = offset;
-        cells[at + idWords + 2] = length;
-        // 0 means stored as it is; an empty compressed blob doesn't exist.
-        cells[at + idWords + 3] = uncompressedLength ?? 0;
-      }
-      ends[number] = end;
+    },
+    addOne(pack, id, blob) {
+      setKey(id);
+      addKey(packs.numberOf(pack), blob);
     },
     find(id, type) {
-      setKey(id);
-      const at = slotOf(type);
-      if (at < 0) return undefined;
-      const [number = 0, offset = 0, length = 0, uncompressed = 0] = cells.subarray(at + idWords, at + words);
-      const pack = packs[((number & ~treeFlag) >>> 0) - 1] ?? '';
+      setKeyOf(id);
+      const taken = slots[slotOf(type)] ?? 0;
+      if (taken === 0) return undefined;
+      const cells = blockOf(taken - 1);
+      const at = ((taken - 1) & blockMask) * words + idWords;
+      const pack = packs.named(((cells[at] ?? 0) & ~treeFlag) >>> 0);
+      const [offset = 0, length = 0, uncompressed = 0] = [cells[at + 1], cells[at + 2], cells[at + 3]];
       return { id, type, pack, offset, length, uncompressedLength: uncompressed === 0 ? undefined : uncompressed };
+    },
+  };
+}
+
+function packNumbers() {
+  const all: string[] = [];
+  const numbers = new Map<string, number>();
+  const ends: number[] = [];
+  let last = { pack: '', number: -1 };
+  return {
+    all: () => all,
+    named: (number: number): string => all[number] ?? '',
+    endOf: (pack: string): number => ends[numbers.get(pack) ?? -1] ?? 0,
+    reaches(number: number, end: number) {
+      if (end > (ends[number] ?? 0)) ends[number] = end;
+    },
+    numberOf(pack: string): number {
+      // Blobs of one pack come one after the other.
+      if (last.pack === pack) return last.number;
+      const number = numbers.get(pack) ?? all.push(pack) - 1;
+      numbers.set(pack, number);
+      last = { pack, number };
+      return number;
     },
   };
 }

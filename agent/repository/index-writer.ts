@@ -1,10 +1,10 @@
 /** Gathers what packs hold into index objects. */
 import type { Clock } from '../../kube/clock.ts';
-import type { IndexedPack } from './format/index-file.ts';
+import type { PackToIndex } from './format/index-file.ts';
 
 export interface IndexWriter {
   /** The packs are stored already. Writes an index object when it is time for one. */
-  add(pack: IndexedPack): Promise<void>;
+  add(pack: PackToIndex): Promise<void>;
   /** Writes what no index object names yet. */
   finish(): Promise<void>;
 }
@@ -23,8 +23,8 @@ const blobsPerIndex = 40_000;
  * @param put stores one index object
  * @param pace without it an index is written only when it is full
  */
-export function indexWriter(put: (packs: readonly IndexedPack[]) => Promise<unknown>, pace?: IndexPace): IndexWriter {
-  let packs: IndexedPack[] = [];
+export function indexWriter(put: (packs: readonly PackToIndex[]) => Promise<unknown>, pace?: IndexPace): IndexWriter {
+  let packs: PackToIndex[] = [];
   let blobs = 0;
   let writtenMs = pace?.clock.monotonicMs() ?? 0;
   const finish = async () => {

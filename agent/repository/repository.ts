@@ -4,12 +4,14 @@
  */
 
 import { StorkError } from '../../kube/errors.ts';
+import { releaseMemory } from '../mover/release-memory.ts';
 import { type BlobLocation, type BlobLocations, blobLocations } from './blob-locations.ts';
 import { encodeConfig, newConfig, parseConfig, type RepositoryConfig } from './format/config.ts';
-import { encodeIndex, type IndexedPack } from './format/index-file.ts';
+import { encodeIndex, type PackToIndex } from './format/index-file.ts';
 import { encodeKeyFile, type KeySlotOwner, newMasterKey } from './format/key-file.ts';
 import { idOf } from './format/object-id.ts';
 import { unsealBlob } from './format/pack.ts';
+import type { IndexVisitor } from './format/scan-index.ts';
 import { ivBytes, type RepositoryKey, seal, unseal } from './format/seal.ts';
 import { encodeSnapshot, type Snapshot } from './format/snapshot.ts';
 import { sealDocument } from './format/unpacked.ts';
@@ -19,7 +21,7 @@ import { type LedgerWriter, recordAdded } from './ledger/write-ledger.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { refuseOversized } from './verify/read-document.ts';
-import { againWhenReplaced, readIndexObjects } from './verify/read-index.ts';
+import { againWhenReplaced, visitIndexes } from './verify/read-index.ts';
 import { readSnapshots } from './verify/read-roots.ts';
 
 export type RandomBytes = (sizeBytes: number) => Uint8Array;
@@ -41,7 +43,7 @@ export interface Repository {
   /** Throws `RepositoryDamaged`. */
   readBlob(blob: BlobLocation, signal?: AbortSignal): Promise<Buffer>;
   putPack(bytes: Uint8Array, signal?: AbortSignal): Promise<string>;
-  putIndex(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<string>;
+  putIndex(packs: readonly PackToIndex[], signal?: AbortSignal): Promise<string>;
   /** @param json what is written of it, when that is more than we know of */
   putSnapshot(snapshot: Snapshot, signal?: AbortSignal, json?: string): Promise<string>;
   /** Oldest first. @param onDamage as for `loadIndex` */
@@ -211,14 +213,27 @@ function opens(key: RepositoryKey, config: Buffer): boolean {
   }
 }
 
+/** Keeps all places but those in `except`. */
+function visitorOf(locations: BlobLocations, except: ReadonlySet<string> | undefined): IndexVisitor {
+  let pack = '';
+  return {
+    pack(id) {
+      pack = id;
+      return except?.has(id) !== true;
+    },
+    blob: (id, blob) => locations.addOne(pack, id, blob),
+  };
+}
+
 function repositoryOf(
   store: ObjectStore,
   key: RepositoryKey,
   config: RepositoryConfig,
   randomBytes: RandomBytes,
 ): Repository {
-  const putDocument = async (folder: 'index' | 'snapshots', json: string, signal?: AbortSignal) => {
+  const putDocument = async (folder: 'index' | 'snapshots', json: string | Uint8Array, signal?: AbortSignal) => {
     const sealed = sealDocument(key, json, randomBytes(ivBytes));
+    if (typeof json !== 'string') releaseMemory(json);
     const id = idOf(sealed);
     await store.put(`${folder}/${id}`, sealed, signal);
     return id;
@@ -230,8 +245,7 @@ function repositoryOf(
     loadIndex: (signal, except, onDamage) =>
       againWhenReplaced(async () => {
         const locations = blobLocations();
-        for await (const { packs } of readIndexObjects({ store, key }, { signal, onDamage }))
-          for (const { id, blobs } of packs) if (except?.has(id) !== true) locations.add(id, blobs);
+        await visitIndexes({ store, key }, { signal, onDamage }, visitorOf(locations, except));
         return locations;
       }),
     async readBlob(blob, signal) {

@@ -1,7 +1,6 @@
 /** What the main thread asks of a backup's worker threads, and what they answer. Directories are named by open descriptors. */
 import type { ByteString } from '../../mover/syscalls.ts';
 import type { CompressionLevel } from '../format/compress.ts';
-import type { PackedBlob } from '../format/pack.ts';
 import type { SharedLimits } from '../local-limits.ts';
 import type { ChunkingRule } from './choose-chunking.ts';
 import type { ClaimTables } from './claims.ts';
@@ -113,7 +112,9 @@ export interface Problem {
 export interface WrittenPack {
   readonly buffer: ArrayBuffer;
   readonly length: number;
-  readonly blobs: readonly PackedBlob[];
+  /** Of its header: what `blobsOfEntries` reads. */
+  readonly entries: Uint8Array<ArrayBuffer>;
+  readonly blobs: number;
 }
 
 export interface BackupAnswer {

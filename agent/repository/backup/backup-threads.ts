@@ -2,7 +2,7 @@
  * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored,
  * threads that have made another wait too (packs-ahead.ts), so that memory is bounded whatever the store's speed.
  */
-import { keepLargeMemoryApart, releaseMemory } from '../../mover/release-memory.ts';
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type {
   BackupAnswer,
@@ -39,7 +39,6 @@ interface Waiting {
 const jobsPerThread = 8;
 
 export function backupThreads({ threads, storePack, ...given }: BackupThreadsOptions): BackupThreads {
-  keepLargeMemoryApart();
   const data: BackupThreadData = { ...given, ahead: newPacksAhead() };
   const waiting: Waiting[] = [];
   const counts = { filesRead: 0, bytesRead: 0, newBlobs: 0, bytesAdded: 0 };

@@ -30,7 +30,7 @@ const reply = (message: BackupReply, moved: ArrayBuffer[]) => port?.postMessage(
 const packs = packsAhead(ahead);
 const handOver = (pack: WrittenPack) => {
   packs.begin();
-  reply({ pack }, [pack.buffer]);
+  reply({ pack }, [pack.buffer, pack.entries.buffer]);
   packs.waitForRoom();
 };
 const blobs = blobWriter({ key, claims: known, level, handOver });

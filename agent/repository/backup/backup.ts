@@ -4,8 +4,10 @@
  */
 
 import type { Clock } from '../../../kube/clock.ts';
+import { keepLargeMemoryApart, releaseFreeMemory } from '../../mover/release-memory.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { blobLimitBytes } from '../format/pack.ts';
+import { blobsOfEntries } from '../format/pack-entries.ts';
 import type { Snapshot, SnapshotSummary } from '../format/snapshot.ts';
 import { type IndexWriter, indexEveryMs, indexWriter } from '../index-writer.ts';
 import { type LocalLimits, shareLimits } from '../local-limits.ts';
@@ -99,11 +101,13 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
   save: (tools: TreeTools) => Promise<Saved>,
 ): Promise<Saved & BackupCounts & { readonly snapshot: string }> {
   const { repository, session, paths, describe, parent, signal } = options;
+  keepLargeMemoryApart();
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
+  releaseFreeMemory();
   const index = indexOf(options);
-  const threads = startThreads(options, known.table, async ({ buffer, length, blobs }) => {
+  const threads = startThreads(options, known.table, async ({ buffer, length, entries, blobs }) => {
     const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
-    await index.add({ id, blobs });
+    await index.add({ id, blobs: blobsOfEntries(entries, blobs) });
   });
   try {
     const saved = await save({ threads, known });

@@ -45,7 +45,9 @@ export function blobWriter({ key, claims, level, handOver }: BlobWriterOptions):
   };
   const counts = { newBlobs: 0, bytesAdded: 0 };
   const pass = (pack: FinishedPack | undefined) => {
-    if (pack !== undefined) handOver({ buffer: pack.bytes.buffer, length: pack.bytes.length, blobs: pack.blobs });
+    if (pack === undefined) return;
+    const { bytes, blobs, entries } = pack;
+    handOver({ buffer: bytes.buffer, length: bytes.length, entries, blobs: blobs.length });
   };
   const place = (id: string, type: BlobType, blob: SealedBlob) => {
     const packer = packers[type];

@@ -38,7 +38,7 @@ export const readKnownBlobs = (
           known = claims([table]);
         }
         known.claim(id, blob.type);
-        if (blob.type === 'tree') trees.add(pack, [{ ...blob, id: Buffer.from(id).toString('hex') }]);
+        if (blob.type === 'tree') trees.addOne(pack, id, blob);
       },
     };
     await visitIndexes(repository, { signal }, visitor);

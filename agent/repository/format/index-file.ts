@@ -1,7 +1,7 @@
 /** An object under `index/`: which packs hold which blobs. Source: "Indexing" of restic's design document. */
 import { failDamaged } from '../repository-error.ts';
-import { assertId } from './object-id.ts';
-import { blobLimitBytes, type PackedBlob, packLimitBytes } from './pack.ts';
+import { assertId, idCharacters } from './object-id.ts';
+import { type BlobList, blobLimitBytes, type PackedBlob, packLimitBytes } from './pack.ts';
 import { jsonReader, readJson } from './read-json.ts';
 import { sealOverheadBytes } from './seal.ts';
 
@@ -10,15 +10,41 @@ export interface IndexedPack {
   readonly blobs: readonly PackedBlob[];
 }
 
-export function encodeIndex(packs: readonly IndexedPack[]): string {
-  return JSON.stringify({
-    packs: packs.map(({ id, blobs }) => ({
-      id,
-      blobs: blobs.map(({ uncompressedLength, ...blob }) =>
-        uncompressedLength === undefined ? blob : { ...blob, uncompressed_length: uncompressedLength },
-      ),
-    })),
-  });
+/** What a new index object is to name. */
+export interface PackToIndex {
+  readonly id: string;
+  readonly blobs: BlobList;
+}
+
+/** Of one blob, with three numbers of ten digits; of what comes before and after a pack's blobs. */
+const blobTextBytes = idCharacters + 120;
+const packTextBytes = idCharacters + 40;
+
+/** The JSON of an index object, in memory of its own: as a string, or as objects, it would take several times as much. */
+export function encodeIndex(packs: readonly PackToIndex[]): Buffer<ArrayBuffer> {
+  const most = packs.reduce((sum, { blobs }) => sum + packTextBytes + blobs.length * blobTextBytes, packTextBytes);
+  // What is not written to takes no memory.
+  const json = Buffer.from(new ArrayBuffer(most));
+  let at = json.write('{"packs":[', 'latin1');
+  const write = (text: string) => {
+    at += json.write(text, at, 'latin1');
+  };
+  for (const [number, { id, blobs }] of packs.entries()) {
+    write(`${number === 0 ? '' : ','}{"id":"${id}","blobs":[`);
+    let comma = '';
+    for (const blob of blobs) {
+      write(comma + textOf(blob));
+      comma = ',';
+    }
+    write(']}');
+  }
+  write(']}');
+  return json.subarray(0, at);
+}
+
+function textOf({ id, type, offset, length, uncompressedLength }: PackedBlob): string {
+  const text = `{"id":"${id}","type":"${type}","offset":${offset},"length":${length}`;
+  return uncompressedLength === undefined ? `${text}}` : `${text},"uncompressed_length":${uncompressedLength}}`;
 }
 
 /** Throws `RepositoryDamaged`. */

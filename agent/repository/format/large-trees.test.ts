@@ -9,6 +9,7 @@ import { seededRandom } from '../testing/seeded-random.ts';
 import { compress, decompress } from './compress.ts';
 import { newMasterKey } from './key-file.ts';
 import { unsealBlob } from './pack.ts';
+import { blobsOfEntries } from './pack-entries.ts';
 import { nodeTexts, splitNodes } from './split-nodes.ts';
 import { encodeNodeHead, readNodes, readTree, type TreeNode, treeEnd, treeStart, withContent } from './tree.ts';
 import { compressPieces, zstdPieces } from './zstd-pieces.ts';
@@ -74,7 +75,7 @@ describe('a large tree', () => {
     assert.equal(inPieces.counts.newBlobs, 1);
     inPieces.handOverRest();
     const [pack] = packs;
-    const [blob] = pack?.blobs ?? [];
+    const [blob] = pack === undefined ? [] : blobsOfEntries(pack.entries, pack.blobs);
     assert.ok(pack !== undefined && blob !== undefined);
     assert.equal(blob.uncompressedLength, tree.length);
     const sealed = new Uint8Array(pack.buffer, blob.offset, blob.length);

@@ -6,34 +6,18 @@ import { createHash } from 'node:crypto';
 import { releaseMemory } from '../../mover/release-memory.ts';
 import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
-import { binaryIdOf, idBytes } from './object-id.ts';
+import { binaryIdOf } from './object-id.ts';
+import { compressedEntryBytes, type PackedBlob, plainEntryBytes, readEntries, writeEntry } from './pack-entries.ts';
 import { type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
 import { compressPieces, zstdPieces } from './zstd-pieces.ts';
 
-export const blobTypes = ['data', 'tree'] as const;
-export type BlobType = (typeof blobTypes)[number];
+export { type BlobList, type BlobType, blobLimitBytes, blobTypes, type PackedBlob } from './pack-entries.ts';
 
-/** Where a blob lies in its pack. */
-export interface PackedBlob {
-  readonly id: string;
-  readonly type: BlobType;
-  readonly offset: number;
-  /** Sealed, in the pack. */
-  readonly length: number;
-  /** Of the content when it is compressed; undefined when it is stored as it is. */
-  readonly uncompressedLength: number | undefined;
-}
-
-/** What one blob may hold: far above what any writer makes (restic's largest chunk is 8 MiB). */
-export const blobLimitBytes = 512 * 1024 * 1024;
 /** Offsets are kept in 32 bits. */
 export const packLimitBytes = 2 ** 32 - 1;
 const lengthBytes = 4;
-const plainEntryBytes = 1 + lengthBytes + idBytes;
-const compressedEntryBytes = plainEntryBytes + lengthBytes;
 /** restic's own. */
 const headerLimitBytes = 16 * 1024 * 1024;
-const entryKinds = { data: 0, tree: 1, compressedData: 2, compressedTree: 3 } as const;
 
 /** A blob as it goes into a pack. */
 export interface SealedBlob {
@@ -134,8 +118,14 @@ export function proveBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBl
 
 /** The end of a pack with these blobs: sealed header ‖ its length. */
 export function encodePackEnd(key: RepositoryKey, blobs: readonly PackedBlob[], iv: Uint8Array): Buffer {
-  const entries = blobs.map(encodeEntry);
-  const header = seal(key, Buffer.concat(entries), iv);
+  const entries = Buffer.allocUnsafe(blobs.length * compressedEntryBytes);
+  const length = blobs.reduce((at, blob) => writeEntry(entries, at, blob), 0);
+  return sealPackEnd(key, entries.subarray(0, length), iv);
+}
+
+/** The same of the blobs' entries one after the other. */
+export function sealPackEnd(key: RepositoryKey, entries: Uint8Array, iv: Uint8Array): Buffer {
+  const header = seal(key, entries, iv);
   const length = Buffer.alloc(lengthBytes);
   length.writeUInt32LE(header.length);
   return Buffer.concat([header, length]);
@@ -143,17 +133,6 @@ export function encodePackEnd(key: RepositoryKey, blobs: readonly PackedBlob[], 
 
 /** How many bytes `encodePackEnd` makes of so many blobs, at most. */
 export const packEndBytes = (blobs: number): number => blobs * compressedEntryBytes + sealOverheadBytes + lengthBytes;
-
-function encodeEntry({ id, type, length, uncompressedLength }: PackedBlob): Buffer {
-  const isCompressed = uncompressedLength !== undefined;
-  const entry = Buffer.allocUnsafe(isCompressed ? compressedEntryBytes : plainEntryBytes);
-  const kind = type === 'tree' ? entryKinds.tree : entryKinds.data;
-  entry[0] = isCompressed ? kind + entryKinds.compressedData : kind;
-  let at = entry.writeUInt32LE(length, 1);
-  if (isCompressed) at = entry.writeUInt32LE(uncompressedLength, at);
-  entry.write(id, at, 'hex');
-  return entry;
-}
 
 /** How long the sealed header before these last four bytes is. Throws `RepositoryDamaged` when the pack can't hold it. */
 export function readHeaderLength(lastBytes: Uint8Array, packBytes: number, about: string): number {
@@ -175,23 +154,9 @@ export function parsePackHeader(
   about: string,
 ): PackedBlob[] {
   const header = unseal(key, sealedHeader, about);
-  const blobs: PackedBlob[] = [];
-  let offset = 0;
-  for (let at = 0; at < header.length; ) {
-    const kind = header[at] ?? 0;
-    if (kind > entryKinds.compressedTree) failDamaged(`A pack's header has entry type ${kind}`, about);
-    const isCompressed = kind >= entryKinds.compressedData;
-    const size = isCompressed ? compressedEntryBytes : plainEntryBytes;
-    if (at + size > header.length) failDamaged("A pack's header is cut short", about);
-    const length = header.readUInt32LE(at + 1);
-    const uncompressedLength = isCompressed ? header.readUInt32LE(at + 1 + lengthBytes) : undefined;
-    if (length < sealOverheadBytes || (uncompressedLength ?? 0) > blobLimitBytes)
-      failDamaged("A pack's header has impossible sizes", about);
-    const id = header.toString('hex', at + size - idBytes, at + size);
-    blobs.push({ id, type: kind % 2 === entryKinds.tree ? 'tree' : 'data', offset, length, uncompressedLength });
-    offset += length;
-    at += size;
-  }
+  const blobs = [...readEntries(header, about)];
+  const last = blobs.at(-1);
+  const offset = last === undefined ? 0 : last.offset + last.length;
   if (offset + sealedHeader.length + lengthBytes !== packBytes) failDamaged("A pack's blobs don't fill it", about);
   return blobs;
 }

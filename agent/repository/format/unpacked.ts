@@ -12,8 +12,8 @@ const bracketOpen = 0x5b;
 /** Twice what the index of one pack with as many blobs as a header holds takes. */
 export const documentLimitBytes = 128 * 1024 * 1024;
 
-export function sealDocument(key: RepositoryKey, json: string, iv: Uint8Array): Buffer {
-  const compressed = compress(Buffer.from(json, 'utf8'), 3);
+export function sealDocument(key: RepositoryKey, json: string | Uint8Array, iv: Uint8Array): Buffer {
+  const compressed = compress(typeof json === 'string' ? Buffer.from(json, 'utf8') : json, 3);
   const plaintext = Buffer.allocUnsafe(compressed.length + 1);
   plaintext[0] = compressedEncoding;
   plaintext.set(compressed, 1);

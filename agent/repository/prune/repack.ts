@@ -1,6 +1,6 @@
 /** Copies the used blobs of packs with much waste into new packs, each proven on the way, and writes their index. The old ones stay. */
 import { createPacker, type FinishedPack } from '../backup/packer.ts';
-import type { IndexedPack } from '../format/index-file.ts';
+import type { PackToIndex } from '../format/index-file.ts';
 import { type BlobType, unsealBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
 import { withReserve } from '../locks/reserve.ts';
@@ -25,7 +25,7 @@ export async function repack(
 ): Promise<RepackResult> {
   const [left, copied, damaged] = [new Set(wanted), new Set<string>(), [] as string[]];
   if (left.size === 0) return { copied: [], damaged };
-  const written: IndexedPack[] = [];
+  const written: PackToIndex[] = [];
   const packers = Object.fromEntries(
     (['data', 'tree'] as const).map((type) => [type, newPacker(repository, type, randomBytes)]),
   ) as Record<BlobType, ReturnType<typeof createPacker>>;

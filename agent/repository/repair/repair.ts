@@ -3,7 +3,7 @@
  * pack and no restore point is ever removed. Lost blobs come back when a backup stores them again. Repeatable after any interruption.
  */
 import { createPacker } from '../backup/packer.ts';
-import type { IndexedPack } from '../format/index-file.ts';
+import type { PackToIndex } from '../format/index-file.ts';
 import { type BlobType, blobTypes, type PackedBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
 import { keepLedger } from '../ledger/keep-ledger.ts';
@@ -34,7 +34,7 @@ export async function repair(context: LockContext, depth: VerifyDepth): Promise<
   const { repository, randomBytes, signal } = context;
   await using lock = await takeLock(context, 'alone');
   const plan = planRepair(await verify({ repository, depth, signal }));
-  const found: IndexedPack[] = [];
+  const found: PackToIndex[] = [];
   const unreadable: string[] = [];
   for (const pack of plan.indexAgain) {
     const { finding, goodBlobs } = await readPack(repository, pack, undefined, signal);
@@ -60,8 +60,8 @@ async function salvagePacks(
   packs: ReadonlySet<string>,
   randomBytes: RandomBytes,
   signal: AbortSignal | undefined,
-): Promise<readonly IndexedPack[]> {
-  const written: IndexedPack[] = [];
+): Promise<readonly PackToIndex[]> {
+  const written: PackToIndex[] = [];
   const done = new Set<string>();
   if (packs.size === 0) return written;
   for await (const { packs: named } of readIndexObjects(repository, { signal, onDamage: () => undefined }))
@@ -82,7 +82,7 @@ async function copyBlobs(
   blobs: readonly PackedBlob[],
   randomBytes: RandomBytes,
   signal: AbortSignal | undefined,
-): Promise<readonly IndexedPack[]> {
+): Promise<readonly PackToIndex[]> {
   const wanted = blobs.filter((blob) => blob.type === type);
   if (wanted.length === 0) return [];
   const takeBuffer = (bytes: number) => new ArrayBuffer(bytes);

@@ -1,6 +1,7 @@
 /** For tests: a restore point of a few files, written the way a backup does, in one thread and without a file system. */
 import { randomBytes } from 'node:crypto';
 import { createPacker } from '../backup/packer.ts';
+import type { PackToIndex } from '../format/index-file.ts';
 import { idOf } from '../format/object-id.ts';
 import { type BlobType, sealBlob } from '../format/pack.ts';
 import { ivBytes } from '../format/seal.ts';
@@ -55,7 +56,7 @@ export async function writeRestorePoint(
   } = {},
 ): Promise<WrittenRestorePoint> {
   const locations = await repository.loadIndex(undefined, except);
-  const indexed: { id: string; blobs: Parameters<typeof locations.add>[1] }[] = [];
+  const indexed: PackToIndex[] = [];
   const store = async (content: Uint8Array, type: BlobType): Promise<string> => {
     const known = locations.find(idOf(content), type);
     if (known !== undefined) return known.pack;
