@@ -13,6 +13,7 @@ import type { Repository } from '../repository.ts';
 import { openLarge } from '../tree-blob.ts';
 import { withTreeWindows } from '../tree-windows.ts';
 import type { ParentNodes } from './backup-job.ts';
+import { nameQueue } from './name-queue.ts';
 import { emptyTreeBytes } from './parent-nodes.ts';
 
 /** Asked once for each step of a directory, then for the directories in it, both in the order of names. */
@@ -99,22 +100,23 @@ function nodesInSteps(texts: Iterable<Buffer>, subtrees: ReturnType<typeof subtr
 }
 
 function subtreesInOrder(about: string) {
-  const subtrees: { readonly name: ByteString; readonly id: string }[] = [];
-  let looked = 0;
+  const subtrees = nameQueue();
   return {
     /** The node's name. */
     note(node: unknown): ByteString {
       const read = jsonReader(node, about);
       const name = unquoteName(read.text('name', 4096), about);
       const id = read.optionalText('subtree', 64);
-      if (id !== undefined && read.text('type', 16) === 'dir') subtrees.push({ name, id: assertId(id, about) });
+      const isDirectory = id !== undefined && read.text('type', 16) === 'dir';
+      // No name that is walked has a slash.
+      if (isDirectory && !name.includes('/')) subtrees.push({ name, word: assertId(id, about) });
       return name;
     },
     /** Names must be asked for in order. */
     find(name: ByteString): string | undefined {
-      while (looked < subtrees.length && (subtrees[looked]?.name ?? '') < name) looked++;
-      const found = subtrees[looked];
-      return found?.name === name ? found.id : undefined;
+      while ((subtrees.first()?.name ?? name) < name) subtrees.shift();
+      const found = subtrees.first();
+      return found?.name === name ? found.word : undefined;
     },
   };
 }

@@ -72,6 +72,26 @@ describe('a tree that is put together', () => {
     assert.equal(many.tree.length, many.wanted.length);
   });
 
+  it('finds the subtree of each of many directories, whichever of them are none any more', async () => {
+    for (const closedAhead of [0, 3, 6_000]) {
+      const tree = openTree();
+      const wanted: string[] = [];
+      const isGone = (at: number) => at % 5 === 0;
+      const close = (at: number) =>
+        tree.closeDirectory(nameOf(at), Promise.resolve(at % 7 === 0 ? undefined : idOf(at)));
+      // A selected name that is not there.
+      tree.closeDirectory('o', Promise.resolve(undefined));
+      for (let at = 0; at < closedAhead; at++) close(at);
+      for (let at = 0; at < 6_000; at++) {
+        if (isGone(at)) continue;
+        tree.addDirectory(nameOf(at), head(at, 'dir'));
+        if (at % 7 !== 0) wanted.push(withSubtree(head(at, 'dir'), idOf(at)));
+      }
+      for (let at = closedAhead; at < 6_000; at++) close(at);
+      assert.ok(jsonOf(await tree.finish()).equals(Buffer.from(`${treeStart}${wanted.join()}${treeEnd}`)));
+    }
+  });
+
   it('takes far less memory than its text when it is large', async () => {
     const tree = openTree();
     const random = seededRandom(3);

@@ -5,14 +5,16 @@
 import type { ByteString } from '../../mover/syscalls.ts';
 import { treeEnd, treeStart, withContent, withSubtree } from '../format/tree.ts';
 import type { TreeText } from './backup-job.ts';
+import { type GapTexts, gapTexts } from './gap-texts.ts';
+import { nameQueue } from './name-queue.ts';
 import { type PackedText, packedTree, packText, unpackText } from './packed-tree.ts';
 
 export interface OpenTree {
   /** One or more entries, with commas between them. */
   add(text: string): void;
-  /** A directory in it: its head, whose subtree `closeDirectory` tells before or after. */
+  /** A directory in it: its head, whose subtree `closeDirectory` tells before or after. In the order of names. */
   addDirectory(name: ByteString, head: string): void;
-  /** Its subtree; undefined when it could not be read and is left out. */
+  /** Its subtree; undefined when it could not be read and is left out. In the order of names; those that are not added are nothing. */
   closeDirectory(name: ByteString, subtree: Promise<string | undefined>): void;
   /** A file whose blobs are known later; undefined leaves it out. */
   addFile(head: string, ids: Promise<readonly string[] | undefined>): void;
@@ -36,11 +38,13 @@ export function openTree(): OpenTree {
   let recent: string[] = [];
   let recentLength = 0;
   let recentGaps = 0;
-  /** What fills the gaps, in their order; undefined leaves the entry out. */
-  const missing: (string | undefined)[] = [];
+  const missing = gapTexts();
   const awaited = new Set<Promise<void>>();
-  /** Directories of which one of two things is known: the gap they are to fill, or their subtree. */
-  const half = new Map<ByteString, number | Promise<string | undefined>>();
+  /** Directories whose gap is known, and not their subtree; in a large directory all. */
+  const added = nameQueue();
+  /** Directories of which only the subtree is known: few, as the walk is not far ahead of the threads. */
+  const closed: { readonly name: ByteString; readonly subtree: Promise<string | undefined> }[] = [];
+  let isUnclosed = false;
   let failure: { readonly error: unknown } | undefined;
   const join = () => {
     if (recent.length === 0) return;
@@ -59,12 +63,12 @@ export function openTree(): OpenTree {
   const addWithGap = (text: string): number => {
     recentGaps++;
     add(text);
-    return missing.push(undefined) - 1;
+    return missing.add();
   };
   const fillLater = (gap: number, text: Promise<string | undefined>) => {
     const filled = text
       .then((known) => {
-        missing[gap] = known;
+        missing.set(gap, known);
       })
       .catch((error: unknown) => {
         failure ??= { error };
@@ -76,18 +80,23 @@ export function openTree(): OpenTree {
     add,
     addDirectory(name, head) {
       const gap = addWithGap(gapBegin + withSubtree(head, gapPlace));
-      const subtree = half.get(name);
-      half.delete(name);
-      if (subtree instanceof Promise) fillLater(gap, subtree);
-      else half.set(name, gap);
+      // What was closed before and is not there is no directory any more.
+      while (closed[0] !== undefined && closed[0].name < name) closed.shift();
+      // A selected name that isn't there is closed out of order.
+      const place = closed.findIndex((one) => one.name === name);
+      const subtree = place === -1 ? undefined : closed.splice(place, 1)[0]?.subtree;
+      if (subtree === undefined) added.push({ name, word: `${gap}` });
+      else fillLater(gap, subtree);
     },
     closeDirectory(name, subtree) {
-      const gap = half.get(name);
-      half.delete(name);
       // Who awaits it sees its failure; until then nobody does.
       subtree.catch(() => undefined);
-      if (typeof gap === 'number') fillLater(gap, subtree);
-      else half.set(name, subtree);
+      for (; (added.first()?.name ?? name) < name; added.shift()) isUnclosed = true;
+      const first = added.first();
+      if (first === undefined) closed.push({ name, subtree });
+      if (first?.name !== name) return;
+      added.shift();
+      fillLater(Number(first.word), subtree);
     },
     addFile(head, ids) {
       const gap = addWithGap(gapBegin + withContent(head, [gapPlace]).replace(`"${gapPlace}"`, gapPlace));
@@ -100,9 +109,9 @@ export function openTree(): OpenTree {
       await Promise.all(awaited);
       if (failure !== undefined) throw failure.error;
       // To leave one out that was there would lose it.
-      if (half.values().some((one) => typeof one === 'number')) throw new Error('a directory was not closed');
+      if (isUnclosed || added.first() !== undefined) throw new Error('a directory was not closed');
       // Mostly it was never more than this.
-      if (parts.length === 0) return { json: treeOf(fillGaps(recent.join(), missing)) };
+      if (parts.length === 0) return { json: treeOf(fillGaps(recent.join(), missing, 0)) };
       join();
       return bytes > packFromBytes
         ? packedTree(textsOf(parts, missing))
@@ -112,14 +121,14 @@ export function openTree(): OpenTree {
 }
 
 /** Without gaps. */
-function* textsOf(parts: readonly Part[], missing: readonly (string | undefined)[]): Generator<Part['text']> {
+function* textsOf(parts: readonly Part[], missing: GapTexts): Generator<Part['text']> {
   let gap = 0;
   for (const { text, gaps } of parts) {
     if (gaps === 0) yield text;
     else {
       // Bytes as they are: whatever is no ASCII comes out as it went in.
       const gapped = ('packed' in text ? unpackText(text) : text).toString('latin1');
-      const filled = fillGaps(gapped, missing.slice(gap, gap + gaps));
+      const filled = fillGaps(gapped, missing, gap);
       if (filled !== '') yield Buffer.from(filled, 'latin1');
     }
     gap += gaps;
@@ -131,12 +140,13 @@ const [gapBegin, gapPlace] = ['\0', '\x01'];
 /** What comes after a gap: `"}` after a subtree, `]}` after a content. */
 const afterGap = 2;
 
-function fillGaps(text: string, missing: readonly (string | undefined)[]): string {
+/** @param from of the text's first gap */
+function fillGaps(text: string, missing: GapTexts, from: number): string {
   const [before = '', ...entries] = text.split(gapBegin);
   const filled = [withoutCommas(before)];
   for (const [at, entry] of entries.entries()) {
     const [head = '', rest = ''] = entry.split(gapPlace);
-    const known = missing[at];
+    const known = missing.get(from + at);
     if (known !== undefined) filled.push(head + known + rest.slice(0, afterGap));
     filled.push(withoutCommas(rest.slice(afterGap)));
   }
