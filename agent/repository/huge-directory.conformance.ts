@@ -7,6 +7,8 @@ import { checkWithRestic, restic, resticMissing } from './testing/stock-restic.t
 
 /** Enough that its tree is read and built in pieces; docs/benchmarks.md tells what 500,000 take. */
 const entries = 20_000;
+/** Enough that their names and nodes are not all kept. */
+const directories = 3_000;
 
 describe('a directory of very many entries', { skip: resticMissing }, () => {
   it('is saved, saved again, browsed, compared and restored, and stock restic checks and dumps it', async () => {
@@ -43,5 +45,33 @@ describe('a directory of very many entries', { skip: resticMissing }, () => {
     for (const name of readdirSync(root)) if (name !== changed) rmSync(`${root}/${name}`, { recursive: true });
     await run('backup', root);
     assert.match(await run('diff', 'latest', 'latest'), /^0 added/);
+  });
+
+  it('may be directories: all are saved, known again and restored', async () => {
+    using space = scratch();
+    const [root, repo, password] = [space.path('root'), space.path('repo'), space.path('password')];
+    const nameOf = (number: number) => `directory-${String(number).padStart(6, '0')}`;
+    for (let number = 0; number < directories; number++) {
+      mkdirSync(`${root}/${nameOf(number)}`, { recursive: true });
+      writeFileSync(`${root}/${nameOf(number)}/file`, `${number}`);
+    }
+    writeFileSync(password, 'secret');
+    const run = async (...argv: readonly string[]) => {
+      const outcome = await runCommand(...argv, '--repo', repo, '--password-file', password);
+      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      return outcome.stdout.toString();
+    };
+    await run('repo', 'init');
+    await run('backup', root);
+    const gone = nameOf(2_500);
+    rmSync(`${root}/${gone}`, { recursive: true });
+    await run('backup', root);
+    assert.match(await run('diff', 'latest', 'latest'), /^0 added/);
+    await run('restore', `latest:${root}`, '--target', space.path('out'), '--verify');
+    const restored = readdirSync(space.path('out'));
+    assert.deepEqual([restored.length, restored.includes(gone)], [directories - 1, false]);
+    for (const number of [0, 2_499, 2_501, directories - 1])
+      assert.equal(readFileSync(`${space.path('out')}/${nameOf(number)}/file`, 'utf8'), `${number}`);
+    checkWithRestic(repo, 'secret');
   });
 });

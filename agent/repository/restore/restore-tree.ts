@@ -7,6 +7,7 @@ import type { BlobLocations } from '../blob-locations.ts';
 import { bytesOf, pathIn } from '../directory-fd.ts';
 import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
+import { childDirectories } from './child-directories.ts';
 import { type HardLinks, hardLinks, makeLink } from './hard-links.ts';
 import type { RestoreRun } from './restore.ts';
 import { type ContentTools, type FileTask, jobBytes, restoreLarge, restoreSmall } from './restore-content.ts';
@@ -91,7 +92,8 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
     background.check();
     const isCleaned = options.others === 'remove' && isSaved(path) && filter.directory(path) === 'whole';
     const seen = new Set<ByteString>();
-    const children: TreeNode[] = [];
+    // What can't be read of it is told the first time.
+    const children = childDirectories(() => nodesWithout(trees, tree, () => undefined));
     let isWhole = true;
     const onLost = (message: string) => {
       isWhole = false;
@@ -101,11 +103,11 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
       for await (const node of nodesWithout(trees, tree, onLost)) {
         if (isCleaned) seen.add(node.name);
         // Their trees come when this one's memory is free again.
-        if (node.type === 'dir') children.push(node);
+        if (node.type === 'dir') children.add(node);
         else if (filter.isMeant(`${path}/${node.name}`)) await entries.add(node, into, `${path}/${node.name}`);
       }
       if (isCleaned && isWhole && !into.isNew) removeOthers(into, seen, path);
-      for (const child of children) await makeChild(child, into, `${path}/${child.name}`);
+      for await (const child of children.all()) await makeChild(child, into, `${path}/${child.name}`);
     } finally {
       into.release();
     }

@@ -4,6 +4,7 @@ import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString } from '../../mover/syscalls.ts';
 import { bytesOf, openDirectory, pathIn } from '../directory-fd.ts';
 import type { TreeNode } from '../format/tree.ts';
+import { childDirectories } from './child-directories.ts';
 import { jobBytes, partsOf } from './restore-content.ts';
 import type { FileItem } from './restore-job.ts';
 import { nodesWithout, type TreeTools } from './restore-tree.ts';
@@ -30,14 +31,15 @@ export async function verifyTree(tools: TreeTools): Promise<void> {
   const work = comparisons(tools);
   const visit = async (tree: string, into: OpenedDirectory, path: ByteString): Promise<void> => {
     run.options.signal.throwIfAborted();
-    const children: TreeNode[] = [];
     // What can't be read of it was told when it was to be restored.
-    for await (const node of nodesWithout(trees, tree, () => undefined)) {
-      if (node.type === 'dir') children.push(node);
+    const nodes = () => nodesWithout(trees, tree, () => undefined);
+    const children = childDirectories(nodes);
+    for await (const node of nodes()) {
+      if (node.type === 'dir') children.add(node);
       else if (node.type !== 'irregular' && run.options.filter.isMeant(`${path}/${node.name}`))
         await work.add(node, into, `${path}/${node.name}`);
     }
-    for (const child of children) {
+    for await (const child of children.all()) {
       const inner = `${path}/${child.name}`;
       const choice = run.options.filter.directory(inner);
       if (choice === 'not') continue;
