@@ -85,7 +85,11 @@ export function createBackground(limit: number, changed: Pulse): Background {
     check,
     async start(work) {
       const release = await slots.take();
-      check();
+      if (failure !== undefined) {
+        // Otherwise `idle` waits for ever for what never began.
+        release();
+        throw failure.error;
+      }
       work()
         .catch(note)
         .finally(() => {
