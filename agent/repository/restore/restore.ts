@@ -2,7 +2,7 @@
  * Brings a snapshot, or a part of it, back to a directory. Everything is made through descriptors below the target, so nothing outside
  * of it is ever touched; each byte is proven by its hash before it is written; bytes that are in place already are left alone.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import type { StorkError } from '../../../kube/errors.ts';
 import type { Counts } from '../../mover/contract.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
@@ -98,8 +98,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const from = await trees.find(snapshot.tree, options.from);
   if (from !== undefined && from.subtree === undefined)
     failRepository('PathMissing', 'That is no directory of the snapshot', options.from, 'Use --include for a file.');
-  const threads = restoreThreads(repository.key, options);
   const root = openTarget(options.target);
+  const threads = restoreThreads(repository.key, options);
   const syscalls = openSyscalls();
   const background = createBackground(jobsAtOnce(options.threads), createPulse());
   const opened = new Set<number>();
@@ -130,8 +130,10 @@ function openTarget(target: ByteString): number {
   const path = bytesOf(target);
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    return openSync(path, 'r');
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
-    return failRepository('TargetUnwritable', `The target can't be opened: ${errnoOf(error) ?? String(error)}`, target);
+    const code = errnoOf(error);
+    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'it, or what it lies in, is no directory' : code;
+    return failRepository('TargetUnwritable', `The target can't be opened: ${why ?? String(error)}`, target);
   }
 }
