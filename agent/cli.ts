@@ -8,8 +8,8 @@ const usage = `Usage: stork-agent COMMAND
   mover    one half of a volume copy, as the agent's Jobs run it
   mover digest PATH   prints the digest of a tree, to compare two volumes by hand
 
-  repo init|info   makes a repository for backups, tells about one
-  repo serve         gives other machines a repository (restic's REST protocol)
+  repo init|info|set   makes a repository for backups, tells about one, remembers its object lock
+  repo serve|htpasswd  gives other machines a repository (restic's REST protocol), prints a user's line for that
   repo renew-locks   keeps the objects of one in a bucket with object lock locked
   backup   saves directories into a repository      restore  brings a restore point back
   list     the restore points                       browse   what one has at a path

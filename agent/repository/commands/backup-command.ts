@@ -50,7 +50,7 @@ Exit code: 0 all was saved, 3 some was not (each is named), 1 there is no restor
 `;
 
 export const runBackupCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('backup', { usage, options, run }, argv, ambient);
+  runCareCommand('backup', { usage, options, words: 'Taken', run }, argv, ambient);
 
 const options = {
   'raw-device': { type: 'string' },
@@ -155,8 +155,11 @@ async function runDevice(care: CareRun): Promise<number> {
 
 const threadsAtMost = 4;
 
-export const threadsOf = (given: CareRun['options']): number =>
-  Math.max(1, Math.min(64, wholeNumber(given.threads, '--threads') ?? Math.min(threadsAtMost, availableParallelism())));
+export function threadsOf({ threads }: CareRun['options']): number {
+  const count = wholeNumber(threads, '--threads') ?? Math.min(threadsAtMost, availableParallelism());
+  if (count < 1) throw wrongArgument('There is at least one thread', '--threads');
+  return Math.min(64, count);
+}
 
 /** Node reads arguments as UTF-8; inside paths are bytes. */
 export const toBytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');

@@ -28,10 +28,10 @@ Writes one file of a restore point, or the whole image of a raw device, to stand
 ${commonUsage}${filterUsage}`;
 
 export const runBrowseCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('browse', { usage: browseUsage, options: browseOptions, run: browse }, argv, ambient);
+  runCareCommand('browse', { usage: browseUsage, options: browseOptions, words: 'Taken', run: browse }, argv, ambient);
 
 export const runDumpCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('dump', { usage: dumpUsage, options: filterOptions, run: dump }, argv, ambient);
+  runCareCommand('dump', { usage: dumpUsage, options: filterOptions, words: 'Taken', run: dump }, argv, ambient);
 
 const browseOptions = { recursive: { type: 'boolean', short: 'R' }, ...filterOptions } as const;
 

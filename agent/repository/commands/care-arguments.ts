@@ -45,6 +45,8 @@ export interface CareCommand extends RepositoryCommand<CareRun> {}
 export interface RepositoryCommand<Run> {
   readonly usage: string;
   readonly options: ParseArgsOptionsConfig;
+  /** Whether it has arguments besides its options, and looks at all of them; otherwise one is refused. */
+  readonly words?: 'Taken';
   /** Returns the exit code. */
   run(run: Run): Promise<number>;
 }
@@ -133,7 +135,7 @@ export type Words = Pick<CareRun, 'options' | 'words'>;
 /** As `runCareCommand`, for what is about no place. */
 export async function runReported(
   name: string,
-  { usage, options, run }: RepositoryCommand<Words>,
+  { usage, options, words, run }: RepositoryCommand<Words>,
   argv: readonly string[],
   ambient: Ambient,
 ): Promise<number> {
@@ -143,6 +145,8 @@ export async function runReported(
       ambient.stdout.write(usage);
       return 0;
     }
+    if (words === undefined && positionals.length > 0)
+      throw wrongArgument('It takes no such argument', positionals.join(' '));
     return await run({ options: values, words: positionals });
   } catch (error) {
     if (ambient.signal.aborted) {

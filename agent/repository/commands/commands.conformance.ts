@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { digestOf, scratch } from '../../mover/testing/test-volumes.ts';
 import { runCommand } from '../testing/run-command.ts';
@@ -123,11 +125,36 @@ describe('stork-agent', { skip: resticMissing }, () => {
     const partly = await run('backup', tree, `${tree}/absent`);
     assert.equal(partly.exitCode, 3);
     assert.match(partly.stderr, /absent: does not exist/);
+    for (const threads of ['0', '-1', 'x']) assert.equal((await run('backup', tree, '--threads', threads)).exitCode, 2);
     assert.equal((await run('restore', 'abcd', '--target', at.path('out'))).exitCode, 1);
+    for (const argv of [
+      ['list', 'latest'],
+      ['verify', 'x'],
+      ['prune', 'x'],
+      ['repo', 'info', 'x'],
+      ['key', 'list', 'x'],
+    ]) {
+      const superfluous = await run(...argv);
+      assert.deepEqual([superfluous.exitCode, superfluous.stdout.length], [2, 0], argv.join(' '));
+      assert.match(superfluous.stderr, /no such argument/);
+    }
+    assert.equal((await run('key', 'remove')).exitCode, 2);
     const elsewhere = ['--repo', at.path('nothing'), '--password-file', at.path('password')];
     assert.equal((await runCommand('list', ...elsewhere)).exitCode, 10);
     writeFileSync(at.path('password'), 'another');
     assert.equal((await run('list')).exitCode, 12);
+  });
+
+  it('ends when the target of a restore is none', async () => {
+    using at = await place();
+    assert.equal((await at.run('backup', at.tree)).exitCode, 0);
+    const argv = ['restore', 'latest', '--repo', at.repo, '--password-file', at.path('password')];
+    for (const target of [`${at.tree}/one`, `${at.tree}/one/below`]) {
+      const program = [join(import.meta.dirname, '../../main.ts'), ...argv, '--target', target];
+      const { status, stderr } = spawnSync(process.execPath, program, { timeout: 120_000, killSignal: 'SIGKILL' });
+      assert.equal(status, 1, 'it has not ended by itself');
+      assert.match(stderr.toString(), /is no directory/);
+    }
   });
 
   it('goes on beside a restore point that is damaged, and gives nobody an older one for the latest', async () => {

@@ -46,7 +46,7 @@ const options = {
 } as const;
 
 export const runCopyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('copy', { usage, options, run }, argv, ambient);
+  runCareCommand('copy', { usage, options, words: 'Taken', run }, argv, ambient);
 
 async function run(care: CareRun): Promise<number> {
   const { context, options: given, ambient, answer } = care;

@@ -20,7 +20,12 @@ ${commonUsage}      --metadata              also U: only owner, mode, times or a
 ${asOfUsage}`;
 
 export const runDiffCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('diff', { usage, options: { metadata: { type: 'boolean' }, ...asOfOptions }, run }, argv, ambient);
+  runCareCommand(
+    'diff',
+    { usage, options: { metadata: { type: 'boolean' }, ...asOfOptions }, words: 'Taken', run },
+    argv,
+    ambient,
+  );
 
 const letters: Readonly<Record<Difference['change'], string>> = {
   added: '+',

@@ -26,7 +26,7 @@ ${commonUsage}      --keep-last N           the newest N of each group (-1: all)
 `;
 
 export const runForgetCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('forget', { usage, options, run }, argv, ambient);
+  runCareCommand('forget', { usage, options, words: 'Taken', run }, argv, ambient);
 
 const text = { type: 'string' } as const;
 const texts = { type: 'string', multiple: true } as const;

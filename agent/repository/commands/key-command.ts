@@ -1,5 +1,6 @@
 /** `stork-agent key`: who can open a repository. The master key stays; its wrappings come and go. */
 import { hostname, userInfo } from 'node:os';
+import { resolve } from 'node:path';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { StorkError } from '../../../kube/errors.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../keys/key-slots.ts';
 import { newRecoveryPassphrase, renderRecoveryKit } from '../keys/recovery-kit.ts';
 import { byPassphrase } from '../keys/unlock.ts';
+import { parseStoreAddress } from '../store/store-address.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
 import {
   reencryptOptions,
@@ -32,7 +34,7 @@ const usage = `Usage: stork-agent key list|add|remove ID|rotate|remove-replaced|
   remove-replaced   a repository that was encrypted anew, once the new one is read back and whole
   recovery-kit   a new passphrase for stock restic, shown once, to print and lock away
 
-A passphrase may be the content of a Kubernetes Secret: mount it as a file.
+A passphrase may be the content of a Kubernetes Secret: --password-secret, or mount it as a file.
 
 ${commonUsage}${wrappingUsage}      --restic                   add: a slot for stock restic
       --label TEXT               add, rotate: what a slot of ours is for
@@ -40,7 +42,7 @@ ${reencryptUsage}      --allow-no-restic-key      remove: also the last slot tha
 `;
 
 export const runKeyCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('key', { usage, options, run }, argv, ambient);
+  runCareCommand('key', { usage, options, words: 'Taken', run }, argv, ambient);
 
 const options = {
   ...wrappingOptions,
@@ -62,6 +64,9 @@ const deeds: Readonly<Record<string, (run: CareRun) => Promise<void>>> = {
 async function run(care: CareRun): Promise<number> {
   const deed = deeds[care.words[0] ?? ''];
   if (deed === undefined) throw wrongArgument('Say list, add, remove, rotate, remove-replaced or recovery-kit', 'key');
+  const [, ...rest] = care.words;
+  if (deed === remove && rest.length !== 1) throw wrongArgument('Say which key slot, by its id', 'ID');
+  if (deed !== remove && rest.length > 0) throw wrongArgument('It takes no such argument', rest.join(' '));
   await deed(care);
   return 0;
 }
@@ -158,7 +163,17 @@ async function makeKit(care: CareRun): Promise<void> {
     { kind: 'restic', wrapping: byPassphrase(passphrase), label: '', owner },
     randomBytes,
   );
-  const place = typeof given.repo === 'string' ? given.repo : '';
-  const lines = renderRecoveryKit(place, repository.config.id, passphrase, slot.id.slice(0, 8));
+  const lines = renderRecoveryKit(
+    placeToPrint(String(given.repo)),
+    repository.config.id,
+    passphrase,
+    slot.id.slice(0, 8),
+  );
   answer({ ...tell(slot), passphrase }, lines);
+}
+
+/** What is printed is read elsewhere. */
+function placeToPrint(given: string): string {
+  const address = parseStoreAddress(given);
+  return address.kind === 'Directory' ? resolve(address.path) : given;
 }

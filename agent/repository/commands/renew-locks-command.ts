@@ -13,8 +13,7 @@ const notWellExitCode = 3;
 /** S3's own bound: a hundred years. */
 const daysAtMost = 36_500;
 
-export async function runRenewLocks({ context, options: given, answer, warn, words }: CareRun): Promise<number> {
-  if (words.length > 0) throw wrongArgument('That is no argument of it', words.join(' '));
+export async function runRenewLocks({ context, options: given, answer, warn }: CareRun): Promise<number> {
   const days = wholeNumber(given.days, '--days');
   if (days === undefined) throw wrongArgument('Say for how many days from now', '--days');
   const withinDays = wholeNumber(given.within, '--within') ?? Math.ceil(days / 2);

@@ -46,7 +46,7 @@ Exit code: 0 all is restored, 3 not all (each is named), 1 failed, 2 wrong argum
 `;
 
 export const runRestoreCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('restore', { usage, options, run }, argv, ambient);
+  runCareCommand('restore', { usage, options, words: 'Taken', run }, argv, ambient);
 
 const options = {
   target: { type: 'string', short: 't' },

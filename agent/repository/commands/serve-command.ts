@@ -49,8 +49,7 @@ const serveOptions = {
 export const runServeCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
   runPlaceCommand('repo serve', { usage: serveUsage, options: serveOptions, run: serve }, argv, ambient);
 
-async function serve({ store, ambient, options: given, words }: PlaceRun): Promise<number> {
-  if (words.length > 0) throw wrongArgument('There is nothing to name here', words.join(' '));
+async function serve({ store, ambient, options: given }: PlaceRun): Promise<number> {
   const { signal, clock, randomBytes, stderr } = ambient;
   const listen = parseListen(given.listen);
   const tls = readTls(given);
@@ -141,5 +140,10 @@ export const runHtpasswdCommand = (argv: readonly string[], ambient: Ambient): P
     ambient.stdout.write(`${await renderPasswordLine(user, password, ambient.randomBytes(16))}\n`);
     return 0;
   };
-  return runReported('repo htpasswd', { usage: htpasswdUsage, options: htpasswdOptions, run }, argv, ambient);
+  return runReported(
+    'repo htpasswd',
+    { usage: htpasswdUsage, options: htpasswdOptions, words: 'Taken', run },
+    argv,
+    ambient,
+  );
 };

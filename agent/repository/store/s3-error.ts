@@ -46,7 +46,10 @@ const damaged = [
 ];
 const full = ['QuotaExceeded', 'XMinioStorageFull', 'EntityTooLarge', 'InsufficientCapacity', 'StorageFull'];
 const elsewhere = ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'];
+const unknownKeys = ['InvalidAccessKeyId', 'SignatureDoesNotMatch'];
 
+const keysHint =
+  'The server does not know the access key, or the secret is not its own: look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile).';
 const rightsHint =
   'It needs s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its objects (docs/repository.md has the policy; docs/repository-care.md what locks and versions need).';
 
@@ -89,6 +92,7 @@ export function explainS3Error(error: unknown, { about, bucket, signal }: Asked)
       'The bucket lies in another region: set AWS_REGION or the option s3.region.',
       error,
     );
+  if (unknownKeys.includes(name)) return storeRefused(what, about, keysHint, error);
   if (status === 401 || status === 403) return storeRefused(what, about, rightsHint, error);
   if (status !== undefined && status >= 400 && status < 500 && ![408, 409, 425, 429].includes(status))
     return storeRefused(what, about, 'Check address and options.', error);

@@ -149,7 +149,10 @@ function checkPlace(what: string, name: string): string {
   if (name === '') return invalid(`the ${what} is missing`, forms);
   return /^[A-Za-z0-9$][A-Za-z0-9._-]{1,221}$/.test(name) && !name.includes('..')
     ? name
-    : invalid(`"${name}" can't be a ${what}`, `A ${what}'s name has letters, digits, dots and dashes. ${forms}`);
+    : invalid(
+        `"${name}" can't be a ${what}`,
+        `A ${what}'s name has two or more letters, digits, dots and dashes. ${forms}`,
+      );
 }
 
 function prefixOf(parts: readonly string[]): string {
