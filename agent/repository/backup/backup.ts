@@ -77,18 +77,29 @@ export interface BackupResult extends BackupProgress {
 const clockSlackNs = 2_000_000_000n;
 
 export const backup = (options: BackupOptions): Promise<BackupResult> =>
-  commitTree(options, ({ threads, known }) =>
-    saveTree({
+  commitTree(options, ({ threads, known }) => {
+    let saved: SaveProgress = { entries: 0, unchanged: 0, skipped: 0, bytesUnchanged: 0 };
+    const tell = () => options.onProgress?.({ ...saved, ...threads.counts });
+    /** A large file is many jobs, and one entry. */
+    const run: BackupThreads['run'] = async (job) => {
+      const answer = await threads.run(job);
+      tell();
+      return answer;
+    };
+    return saveTree({
       selection: selectPaths(options.paths) satisfies Selection,
       excludes: options.excludes ?? everyPath,
-      threads,
+      threads: { ...threads, run },
       parents: parentTrees(options.repository, known.trees),
       parentTree: options.parent?.tree,
       signal: options.signal,
       treeLimitBytes: options.treeLimitBytes ?? blobLimitBytes,
-      onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
-    }),
-  );
+      onProgress: (progress) => {
+        saved = progress;
+        tell();
+      },
+    });
+  });
 
 export interface TreeTools {
   readonly threads: BackupThreads;

@@ -33,6 +33,8 @@ export interface FileTask {
   readonly into: TargetDirectory;
   readonly node: TreeNode;
   readonly pieces: readonly Piece[];
+  /** Called when a part of a large file is there, for progress. */
+  readonly count: (bytes: number) => void;
   /** Called once; the inode that holds the content when nothing went wrong. */
   readonly done: (outcome: FileOutcome) => void;
   /** Called instead when everything ends. */
@@ -70,7 +72,7 @@ export async function restoreSmall(tasks: readonly FileTask[], tools: ContentToo
 
 /** Asks for parts as fast as they find places; resolves when all are asked for, and calls `done` when all are written. */
 export async function restoreLarge(
-  { into, node, pieces, done, abandon }: FileTask,
+  { into, node, pieces, count, done, abandon }: FileTask,
   tools: ContentTools,
 ): Promise<void> {
   const opened = openOrProblem({ directory: into.open(), node, isNew: into.isNew }, tools.wholeTrees);
@@ -100,6 +102,7 @@ export async function restoreLarge(
       });
       problem ??= answer.problems[0];
       inode = answer.inodes[0] ?? 0n;
+      count(part.pieces.reduce((sum, { length }) => sum + length, 0));
       open--;
       if (open === 0) finish();
     });

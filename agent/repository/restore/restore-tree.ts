@@ -207,12 +207,18 @@ function entryWork(tools: TreeTools, links: HardLinks) {
       note({ path, kind: 'lost', message: `its entry says ${creation.node.size} bytes, its content has ${size}` });
     // Threads get its pieces.
     const node = { ...creation.node, size, content: [] };
+    let countedBytes = 0;
+    const count = (partBytes: number) => {
+      countedBytes += partBytes;
+      counts.bytes += partBytes;
+      tell('restoring');
+    };
     const done: FileTask['done'] = (outcome) => {
-      counts.bytes += size;
+      counts.bytes += size - countedBytes;
       if ('problem' in outcome) settled(creation, outcome.problem);
       else settled(creation, undefined, outcome.inode);
     };
-    const task = { into, node, pieces, done, abandon: () => links.settle(creation.node, undefined) };
+    const task = { into, node, pieces, count, done, abandon: () => links.settle(creation.node, undefined) };
     if (size > jobBytes && !isLost) return await restoreLarge(task, content);
     if (bytes + size > jobBytes) await startFiles();
     files.push(task);

@@ -205,6 +205,23 @@ describe('a restore', () => {
     assert.equal(lstatSync(`${one.target}/other.txt`).mtimeMs, 1000);
   });
 
+  it('tells how far it is inside a large file, as the backup did', async () => {
+    using space = scratch();
+    const sizeBytes = 80 * 1024 * 1024;
+    writeFileSync(space.path('one'), Buffer.alloc(sizeBytes, 'words '));
+    const { repository } = await memoryRepository();
+    const [read, restored] = [new Set<number>(), new Set<number>()];
+    await save(repository, [space.path('one')], { onProgress: ({ bytesRead }) => void read.add(bytesRead) });
+    await bringBack(repository, '', space.path('target'), {
+      onProgress: ({ phase, bytes }) => void (phase === 'restoring' && restored.add(bytes)),
+    });
+    for (const told of [read, restored]) {
+      const between = [...told].filter((bytes) => bytes > 0 && bytes < sizeBytes);
+      assert.ok(between.length > 0, `told ${[...told].join(' ')}`);
+      assert.equal(Math.max(...told), sizeBytes);
+    }
+  });
+
   it('says which path the snapshot lacks', async () => {
     await using one = await saved();
     await assert.rejects(bringBack(one.repository, `${one.root}/nowhere`, one.target), { code: 'PathMissing' });
