@@ -2,7 +2,7 @@
  * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored,
  * threads that have made another wait too (packs-ahead.ts), so that memory is bounded whatever the store's speed.
  */
-import { releaseMemory } from '../../mover/release-memory.ts';
+import { releaseFreeMemory, releaseMemory } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type {
   BackupAnswer,
@@ -37,6 +37,8 @@ interface Waiting {
 
 /** Jobs that wait when a thread is free again: fewer are done before another thread has begun. */
 const jobsPerThread = 8;
+/** Jobs after which free memory between what threads keep goes back to the system: directories' texts come in all sizes. */
+const answersPerRelease = 64;
 
 export function backupThreads({ threads, storePack, ...given }: BackupThreadsOptions): BackupThreads {
   const data: BackupThreadData = { ...given, ahead: newPacksAhead() };
@@ -47,7 +49,10 @@ export function backupThreads({ threads, storePack, ...given }: BackupThreadsOpt
     failure ??= { error };
     for (const { reject } of waiting.splice(0)) reject(error);
   };
+  let answers = 0;
   const onAnswer = (answer: BackupAnswer) => {
+    answers++;
+    if (answers % answersPerRelease === 0) releaseFreeMemory();
     counts.filesRead += answer.counts.filesRead;
     counts.bytesRead += answer.counts.bytesRead;
     counts.newBlobs += answer.counts.newBlobs;

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../../kube/clock.ts';
-import { keepLargeMemoryApart, releaseFreeMemory } from '../../mover/release-memory.ts';
+import { keepHeapsSmall, keepLargeMemoryApart, releaseFreeMemory } from '../../mover/release-memory.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { blobLimitBytes } from '../format/pack.ts';
 import { blobsOfEntries } from '../format/pack-entries.ts';
@@ -113,6 +113,7 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
 ): Promise<Saved & BackupCounts & { readonly snapshot: string }> {
   const { repository, session, paths, describe, parent, signal } = options;
   keepLargeMemoryApart();
+  keepHeapsSmall();
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
   releaseFreeMemory();
   const index = indexOf(options);

@@ -40,7 +40,7 @@ export const packBufferBytes = 18 * 1024 * 1024;
 
 export function createPacker({ type, key, newIv, takeBuffer }: PackerOptions): Packer {
   let count = 0;
-  /** Of the header: objects would take six times as much, in memory that garbage is looked for in. */
+  /** Of the header: objects would take several times as much, in memory that garbage is looked for in. */
   let entries = Buffer.alloc(0);
   let entriesEnd = 0;
   let bytes = new Uint8Array(new ArrayBuffer(0));

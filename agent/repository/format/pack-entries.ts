@@ -64,7 +64,7 @@ export function* readEntries(header: Buffer, about: string): Generator<PackedBlo
 }
 
 /**
- * What a header of ours names, read anew each time: thousands of blobs as objects take six times as much.
+ * What a header of ours names, read anew each time: thousands of blobs as objects take several times as much.
  * @param entries written by `writeEntry`, so many
  */
 export function blobsOfEntries(entries: Uint8Array, count: number): BlobList {
