@@ -119,7 +119,7 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
   const index = indexOf(options);
   const threads = startThreads(options, known.table, async ({ buffer, length, entries, blobs }) => {
     const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
-    await index.add({ id, blobs: blobsOfEntries(entries, blobs) });
+    await index.add({ id, blobs: blobsOfEntries(entries, blobs) }, length);
   });
   try {
     const saved = await save({ threads, known });

@@ -69,6 +69,17 @@ describe('stork-agent', { skip: resticMissing }, () => {
     assert.equal((await digestOf(`${at.path('theirs')}${tree}`)).digest, (await digestOf(tree)).digest);
   });
 
+  it('tells when nothing is what --include says, and counts the directories that are', async () => {
+    using at = await place();
+    await at.run('backup', at.tree);
+    const none = await at.run('restore', 'latest', '--include', '/nowhere', '--target', at.path('none'));
+    assert.deepEqual([none.exitCode, readdirSync(at.path('none'))], [3, []]);
+    assert.match(none.stderr, /nothing in the restore point is what --include says/);
+    const sub = await at.run('restore', 'latest', '--include', `${at.tree}/sub`, '--target', at.path('sub'));
+    assert.equal(sub.exitCode, 0, sub.stderr);
+    assert.match(sub.stdout.toString(), /, 1 directories/);
+  });
+
   it('leaves out what is excluded, and keeps no lock', async () => {
     using at = await place();
     assert.equal((await at.run('backup', at.tree, '--exclude', '*.tmp')).exitCode, 0);

@@ -76,7 +76,7 @@ async function run(care: CareRun): Promise<number> {
   if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
   const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
   const line = progressLine(ambient.stderr, ambient.clock);
-  const isWhole = wanted.path === '' && textsOf(given.include).length === 0;
+  const isOfAll = wanted.path === '' && textsOf(given.include).length === 0;
   const result = await restore({
     repository,
     snapshot,
@@ -90,13 +90,16 @@ async function run(care: CareRun): Promise<number> {
     limits: localLimitsOf(given),
     signal: ambient.signal,
     onProgress: ({ phase, files, bytes }) =>
-      line.show({ what: phase, files, bytes, totalBytes: isWhole ? (snapshot.summary?.bytes ?? 0) : 0 }),
+      line.show({ what: phase, files, bytes, totalBytes: isOfAll ? (snapshot.summary?.bytes ?? 0) : 0 }),
   }).finally(line.end);
   for (const { path, kind, message } of result.problems) warn(`${toText(path)}: ${kind}: ${message}`);
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   for (const [kind, count] of Object.entries(result.degraded)) warn(`${kind} could not be set for ${count}`);
+  const isNothing = textsOf(given.include).length > 0 && result.files + result.directories + result.problemCount === 0;
+  if (isNothing) warn('nothing in the restore point is what --include says; `stork-agent browse` lists what it has');
   answer(jsonOf(result, snapshot.id), render(result, snapshot.id));
-  return result.problemCount > 0 || Object.keys(result.degraded).length > 0 ? incompleteExitCode : 0;
+  const isWhole = result.problemCount === 0 && Object.keys(result.degraded).length === 0 && !isNothing;
+  return isWhole ? 0 : incompleteExitCode;
 }
 
 async function runDevice(care: CareRun, word: string): Promise<number> {

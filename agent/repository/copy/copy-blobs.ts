@@ -54,7 +54,7 @@ export async function copyBlobs(options: CopyOptions): Promise<CopyProgress> {
     const id = await target.putPack(pack.bytes, signal);
     buffers.giveBack(pack.bytes.buffer);
     counts.packs++;
-    await index.add({ id, blobs: pack.blobs });
+    await index.add({ id, blobs: pack.blobs }, pack.bytes.length);
   };
   const copyPack = async ({ id, blobs }: IndexedPack) => {
     const needed = blobs.filter(

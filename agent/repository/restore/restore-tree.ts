@@ -71,8 +71,10 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
     if (choice === 'not') return;
     const inner = directoryIn(into, child, isSaved(path), directoryTools);
     try {
-      if (choice !== 'inside') inner.open();
-      counts.directories++;
+      if (choice !== 'inside') {
+        inner.open();
+        counts.directories++;
+      }
     } catch (error) {
       inner.release();
       return note({ path, kind: 'unwritable', message: refusalOrThrow(error) });

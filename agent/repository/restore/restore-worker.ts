@@ -8,7 +8,7 @@ import { restoreJobRunner } from './run-restore-job.ts';
 
 export type RestoreReply =
   | { readonly answer: RestoreAnswer }
-  | { readonly error: { readonly code: string; readonly message: string; readonly about: string | undefined } };
+  | { readonly error: Pick<StorkError, 'code' | 'message' | 'about' | 'hint'> };
 
 const { key, limits } = workerData as RestoreThreadData;
 const run = restoreJobRunner(
@@ -24,7 +24,10 @@ function replyTo(job: RestoreJob): RestoreReply {
   try {
     return { answer: run(job) };
   } catch (error) {
-    if (error instanceof StorkError) return { error: { code: error.code, message: error.message, about: error.about } };
-    return { error: { code: 'TargetUnwritable', message: String(error), about: undefined } };
+    if (error instanceof StorkError) {
+      const { code, message, about, hint } = error;
+      return { error: { code, message, about, hint } };
+    }
+    return { error: { code: 'TargetUnwritable', message: String(error), about: undefined, hint: undefined } };
   }
 }
