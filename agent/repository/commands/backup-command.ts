@@ -5,6 +5,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { type BackupResult, backup } from '../backup/backup.ts';
 import { type ChunkingRule, chunkingWishes, parseChunkingRule } from '../backup/choose-chunking.ts';
+import { measureSelection } from '../backup/measure-selection.ts';
+import { selectPaths } from '../backup/walk-directories.ts';
 import { decideParent, findSnapshot } from '../find-snapshot.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { beginWriting } from '../locks/writer-session.ts';
@@ -87,20 +89,27 @@ async function run(care: CareRun): Promise<number> {
   const { parent } = common;
   const line = progressLine(ambient.stderr, ambient.clock);
   await using session = await beginWriting(context);
+  const chosen = { paths: paths.map(toBytes), excludes: pathFilter([], excludes.map(toBytes)) };
+  const isWatchedFirst = parent === undefined && ambient.stderr.isTTY === true;
+  const size = isWatchedFirst
+    ? measureSelection({ selection: selectPaths(chosen.paths), excludes: chosen.excludes, clock: ambient.clock })
+    : undefined;
   const result = await backup({
     ...common,
+    ...chosen,
     session,
-    paths: paths.map(toBytes),
-    excludes: pathFilter([], excludes.map(toBytes)),
     chunking: textsOf(given.chunking).map(chunkingRule),
     onProgress: ({ entries, bytesRead, bytesUnchanged }) =>
       line.show({
         what: 'saving',
         files: entries,
         bytes: bytesRead + bytesUnchanged,
-        totalBytes: parent?.summary?.bytes ?? 0,
+        totalBytes: parent?.summary?.bytes ?? size?.bytes ?? 0,
       }),
-  }).finally(line.end);
+  }).finally(() => {
+    size?.stop();
+    line.end();
+  });
   for (const { path, message } of result.problems) warn(`${toText(path)}: ${message}`);
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   answer(jsonOf(result, parent), render(result));

@@ -19,6 +19,9 @@ export interface ProgressLine {
 
 const everyMs = 200;
 
+/** Some terminals don't know, and say 0. */
+const columnsOf = ({ columns = 0 }: Terminal): number => (columns > 0 ? columns : 80);
+
 /** Shows nothing unless `to` is a terminal. */
 export function progressLine(to: Terminal, clock: Clock): ProgressLine {
   const startedMs = clock.monotonicMs();
@@ -28,7 +31,7 @@ export function progressLine(to: Terminal, clock: Clock): ProgressLine {
     show(moved) {
       if (to.isTTY !== true || clock.monotonicMs() - shownMs < everyMs) return;
       shownMs = clock.monotonicMs();
-      to.write(`\r\u001b[K${renderProgress(moved, shownMs - startedMs, to.columns ?? 80)}`);
+      to.write(`\r\u001b[K${renderProgress(moved, shownMs - startedMs, columnsOf(to))}`);
     },
     end: () => void (isShown() && to.write('\r\u001b[K')),
   };
