@@ -2,7 +2,6 @@
 import type { Ambient } from '../../../kube/ambient.ts';
 import { copyRestorePoints } from '../copy/copy-restore-points.ts';
 import { findSnapshot, matchesSnapshot } from '../find-snapshot.ts';
-import { beginReading } from '../locks/writer-session.ts';
 import { openRepository } from '../repository.ts';
 import type { SnapshotDocument } from '../verify/read-roots.ts';
 import {
@@ -17,6 +16,7 @@ import {
 } from './care-arguments.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableDocuments, refuseUnknownLatest } from './readable-snapshots.ts';
+import { readingLock } from './reading-lock.ts';
 import { chosenOptions, chosenUsage, filterOf } from './snapshot-arguments.ts';
 import { readUnlock } from './unlock-arguments.ts';
 
@@ -51,7 +51,7 @@ export const runCopyCommand = (argv: readonly string[], ambient: Ambient): Promi
 async function run(care: CareRun): Promise<number> {
   const { context, options: given, ambient, answer } = care;
   const source = { ...context, repository: await openSource(care) };
-  await using _lock = given['no-lock'] === true ? undefined : await beginReading(source);
+  await using _lock = await readingLock(source, given['no-lock'] !== true);
   const { documents, damaged } = await readableDocuments({ ...care, context: source });
   const line = progressLine(ambient.stderr, ambient.clock);
   const { copied, there, sent } = await copyRestorePoints({

@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import type { Ambient } from '../../../kube/ambient.ts';
 import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
-import { beginReading } from '../locks/writer-session.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { type RestoreResult, restore } from '../restore/restore.ts';
 import { pathFilter } from '../select-paths.ts';
@@ -20,6 +19,7 @@ import {
 import { bringRawDevice } from './device-command.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
+import { readingLock } from './reading-lock.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
 
 const usage = `Usage: stork-agent restore --repo PLACE --password-file FILE --target DIR [options] latest|ID[:PATH]
@@ -71,7 +71,7 @@ async function run(care: CareRun): Promise<number> {
   const { repository } = context;
   const wanted = splitSnapshotPath(word);
   const isLocking = given['no-lock'] !== true && given['as-of'] === undefined;
-  await using _lock = isLocking ? await beginReading(context) : undefined;
+  await using _lock = await readingLock(context, isLocking);
   const { snapshots, damaged } = await readableSnapshots(care);
   if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
   const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
@@ -108,7 +108,7 @@ async function runDevice(care: CareRun, word: string): Promise<number> {
     if (given[other] !== undefined) throw wrongArgument('A raw device is restored whole, to one place', `--${other}`);
   const { repository } = context;
   const wanted = splitSnapshotPath(word);
-  await using _lock = given['no-lock'] === true ? undefined : await beginReading(context);
+  await using _lock = await readingLock(context, given['no-lock'] !== true);
   const { snapshots, damaged } = await readableSnapshots(care);
   if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
   const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
