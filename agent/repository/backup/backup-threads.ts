@@ -2,6 +2,7 @@
  * The worker threads of a backup: jobs in order of asking, packs handed on for storing. While enough packs wait to be stored,
  * threads that have made another wait too (packs-ahead.ts), so that memory is bounded whatever the store's speed.
  */
+import type { Clock } from '../../../kube/clock.ts';
 import { releaseFreeMemory, releaseMemory } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type {
@@ -14,7 +15,7 @@ import type {
   WrittenPack,
 } from './backup-job.ts';
 import { type ClaimTables, isCrowded, newClaimTable } from './claims.ts';
-import { newPacksAhead, packsAhead } from './packs-ahead.ts';
+import { newPacksAhead, type PacksAhead, packsAhead, slowStoreMs } from './packs-ahead.ts';
 
 export interface BackupThreads {
   run(job: BackupJob): Promise<BackupAnswer>;
@@ -27,6 +28,8 @@ export interface BackupThreads {
 export interface BackupThreadsOptions extends Omit<BackupThreadData, 'ahead'> {
   readonly threads: number;
   readonly storePack: (pack: WrittenPack) => Promise<void>;
+  /** Without it no store counts as slow. */
+  readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
 }
 
 interface Waiting {
@@ -40,8 +43,9 @@ const jobsPerThread = 8;
 /** Jobs after which free memory between what threads keep goes back to the system: directories' texts come in all sizes. */
 const answersPerRelease = 64;
 
-export function backupThreads({ threads, storePack, ...given }: BackupThreadsOptions): BackupThreads {
+export function backupThreads({ threads, storePack, clock, ...given }: BackupThreadsOptions): BackupThreads {
   const data: BackupThreadData = { ...given, ahead: newPacksAhead() };
+  const store = timed(storePack, clock, packsAhead(data.ahead));
   const waiting: Waiting[] = [];
   const counts = { filesRead: 0, bytesRead: 0, newBlobs: 0, bytesAdded: 0 };
   let failure: { readonly error: unknown } | undefined;
@@ -63,7 +67,7 @@ export function backupThreads({ threads, storePack, ...given }: BackupThreadsOpt
   const all: ReturnType<typeof oneThread>[] = [];
   let isClosed = false;
   const start = () => {
-    const thread = oneThread({ data, waiting, storePack, onAnswer, failAll });
+    const thread = oneThread({ data, waiting, storePack: store, onAnswer, failAll });
     all.push(thread);
     thread.next();
   };
@@ -86,6 +90,19 @@ export function backupThreads({ threads, storePack, ...given }: BackupThreadsOpt
       isClosed = true;
       await Promise.all(all.map(({ stop }) => stop()));
     },
+  };
+}
+
+function timed(
+  storePack: BackupThreadsOptions['storePack'],
+  clock: BackupThreadsOptions['clock'],
+  ahead: PacksAhead,
+): BackupThreadsOptions['storePack'] {
+  if (clock === undefined) return storePack;
+  return async (pack) => {
+    const began = clock.monotonicMs();
+    await storePack(pack);
+    if (clock.monotonicMs() - began >= slowStoreMs) ahead.allowMore();
   };
 }
 

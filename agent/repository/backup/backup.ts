@@ -156,7 +156,7 @@ function startThreads(
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
   const limits = shareLimits(options.limits);
   const common = { tables: [table], trustBefore, chunking };
-  const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack });
+  const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack, clock });
   return { ...started, run: answerHere(started, common, clock) };
 }
 
