@@ -85,11 +85,9 @@ export function createBackground(limit: number, changed: Pulse): Background {
     check,
     async start(work) {
       const release = await slots.take();
-      if (failure !== undefined) {
-        // Otherwise `idle` waits for ever for what never began.
-        release();
-        throw failure.error;
-      }
+      // Otherwise `idle` waits for ever for what never began.
+      if (failure !== undefined) release();
+      check();
       work()
         .catch(note)
         .finally(() => {

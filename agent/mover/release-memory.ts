@@ -24,7 +24,7 @@ const keptFreeBytes = 8 * 1024 * 1024;
  * written to: glibc otherwise learns from the first freed buffer to keep all of up to 32 MiB, for each thread. For the whole process;
  * may be called again; nothing where there is no glibc or node:ffi.
  */
-export function keepLargeMemoryApart(): void {
+function keepLargeMemoryApart(): void {
   const { mallopt } = allocator() ?? {};
   mallopt?.(mmapThreshold, apartFromBytes);
   mallopt?.(trimThreshold, keptFreeBytes);
@@ -47,9 +47,18 @@ const semiSpaceMb = 2;
  * Keeps the heaps of a process small that makes much garbage and keeps little: with gigabytes of memory in sight, V8 lets each grow by
  * tens of megabytes for nothing. For the whole process, for good; may be called again.
  */
-export function keepHeapsSmall(): void {
+function keepHeapsSmall(): void {
   setFlagsFromString(`--heap-growing-percent=${heapGrowth}`);
   setFlagsFromString(`--max-semi-space-size=${semiSpaceMb}`);
+}
+
+/**
+ * For work that handles far more than it keeps, before what it keeps is read. For the whole process, for good; may be called again, and
+ * counts for threads that start afterwards.
+ */
+export function keepMemorySmall(): void {
+  keepLargeMemoryApart();
+  keepHeapsSmall();
 }
 
 let opened: { readonly calls: ReturnType<typeof open> } | undefined;

@@ -10,6 +10,18 @@ const entries = 20_000;
 /** Enough that their names and nodes are not all kept. */
 const directories = 3_000;
 
+/** Runs commands on it that must not fail: what they print. */
+async function newRepository(repo: string, password: string) {
+  writeFileSync(password, 'secret');
+  const run = async (...argv: readonly string[]): Promise<string> => {
+    const outcome = await runCommand(...argv, '--repo', repo, '--password-file', password);
+    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    return outcome.stdout.toString();
+  };
+  await run('repo', 'init');
+  return run;
+}
+
 describe('a directory of very many entries', { skip: resticMissing }, () => {
   it('is saved, saved again, browsed, compared and restored, and stock restic checks and dumps it', async () => {
     using space = scratch();
@@ -17,13 +29,7 @@ describe('a directory of very many entries', { skip: resticMissing }, () => {
     mkdirSync(`${root}/a directory`, { recursive: true });
     const nameOf = (number: number) => `entry-${String(number).padStart(6, '0')}-of-a-large-directory`;
     for (let number = 0; number < entries; number++) writeFileSync(`${root}/${nameOf(number)}`, `${number % 100}`);
-    writeFileSync(password, 'secret');
-    const run = async (...argv: readonly string[]) => {
-      const outcome = await runCommand(...argv, '--repo', repo, '--password-file', password);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      return outcome.stdout.toString();
-    };
-    await run('repo', 'init');
+    const run = await newRepository(repo, password);
     await run('backup', root);
     const [first = ''] = readdirSync(`${repo}/snapshots`);
     const [changed, removed] = [nameOf(9_000), nameOf(9_001)];
@@ -55,13 +61,7 @@ describe('a directory of very many entries', { skip: resticMissing }, () => {
       mkdirSync(`${root}/${nameOf(number)}`, { recursive: true });
       writeFileSync(`${root}/${nameOf(number)}/file`, `${number}`);
     }
-    writeFileSync(password, 'secret');
-    const run = async (...argv: readonly string[]) => {
-      const outcome = await runCommand(...argv, '--repo', repo, '--password-file', password);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      return outcome.stdout.toString();
-    };
-    await run('repo', 'init');
+    const run = await newRepository(repo, password);
     await run('backup', root);
     const gone = nameOf(2_500);
     rmSync(`${root}/${gone}`, { recursive: true });

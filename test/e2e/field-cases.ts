@@ -154,13 +154,19 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${clust
 subjects: [{ kind: ServiceAccount, name: worker, namespace: ${main} }]
 `;
 
+/**
+ * No `---` between: kubectl takes what begins with a brace for JSON, and what it has read by then decides whether that still works.
+ */
+const documentsOf = (objects: readonly object[]): string =>
+  objects.map((object) => `${JSON.stringify(object)}\n`).join('');
+
 /** Services whose owner is a Deployment that travels; `kept` says that it travels none the less. */
 export const ownedServices = (ownerUid: string): string =>
-  [
-    { name: 'owned', labels: { part: 'two' } },
-    { name: 'kept', annotations: { 'stork.libopenstorage.org/skip-owner-ref-check': 'true' } },
-  ]
-    .map((metadata) => ({
+  documentsOf(
+    [
+      { name: 'owned', labels: { part: 'two' } },
+      { name: 'kept', annotations: { 'stork.libopenstorage.org/skip-owner-ref-check': 'true' } },
+    ].map((metadata) => ({
       apiVersion: 'v1',
       kind: 'Service',
       metadata: {
@@ -169,10 +175,8 @@ export const ownedServices = (ownerUid: string): string =>
         ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: ownerUid }],
       },
       spec: { clusterIP: 'None', selector: { app: 'web' }, ports: [{ port: 81 }] },
-    }))
-    // No `---` between: kubectl takes what begins with a brace for JSON, and what it has read by then decides whether that still works.
-    .map((object) => `${JSON.stringify(object)}\n`)
-    .join('');
+    })),
+  );
 
 export const addressRangeName = 'stork-test-fields';
 /** On b: the range that the address is of, which a gave. */
@@ -204,13 +208,11 @@ imagePullSecrets: [{ name: registry-b }]
 
 /** Rules beside the Migration; each leaves its name in the pods of `web`. */
 export const traceRules = (namespace: string): string =>
-  ['fields-before', 'fields-after']
-    .map((name) => ({
+  documentsOf(
+    ['fields-before', 'fields-after'].map((name) => ({
       apiVersion: 'stork.libopenstorage.org/v1alpha1',
       kind: 'Rule',
       metadata: { name, namespace },
       rules: [{ podSelector: { app: 'web' }, actions: [{ type: 'command', value: `echo ${name} >> /tmp/trace` }] }],
-    }))
-    // No `---` between: kubectl takes what begins with a brace for JSON, and what it has read by then decides whether that still works.
-    .map((object) => `${JSON.stringify(object)}\n`)
-    .join('');
+    })),
+  );

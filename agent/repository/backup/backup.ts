@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../../kube/clock.ts';
-import { keepHeapsSmall, keepLargeMemoryApart, releaseFreeMemory } from '../../mover/release-memory.ts';
+import { keepMemorySmall, releaseFreeMemory } from '../../mover/release-memory.ts';
 import type { CompressionLevel } from '../format/compress.ts';
 import { blobLimitBytes } from '../format/pack.ts';
 import { blobsOfEntries } from '../format/pack-entries.ts';
@@ -77,29 +77,18 @@ export interface BackupResult extends BackupProgress {
 const clockSlackNs = 2_000_000_000n;
 
 export const backup = (options: BackupOptions): Promise<BackupResult> =>
-  commitTree(options, ({ threads, known }) => {
-    let saved: SaveProgress = { entries: 0, unchanged: 0, skipped: 0, bytesUnchanged: 0 };
-    const tell = () => options.onProgress?.({ ...saved, ...threads.counts });
-    /** A large file is many jobs, and one entry. */
-    const run: BackupThreads['run'] = async (job) => {
-      const answer = await threads.run(job);
-      tell();
-      return answer;
-    };
-    return saveTree({
+  commitTree(options, ({ threads, known }) =>
+    saveTree({
       selection: selectPaths(options.paths) satisfies Selection,
       excludes: options.excludes ?? everyPath,
-      threads: { ...threads, run },
+      threads,
       parents: parentTrees(options.repository, known.trees),
       parentTree: options.parent?.tree,
       signal: options.signal,
       treeLimitBytes: options.treeLimitBytes ?? blobLimitBytes,
-      onProgress: (progress) => {
-        saved = progress;
-        tell();
-      },
-    });
-  });
+      onProgress: (progress) => options.onProgress?.({ ...progress, ...threads.counts }),
+    }),
+  );
 
 export interface TreeTools {
   readonly threads: BackupThreads;
@@ -112,8 +101,7 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
   save: (tools: TreeTools) => Promise<Saved>,
 ): Promise<Saved & BackupCounts & { readonly snapshot: string }> {
   const { repository, session, paths, describe, parent, signal } = options;
-  keepLargeMemoryApart();
-  keepHeapsSmall();
+  keepMemorySmall();
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
   releaseFreeMemory();
   const index = indexOf(options);

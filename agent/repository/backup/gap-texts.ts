@@ -1,5 +1,7 @@
 /** What fills the gaps of a directory's text, in any order. Ids, of which there may be half a million, lie in 32 bytes each. */
 
+import { idBytes, isId } from '../format/object-id.ts';
+
 export interface GapTexts {
   /** Another gap: its number. */
   add(): number;
@@ -8,7 +10,6 @@ export interface GapTexts {
   get(gap: number): string | undefined;
 }
 
-const idBytes = 32;
 /** Fewer are simply kept: most directories have few. */
 const simplyKept = 1024;
 const gapsPerPage = 1024;
@@ -43,5 +44,3 @@ export function gapTexts(): GapTexts {
     },
   };
 }
-
-const isId = (text: string): boolean => text.length === 2 * idBytes && /^[0-9a-f]*$/.test(text);

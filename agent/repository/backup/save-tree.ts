@@ -121,7 +121,10 @@ function treeRun({ threads, parents, parentTree, onProgress, treeLimitBytes }: S
     else
       tree.addFile(
         entry.head,
-        saveLarge(threads, fd, entry, (problem) => note(path, problem)),
+        saveLarge(threads, fd, entry, {
+          onPart: () => onProgress(counts),
+          onProblem: (problem) => note(path, problem),
+        }),
       );
   };
   const finish = async (directory: OpenDirectory): Promise<string | undefined> => {
@@ -196,13 +199,14 @@ async function saveLarge(
   threads: BackupThreads,
   directory: number,
   file: Extract<SavedEntry, { is: 'large' }>,
-  onProblem: (problem: Problem) => void,
+  { onPart, onProblem }: { readonly onPart: () => void; readonly onProblem: (problem: Problem) => void },
 ): Promise<readonly string[] | undefined> {
   const { name, inode, size, chunking } = file;
   const parts: Promise<BackupAnswer>[] = [];
   for (let offset = 0; offset < size; offset += partBytes) {
     const length = Math.min(partBytes, size - offset);
-    parts.push(threads.run({ do: 'content', directory, name, inode, size, offset, length, chunking }));
+    const part = threads.run({ do: 'content', directory, name, inode, size, offset, length, chunking });
+    parts.push(part.finally(onPart));
   }
   const answers = await Promise.all(parts);
   const found = answers.flatMap(({ problems }) => problems);

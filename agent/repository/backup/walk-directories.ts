@@ -7,6 +7,7 @@ import { errnoOf } from '../../mover/mover-error.ts';
 import type { ByteString } from '../../mover/syscalls.ts';
 import { listIn, openDirectory, pathIn } from '../directory-fd.ts';
 import type { PathFilter } from '../select-paths.ts';
+import { nameQueue } from './name-queue.ts';
 
 export type WalkStep =
   /** The directory stays open until `closeDirectory` of it is called. */
@@ -83,29 +84,17 @@ function* walkInto({ path, name, shown }: Place, selection: Selection, excludes:
       isOnly: found.length <= perStep,
     };
   }
-  const inner = inOrder(found.filter((one) => one.isDirectory).map((one) => one.name));
+  // While what is below them is walked, the names lie packed.
+  const inner = nameQueue();
+  for (const one of found) if (one.isDirectory) inner.push({ name: one.name, word: '' });
   found = [];
-  for (const one of inner)
+  for (let one = inner.first()?.name; one !== undefined; inner.shift(), one = inner.first()?.name)
     yield* walkInto(
       { path: pathIn(directory, one), name: one, shown: `${shown}/${one}` },
       selection?.get(one),
       excludes,
     );
   yield { is: 'leave', directory };
-}
-
-/** While what is below directories is walked, their names lie packed: half a million take 40 MB as strings. */
-function inOrder(names: readonly ByteString[]): Iterable<ByteString> {
-  return names.length > namesPerStep ? unpacked(Buffer.from(names.join('/'), 'latin1')) : names;
-}
-
-function* unpacked(names: Buffer): Generator<ByteString> {
-  for (let at = 0; at < names.length; ) {
-    const end = names.indexOf('/', at, 'latin1');
-    const to = end === -1 ? names.length : end;
-    yield names.toString('latin1', at, to);
-    at = to + 1;
-  }
 }
 
 const isIncluded = (path: ByteString, isDirectory: boolean, excludes: PathFilter): boolean =>

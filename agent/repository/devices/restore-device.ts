@@ -5,6 +5,7 @@
 import { fsyncSync } from 'node:fs';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { createBackground, createPulse } from '../../mover/pulse.ts';
+import { keepMemorySmall } from '../../mover/release-memory.ts';
 import { type ByteString, openSyscalls } from '../../mover/syscalls.ts';
 import { bytesOf } from '../directory-fd.ts';
 import type { TreeNode } from '../format/tree.ts';
@@ -70,6 +71,7 @@ interface DeviceRun {
 /** @throws `NoDevice`, `TargetInUse`, `TargetTooSmall`, `TargetUnwritable`, `TargetFull`, `RestoreIncomplete`, `RestoreDiffers`, … */
 export async function restoreDevice(options: DeviceRestoreOptions): Promise<DeviceRestoreResult> {
   const { repository, snapshot, from, signal } = options;
+  keepMemorySmall();
   const locations = await repository.loadIndex(signal);
   const trees = snapshotTrees(repository, locations, signal);
   const device = await openStoredDevice({ repository, locations, trees, signal }, snapshot.tree, from);

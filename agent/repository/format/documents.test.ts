@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { encodePackEnd } from '../testing/encode-pack-end.ts';
 import { parseConfig } from './config.ts';
 import { encodeIndex, parseIndex } from './index-file.ts';
 import { newMasterKey } from './key-file.ts';
-import { encodePackEnd, packEndBytes, parsePackHeader, readHeaderLength, sealBlob, unsealBlob } from './pack.ts';
+import { packEndBytes, parsePackHeader, readHeaderLength, sealBlob, unsealBlob } from './pack.ts';
 import { ivBytes, seal, unseal } from './seal.ts';
 import { encodeSnapshot, parseSnapshot } from './snapshot.ts';
 import { readTree } from './tree.ts';

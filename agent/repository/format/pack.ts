@@ -7,7 +7,7 @@ import { releaseMemory } from '../../mover/release-memory.ts';
 import { failDamaged } from '../repository-error.ts';
 import { type CompressionLevel, compress, decompress } from './compress.ts';
 import { binaryIdOf } from './object-id.ts';
-import { compressedEntryBytes, type PackedBlob, plainEntryBytes, readEntries, writeEntry } from './pack-entries.ts';
+import { compressedEntryBytes, type PackedBlob, plainEntryBytes, readEntries } from './pack-entries.ts';
 import { type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
 import { compressPieces, zstdPieces } from './zstd-pieces.ts';
 
@@ -116,14 +116,7 @@ export function proveBlob(key: RepositoryKey, sealed: Uint8Array, blob: PackedBl
   return frame;
 }
 
-/** The end of a pack with these blobs: sealed header ‖ its length. */
-export function encodePackEnd(key: RepositoryKey, blobs: readonly PackedBlob[], iv: Uint8Array): Buffer {
-  const entries = Buffer.allocUnsafe(blobs.length * compressedEntryBytes);
-  const length = blobs.reduce((at, blob) => writeEntry(entries, at, blob), 0);
-  return sealPackEnd(key, entries.subarray(0, length), iv);
-}
-
-/** The same of the blobs' entries one after the other. */
+/** The end of a pack: sealed header ‖ its length. @param entries of its blobs, one after the other, as `writeEntry` writes them */
 export function sealPackEnd(key: RepositoryKey, entries: Uint8Array, iv: Uint8Array): Buffer {
   const header = seal(key, entries, iv);
   const length = Buffer.alloc(lengthBytes);
@@ -131,7 +124,7 @@ export function sealPackEnd(key: RepositoryKey, entries: Uint8Array, iv: Uint8Ar
   return Buffer.concat([header, length]);
 }
 
-/** How many bytes `encodePackEnd` makes of so many blobs, at most. */
+/** How many bytes `sealPackEnd` makes of so many blobs, at most. */
 export const packEndBytes = (blobs: number): number => blobs * compressedEntryBytes + sealOverheadBytes + lengthBytes;
 
 /** How long the sealed header before these last four bytes is. Throws `RepositoryDamaged` when the pack can't hold it. */

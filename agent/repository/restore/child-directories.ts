@@ -14,13 +14,13 @@ const keptAtMost = 1024;
 
 /** @param again all nodes of the tree, as far as they can be read */
 export function childDirectories(again: () => AsyncIterable<TreeNode>): ChildDirectories {
-  let kept: TreeNode[] = [];
+  const kept: TreeNode[] = [];
   let count = 0;
   return {
     add(node) {
       count++;
       if (count <= keptAtMost) kept.push(node);
-      else kept = [];
+      else kept.length = 0;
     },
     async *all() {
       if (count <= keptAtMost) yield* kept;

@@ -1,6 +1,5 @@
 /** The worker threads of a restore: jobs in order of asking, one at a time each. Callers bound how much they ask for. */
 import { StorkError } from '../../../kube/errors.ts';
-import { keepLargeMemoryApart } from '../../mover/release-memory.ts';
 import { startWorker } from '../../start-worker.ts';
 import type { RepositoryKey } from '../format/seal.ts';
 import { type LocalLimits, shareLimits } from '../local-limits.ts';
@@ -23,7 +22,6 @@ export function restoreThreads(
   key: RepositoryKey,
   { threads, limits }: { readonly threads: number; readonly limits?: LocalLimits | undefined },
 ): RestoreThreads {
-  keepLargeMemoryApart();
   const data = { key, limits: shareLimits(limits) };
   const waiting: Waiting[] = [];
   let failure: { readonly error: unknown } | undefined;

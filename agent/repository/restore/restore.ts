@@ -7,7 +7,7 @@ import type { StorkError } from '../../../kube/errors.ts';
 import type { Counts } from '../../mover/contract.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { createBackground, createPulse } from '../../mover/pulse.ts';
-import { keepHeapsSmall, keepLargeMemoryApart, releaseFreeMemory } from '../../mover/release-memory.ts';
+import { keepMemorySmall, releaseFreeMemory } from '../../mover/release-memory.ts';
 import { type ByteString, openSyscalls } from '../../mover/syscalls.ts';
 import { bytesOf } from '../directory-fd.ts';
 import type { LocalLimits } from '../local-limits.ts';
@@ -91,8 +91,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     tell: (phase) => options.onProgress?.({ phase, ...counts }),
   };
   const onDamage = (name: string, { message }: StorkError) => run.note({ path: name, kind: 'lost', message });
-  keepLargeMemoryApart();
-  keepHeapsSmall();
+  keepMemorySmall();
   const locations = await repository.loadIndex(signal, undefined, onDamage);
   releaseFreeMemory();
   const trees = snapshotTrees(repository, locations, signal);

@@ -7,14 +7,7 @@ import { parseConfig } from '../../format/config.ts';
 import { parseIndex } from '../../format/index-file.ts';
 import { encodeMasterKey, openKeyFile, splitKey } from '../../format/key-file.ts';
 import { idOf } from '../../format/object-id.ts';
-import {
-  encodePackEnd,
-  type PackedBlob,
-  parsePackHeader,
-  readHeaderLength,
-  sealBlob,
-  unsealBlob,
-} from '../../format/pack.ts';
+import { type PackedBlob, parsePackHeader, readHeaderLength, sealBlob, unsealBlob } from '../../format/pack.ts';
 import { jsonReader } from '../../format/read-json.ts';
 import { scanIndex } from '../../format/scan-index.ts';
 import { seal, sealOverheadBytes, unseal } from '../../format/seal.ts';
@@ -32,6 +25,7 @@ import { parseSettings } from '../../object-lock/remembered-lock.ts';
 import { parseHolders, parseMark } from '../../prune/marks.ts';
 import { parseSuccessor } from '../../reencrypt/successor.ts';
 import { parseManifest } from '../../verify/read-roots.ts';
+import { encodePackEnd } from '../encode-pack-end.ts';
 import { testKey } from '../write-restore-point.ts';
 import { damageBytes, damageJson, oneOf, type Pick } from './damage.ts';
 import { hostileFrame } from './hostile-frames.ts';
