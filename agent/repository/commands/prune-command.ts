@@ -6,6 +6,7 @@ import { type HeldResult, purgeDeleted, type VersionsTold } from '../object-lock
 import { requireVersions } from '../object-lock/renew-locks.ts';
 import { type CollectResult, collectGarbage, type PacksTold } from '../prune/collect-garbage.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { renderBytes } from './progress-line.ts';
 
 const usage = `Usage: stork-agent prune --repo PLACE --password-file FILE [options]
 
@@ -93,8 +94,7 @@ function renderHeld({ versions, versionsUnknown }: Held): string[] {
   ];
 }
 
-const sayVersions = ({ versions, bytes }: VersionsTold): string =>
-  `${versions} versions (${(bytes / mebibyte).toFixed(1)} MiB)`;
+const sayVersions = ({ versions, bytes }: VersionsTold): string => `${versions} versions (${renderBytes(bytes)})`;
 
 function readWait(value: unknown): number {
   if (value === '0') return 0;
@@ -114,7 +114,7 @@ function readMebibytes(value: unknown): number {
   return Number(text) * mebibyte;
 }
 
-const say = ({ packs, bytes }: PacksTold): string => `${packs} packs (${(bytes / mebibyte).toFixed(1)} MiB)`;
+const say = ({ packs, bytes }: PacksTold): string => `${packs} packs (${renderBytes(bytes)})`;
 
 function render({ deleted, rescued, marked, repacked, damaged, waitsFor }: CollectResult, isDryRun: boolean): string[] {
   const [hasDeleted, hasMarked] = isDryRun ? ['would delete', 'would mark'] : ['deleted', 'marked'];
