@@ -1,6 +1,6 @@
 /** The command line of stork-agent: which words do what. Loaded only when main.ts could not answer by itself. */
 import type { Ambient } from '../kube/ambient.ts';
-import { renderError } from '../kube/errors.ts';
+import { renderError, StorkError } from '../kube/errors.ts';
 
 const usage = `Usage: stork-agent COMMAND
 
@@ -88,9 +88,18 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<nu
       ambient.stdout.write(usage);
       return 0;
     default:
-      ambient.stderr.write(`stork-agent: unknown command ${JSON.stringify(command)}\n${usage}`);
-      return 2;
+      return await failUnknown(command, rest, ambient);
   }
+}
+
+async function failUnknown(command: string, rest: readonly string[], ambient: Ambient): Promise<number> {
+  const message = `unknown command ${JSON.stringify(command)}`;
+  const { createTeller, isJsonWanted } = await import('./repository/commands/tell-stderr.ts');
+  if (!isJsonWanted(rest)) {
+    ambient.stderr.write(`stork-agent: ${message}\n${usage}`);
+    return 2;
+  }
+  return createTeller(command, rest, ambient).fail(new StorkError({ code: 'ArgumentInvalid', message }));
 }
 
 async function runReported(ambient: Ambient): Promise<number> {

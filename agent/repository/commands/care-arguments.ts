@@ -1,7 +1,7 @@
 /** What the commands about a repository have in common: where it is, how it is opened, how they answer and fail. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { Ambient } from '../../../kube/ambient.ts';
-import { renderError, StorkError } from '../../../kube/errors.ts';
+import { renderError } from '../../../kube/errors.ts';
 import type { Unlock } from '../keys/unlock.ts';
 import type { LocalLimits } from '../local-limits.ts';
 import { processOwner } from '../locks/process-owner.ts';
@@ -13,6 +13,7 @@ import { openStore } from '../store/open-store.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
 import { parseAsOf } from './as-of-argument.ts';
 import { withRememberedLock } from './remembered-lock-argument.ts';
+import { createTeller, type Teller } from './tell-stderr.ts';
 import { readUnlock, textsOf, unlockOptions, unlockUsage, wrongArgument } from './unlock-arguments.ts';
 
 export { textsOf, wrongArgument };
@@ -66,16 +67,13 @@ const placeUsage = `  -r, --repo PLACE            the repository: a directory, s
 const storeUsage = `  -o, --option NAME=VALUE     of the kind of store, as s3.region=…; may be repeated
       --cacert FILE           the store's authorities, in PEM form
       --limit-upload KIB      KiB a second to the store at most;  --limit-download KIB  from it;  --limit-requests N  requests a second
-      --json                  answer with one JSON document
+      --json                  answer with one JSON document; failures and warnings too, one a line, on standard error
 `;
 /** Of commands that need a password, and of those that need none. */
 export const commonUsage = placeUsage + unlockUsage + storeUsage;
 export const placeOnlyUsage = placeUsage + storeUsage;
 
-/**
- * Returns the exit code, never throws for what a user can cause: 1 failed, 2 wrong arguments, and as restic has them 10 no repository,
- * 11 locked, 12 wrong password, 130 interrupted.
- */
+/** Returns the exit code (those of `Teller.fail` among them), never throws for what a user can cause. */
 export const runCareCommand = (
   name: string,
   command: CareCommand,
@@ -101,7 +99,7 @@ export const runStoreCommand = (
   ambient: Ambient,
 ): Promise<number> => {
   const run = async (place: PlaceRun) =>
-    await command.run({ ...place, unlock: await readUnlock(place.options, ambient) });
+    await command.run({ ...place, unlock: await readUnlock(place.options, place) });
   return runPlaceCommand(name, { ...command, run, options: { ...unlockOptions, ...command.options } }, argv, ambient);
 };
 
@@ -112,8 +110,8 @@ export const runPlaceCommand = (
   argv: readonly string[],
   ambient: Ambient,
 ): Promise<number> => {
-  const run = async ({ options, words }: Words) => {
-    const reopen = (...more: readonly string[]) => openAt(options, more, ambient);
+  const run = async ({ options, words, warn }: PlainRun) => {
+    const reopen = (...more: readonly string[]) => openAt(options, more, { ambient, warn });
     return await command.run({
       ambient,
       store: await reopen(),
@@ -124,21 +122,23 @@ export const runPlaceCommand = (
         const text = options.json === true ? JSON.stringify(value) : lines.join('\n');
         if (text !== '') ambient.stdout.write(`${text}\n`);
       },
-      warn: (line) => void ambient.stderr.write(`${line}\n`),
+      warn,
     });
   };
   return runReported(name, { ...command, run, options: { ...common, ...command.options } }, argv, ambient);
 };
 
-export type Words = Pick<CareRun, 'options' | 'words'>;
+/** Of a command that is about no place. */
+export type PlainRun = Pick<CareRun, 'options' | 'words' | 'warn'>;
 
 /** As `runCareCommand`, for what is about no place. */
 export async function runReported(
   name: string,
-  { usage, options, words, run }: RepositoryCommand<Words>,
+  { usage, options, words, run }: RepositoryCommand<PlainRun>,
   argv: readonly string[],
   ambient: Ambient,
 ): Promise<number> {
+  const { warn, fail }: Teller = createTeller(name, argv, ambient);
   try {
     const { values, positionals } = parse(argv, { help: { type: 'boolean', short: 'h' }, ...options });
     if (values.help === true) {
@@ -147,34 +147,14 @@ export async function runReported(
     }
     if (words === undefined && positionals.length > 0)
       throw wrongArgument('It takes no such argument', positionals.join(' '));
-    return await run({ options: values, words: positionals });
+    return await run({ options: values, words: positionals, warn });
   } catch (error) {
-    if (ambient.signal.aborted) {
-      ambient.stderr.write(`stork-agent ${name}: interrupted\n`);
-      return 130;
-    }
-    ambient.stderr.write(`stork-agent ${name}: ${renderError(error)}\n`);
-    return error instanceof StorkError ? (exitCodes[error.code] ?? 1) : 1;
+    return fail(error);
   }
 }
 
 /** Done but for what was named. */
 export const incompleteExitCode = 3;
-
-const exitCodes: Readonly<Record<string, number>> = {
-  ArgumentInvalid: 2,
-  IdentityInvalid: 2,
-  KeyPluginConfigInvalid: 2,
-  PasswordFileInvalid: 2,
-  RecipientInvalid: 2,
-  StoreAddressInvalid: 2,
-  StoreAddressSecret: 2,
-  StoreSettingInvalid: 2,
-  UserInvalid: 2,
-  RepositoryMissing: 10,
-  RepositoryLocked: 11,
-  WrongPassword: 12,
-};
 
 function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
   try {
@@ -185,12 +165,14 @@ function parse(argv: readonly string[], options: ParseArgsOptionsConfig) {
 }
 
 /** @param more texts of `-o` */
-async function openAt(values: Readonly<Record<string, unknown>>, more: readonly string[], ambient: Ambient) {
+async function openAt(values: Readonly<Record<string, unknown>>, more: readonly string[], to: Opener) {
   const { repo, cacert, 'as-of': asOf } = values;
   if (typeof repo !== 'string') throw wrongArgument('Say where the repository is', '--repo');
   const options = [...textsOf(values.option), ...more];
-  return await openPlace(repo, { options, cacert, asOf, limits: storeLimitsOf(values) }, ambient);
+  return await openPlace(repo, { options, cacert, asOf, limits: storeLimitsOf(values) }, to);
 }
+
+export type Opener = Pick<CareRun, 'ambient' | 'warn'>;
 
 interface PlaceArguments {
   readonly options: unknown;
@@ -203,7 +185,7 @@ interface PlaceArguments {
 export function openPlace(
   address: string,
   given: PlaceArguments,
-  { env, clock, random, randomUuid, stderr }: Ambient,
+  { ambient: { env, clock, random, randomUuid }, warn }: Opener,
 ): Promise<ObjectStore> {
   return openStore(address, {
     env,
@@ -214,7 +196,7 @@ export function openPlace(
     asOf: typeof given.asOf === 'string' ? parseAsOf(given.asOf, clock.now()) : undefined,
     limits: given.limits,
     caFile: typeof given.cacert === 'string' ? given.cacert : undefined,
-    onRetry: (error) => void stderr.write(`trying again: ${renderError(error)}\n`),
+    onRetry: (error) => warn(`trying again: ${renderError(error)}`),
   });
 }
 

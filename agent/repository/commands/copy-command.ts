@@ -68,11 +68,12 @@ async function run(care: CareRun): Promise<number> {
   return damaged.length > 0 && care.words.length === 0 ? incompleteExitCode : 0;
 }
 
-async function openSource({ options: given, ambient }: CareRun) {
+async function openSource(care: CareRun) {
+  const { options: given, ambient } = care;
   const { 'from-repo': place, 'from-option': texts, cacert } = given;
   if (typeof place !== 'string') throw wrongArgument('Say which repository to copy from', '--from-repo');
-  const unlock = await readUnlock(given, ambient, 'from-');
-  const store = await openPlace(place, { options: textsOf(texts), cacert, limits: storeLimitsOf(given) }, ambient);
+  const unlock = await readUnlock(given, care, 'from-');
+  const store = await openPlace(place, { options: textsOf(texts), cacert, limits: storeLimitsOf(given) }, care);
   return await openRepository(store, unlock, ambient.randomBytes, ambient.signal);
 }
 

@@ -18,6 +18,9 @@ describe('stork-agent prune', () => {
     await run('forget', saved, '--unsafe-allow-remove-all');
     const { exitCode, stdout, stderr } = await run('prune');
     assert.equal(exitCode, 0, stderr);
-    assert.match(stdout.toString(), /^deleted 0 packs \(0 B\)\nmarked 2 packs \([\d.]+ K?i?B\), of them 0 packs \(0 B\)/);
+    assert.match(
+      stdout.toString(),
+      /^deleted 0 packs \(0 B\)\nmarked 2 packs \([\d.]+ K?i?B\), of them 0 packs \(0 B\)/,
+    );
   });
 });

@@ -80,7 +80,8 @@ async function openTarget(care: CareRun) {
   return { place, repository };
 }
 
-async function openNewPlace({ ambient, options: given }: CareRun) {
+async function openNewPlace(care: CareRun) {
+  const { ambient, options: given } = care;
   const place = given['new-repo'];
   if (typeof place !== 'string') throw wrongArgument('Say where the new repository is to be', '--new-repo');
   const wrapping = readWrapping(given, ambient.env);
@@ -90,7 +91,7 @@ async function openNewPlace({ ambient, options: given }: CareRun) {
   if (passphrase === '') throw wrongArgument('The password is empty', '--new-password-file');
   const { 'new-option': options, cacert } = given;
   const reopen = (...more: readonly string[]) =>
-    openPlace(place, { options: [...textsOf(options), ...more], cacert }, ambient);
+    openPlace(place, { options: [...textsOf(options), ...more], cacert }, care);
   return { place, passphrase, store: await reopen(), options, reopen };
 }
 

@@ -15,6 +15,7 @@ import { renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
 import { lockOption, runSet } from './remembered-lock-argument.ts';
 import { renewOptions, runRenewLocks } from './renew-locks-command.ts';
+import { createTeller } from './tell-stderr.ts';
 
 const usage = `Usage: stork-agent repo init|info|set|renew-locks --repo PLACE --password-file FILE [options]
 
@@ -45,9 +46,13 @@ export async function runRepoCommand(argv: readonly string[], ambient: Ambient):
   if (word === 'set') return await runStoreCommand('repo set', { usage, options: {}, run: runSet }, rest, ambient);
   const renew = { usage, options: renewOptions, run: runRenewLocks };
   if (word === 'renew-locks') return await runCareCommand('repo renew-locks', renew, rest, ambient);
-  const isHelp = word === '--help' || word === '-h';
-  (isHelp ? ambient.stdout : ambient.stderr).write(usage);
-  return isHelp ? 0 : 2;
+  if (word === '--help' || word === '-h') {
+    ambient.stdout.write(usage);
+    return 0;
+  }
+  return createTeller('repo', argv, ambient).fail(
+    wrongArgument('Say init, info, set, renew-locks, serve or htpasswd', word ?? 'repo'),
+  );
 }
 
 async function init({ store, unlock, ambient, answer, options }: StoreRun): Promise<number> {

@@ -6,10 +6,10 @@ import { type ServeTls, serveRepository } from '../serve/serve-repository.ts';
 import { isLoopback } from '../store/store-address.ts';
 import {
   type PlaceRun,
+  type PlainRun,
   placeOnlyUsage,
   runPlaceCommand,
   runReported,
-  type Words,
   wrongArgument,
 } from './care-arguments.ts';
 import { readPassword, readSmallFile } from './unlock-arguments.ts';
@@ -131,7 +131,7 @@ Exit code: 0 done, 2 wrong arguments.
 const htpasswdOptions = { 'new-password-file': { type: 'string' } } as const;
 
 export const runHtpasswdCommand = (argv: readonly string[], ambient: Ambient): Promise<number> => {
-  const run = async ({ options: given, words: [user, ...more] }: Words) => {
+  const run = async ({ options: given, words: [user, ...more] }: PlainRun) => {
     const file = given['new-password-file'];
     if (user === undefined || more.length > 0) throw wrongArgument('Name one user', more.join(' '));
     if (typeof file !== 'string') throw wrongArgument('Say where the password is', '--new-password-file');

@@ -23,9 +23,14 @@ export const unlockUsage = `  -p, --password-file FILE    its password, in the f
 
 type Given = Readonly<Record<string, unknown>>;
 
+interface Asker {
+  readonly ambient: Ambient;
+  warn(line: string): void;
+}
+
 /** The environment goes to a plug-in. @param prefix of another repository's options @throws `ArgumentInvalid`, `IdentityInvalid`, `KeyPluginConfigInvalid`, and as `passwordOfSecret` */
-export async function readUnlock(given: Given, ambient: Ambient, prefix: '' | 'from-' = ''): Promise<Unlock> {
-  const { env, stderr } = ambient;
+export async function readUnlock(given: Given, { ambient, warn }: Asker, prefix: '' | 'from-' = ''): Promise<Unlock> {
+  const { env } = ambient;
   const names = ['password-file', 'password-secret', 'identity-file', 'key-plugin'] as const;
   const told = names.filter((name) => typeof given[prefix + name] === 'string');
   if (told.length !== 1)
@@ -39,7 +44,7 @@ export async function readUnlock(given: Given, ambient: Ambient, prefix: '' | 'f
   const file = String(given[prefix + told[0]]);
   switch (told[0]) {
     case 'identity-file': {
-      warnWhenOthersRead(file, stderr);
+      warnWhenOthersRead(file, warn);
       return { by: 'Identities', identities: await parseIdentities(readSmallFile(file, 'identity file'), file) };
     }
     case 'password-secret': {
@@ -140,10 +145,10 @@ export function readSmallFile(file: string, what: string): string {
 }
 
 /** A file that others may read is no secret; a mounted Secret's mode is its mount's, so this only tells. */
-function warnWhenOthersRead(file: string, stderr: Ambient['stderr']): void {
+function warnWhenOthersRead(file: string, warn: Asker['warn']): void {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats?.isFile() === true && (stats.mode & 0o077) !== 0)
-    stderr.write(`${file} can be read by other users of this machine: chmod 600 it\n`);
+    warn(`${file} can be read by other users of this machine: chmod 600 it`);
 }
 
 export const wrongArgument = (message: string, about?: string): StorkError =>
