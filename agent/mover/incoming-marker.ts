@@ -17,6 +17,11 @@ export interface VolumeMark {
   readonly renewedNs: bigint;
 }
 
+interface AttributeMark extends VolumeMark {
+  /** The root's time that is to be set back, when the marker is just being taken away. */
+  readonly rootTimeNs: bigint | undefined;
+}
+
 /**
  * Marks a volume that should be new. `Unproven`: it holds files and no mark, and stays unmarked. Either somebody's data, or this
  * run was complete, took its mark away, and whoever was to tell that died with its node: what the source sends will tell.
@@ -120,14 +125,36 @@ function renewMark(root: ByteString, run: string, syscalls: Syscalls): void {
   }
 }
 
-/** Takes the marker away and leaves the root's times as they were. */
+/**
+ * Takes the marker away and leaves the root's times as they were. Taking the file away changes the root's; so that a mover that is killed
+ * before it sets them back finds what they were, the attribute says it meanwhile, where the file system has any.
+ */
 export function endIncoming({ path, kind }: DestinationSpec, syscalls: Syscalls): void {
-  if (kind === 'block' || findMark(path, syscalls) === undefined) return;
+  const mark = kind === 'block' ? undefined : findMark(path, syscalls);
+  if (mark === undefined) return;
+  const noted = readAttribute(path, syscalls);
+  const isMarkedByFile = existsSync(markerOf(path));
+  const mtimeNs =
+    (noted?.run === mark.run ? noted.rootTimeNs : undefined) ?? (isMarkedByFile ? mtimeOf(path) : undefined);
+  if (isMarkedByFile && mtimeNs !== undefined) {
+    noteRootTime(path, { run: mark.run, mtimeNs }, syscalls);
+    rmSync(markerOf(path), { force: true });
+  }
+  if (mtimeNs !== undefined) syscalls.setMtime(path, mtimeNs);
   if (syscalls.getXattr(path, markAttribute) !== undefined) syscalls.removeXattr(path, markAttribute);
-  if (!existsSync(markerOf(path))) return;
-  const mtimeNs = mtimeOf(path);
-  rmSync(markerOf(path), { force: true });
-  syscalls.setMtime(path, mtimeNs);
+}
+
+function noteRootTime(
+  root: ByteString,
+  { run, mtimeNs }: { readonly run: string; readonly mtimeNs: bigint },
+  syscalls: Syscalls,
+): void {
+  const { ctimeNs } = lstatSync(Buffer.from(root, 'latin1'), { bigint: true });
+  try {
+    syscalls.setXattr(root, { name: markAttribute, value: Buffer.from(`${ctimeNs} ${run} mtime=${mtimeNs}`) });
+  } catch {
+    // On a file system without attributes a kill within the next instants costs the root its time.
+  }
 }
 
 export function findMark(root: ByteString, syscalls: Syscalls): VolumeMark | undefined {
@@ -149,10 +176,12 @@ function setAttribute(root: ByteString, run: string, syscalls: Syscalls): void {
   }
 }
 
-function readAttribute(root: ByteString, syscalls: Syscalls): VolumeMark | undefined {
+function readAttribute(root: ByteString, syscalls: Syscalls): AttributeMark | undefined {
   const value = syscalls.getXattr(root, markAttribute);
-  const found = value === undefined ? null : /^(\d+) (.*)$/.exec(Buffer.from(value).toString());
-  return found === null ? undefined : { run: found[2] ?? '', renewedNs: BigInt(found[1] ?? 0) };
+  const found = value === undefined ? null : /^(\d+) (.*?)(?: mtime=(-?\d+))?$/.exec(Buffer.from(value).toString());
+  if (found === null) return undefined;
+  const [, renewed = '0', run = '', rootTime] = found;
+  return { run, renewedNs: BigInt(renewed), rootTimeNs: rootTime === undefined ? undefined : BigInt(rootTime) };
 }
 
 function flushDirectory(path: ByteString): void {
