@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cluster, cluster, repository, run } from '../demo/commands.ts';
+import { type Cluster, cluster, patience, repository, run } from '../demo/commands.ts';
 import { builtImageDigest, expectSuccess, install, pairBoth } from '../demo/pairing.ts';
 
 export interface Bed {
@@ -97,11 +97,12 @@ export const migration = (side: Cluster, namespace: string, name: string) =>
 
 /** Asks again until the answer is there; for what a cluster does by itself. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const limitMs = timeoutMs * patience;
+  const deadline = Date.now() + limitMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs / 1000} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMs / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

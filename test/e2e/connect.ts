@@ -6,6 +6,7 @@ import { core, type Pod } from '../../kube/client/core.ts';
 import { createKubeClient } from '../../kube/client/create-kube-client.ts';
 import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
+import { patience } from '../demo/commands.ts';
 import { testbed } from './bed.ts';
 
 export async function connect(context: 'a' | 'b'): Promise<KubeClient> {
@@ -55,11 +56,11 @@ export async function aRunningPod(
 }
 
 export async function until<T>(what: string, observe: () => Promise<T | undefined | false>): Promise<T> {
-  const endMs = performance.now() + 60_000;
+  const endMs = performance.now() + 60_000 * patience;
   while (performance.now() < endMs) {
     const seen = await observe();
     if (seen !== undefined && seen !== false) return seen;
     await sleep(100);
   }
-  throw new Error(`it did not happen within a minute that ${what}`);
+  throw new Error(`it did not happen within minutes that ${what}`);
 }

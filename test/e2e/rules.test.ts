@@ -16,6 +16,7 @@ import { core, type Pod } from '../../kube/client/core.ts';
 import { createKubeClient } from '../../kube/client/create-kube-client.ts';
 import { loadKubeconfig } from '../../kube/client/load-kubeconfig.ts';
 import { systemClock } from '../../kube/clock.ts';
+import { patience } from '../demo/commands.ts';
 import { testbed } from './bed.ts';
 
 const namespace = 'rules-e2e';
@@ -247,9 +248,9 @@ const phaseOf = async (name: string): Promise<string | undefined> =>
   (await client().get(core.pods, { namespace, name })).status?.phase;
 
 async function until(what: string, holds: () => Promise<boolean>, limitMs = 120_000): Promise<void> {
-  const end = clock.monotonicMs() + limitMs;
+  const end = clock.monotonicMs() + limitMs * patience;
   while (!(await holds().catch(() => false))) {
-    if (clock.monotonicMs() > end) assert.fail(`waited ${limitMs} ms in vain: ${what}`);
+    if (clock.monotonicMs() > end) assert.fail(`waited ${limitMs * patience} ms in vain: ${what}`);
     await sleep(200);
   }
 }
