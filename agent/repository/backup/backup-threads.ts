@@ -14,7 +14,7 @@ import type {
   BackupThreadData,
   WrittenPack,
 } from './backup-job.ts';
-import { type ClaimTables, isCrowded, newClaimTable } from './claims.ts';
+import { addClaimTable, type ClaimTables, isCrowded } from './claims.ts';
 import { newPacksAhead, type PacksAhead, packsAhead, slowStoreMs } from './packs-ahead.ts';
 
 export interface BackupThreads {
@@ -61,7 +61,7 @@ export function backupThreads({ threads, storePack, clock, ...given }: BackupThr
     counts.bytesRead += answer.counts.bytesRead;
     counts.newBlobs += answer.counts.newBlobs;
     counts.bytesAdded += answer.counts.bytesAdded;
-    if (isCrowded(data.tables)) data.tables.push(newClaimTable((data.tables.at(-1)?.byteLength ?? 0) / 8));
+    if (isCrowded(data.tables)) addClaimTable(data.tables);
     if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
   const all: ReturnType<typeof oneThread>[] = [];

@@ -18,6 +18,7 @@ import { answerHere } from './answer-here.ts';
 import type { BackupCounts, WrittenPack } from './backup-job.ts';
 import { type BackupThreads, backupThreads } from './backup-threads.ts';
 import type { ChunkingRule } from './choose-chunking.ts';
+import type { ClaimTables } from './claims.ts';
 import { type KnownBlobs, readKnownBlobs } from './known-blobs.ts';
 import { parentTrees } from './parent-trees.ts';
 import { type SaveProgress, saveTree } from './save-tree.ts';
@@ -105,7 +106,7 @@ export async function commitTree<Saved extends SaveProgress & { readonly tree: s
   const known = await readKnownBlobs(repository, signal, session?.markedPacks);
   releaseFreeMemory();
   const index = indexOf(options);
-  const threads = startThreads(options, known.table, async ({ buffer, length, entries, blobs }) => {
+  const threads = startThreads(options, known.tables, async ({ buffer, length, entries, blobs }) => {
     const id = await repository.putPack(new Uint8Array(buffer, 0, length), signal);
     await index.add({ id, blobs: blobsOfEntries(entries, blobs) }, length);
   });
@@ -137,13 +138,13 @@ const summaryOf = (saved: SaveProgress, { bytesRead, bytesAdded }: BackupCounts)
 
 function startThreads(
   options: CommitOptions,
-  table: SharedArrayBuffer,
+  tables: ClaimTables,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
   const { repository, level, threads, parent, chunking = [], clock } = options;
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
   const limits = shareLimits(options.limits);
-  const common = { tables: [table], trustBefore, chunking };
+  const common = { tables, trustBefore, chunking };
   const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack, clock });
   return { ...started, run: answerHere(started, common, clock) };
 }

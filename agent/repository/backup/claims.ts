@@ -1,6 +1,6 @@
 /**
  * Which blobs a repository holds already, shared by all threads: an open-addressing table of 128 bits of each id in shared memory.
- * Who claims an id first stores the blob. A table that is three quarters full is followed by a larger one; older ones stay.
+ * Who claims an id first stores the blob. A table that is three quarters full is followed by another one; older ones stay.
  * Two threads that meet in the same slot at the same instant may both store a blob: that costs its bytes and harms nothing.
  */
 import type { BlobType } from '../format/pack.ts';
@@ -18,35 +18,25 @@ export interface Claims {
 /** What threads are given: tables and how many of each table's slots are taken (last word). */
 export type ClaimTables = SharedArrayBuffer[];
 
-export function newClaimTable(slots: number): SharedArrayBuffer {
-  const size = 2 ** Math.ceil(Math.log2(Math.max(1024, slots)));
-  return new SharedArrayBuffer((size * words + 1) * 4);
-}
+const leastSlots = 64 * 1024;
+
+export const newClaimTable = (slots: number): SharedArrayBuffer =>
+  new SharedArrayBuffer((Math.max(1024, slots) * words + 1) * 4);
 
 const slotsOf = (table: SharedArrayBuffer): number => (table.byteLength / 4 - 1) / words;
 
-/** The same claims in twice the slots; for who fills a table before anybody else sees it. */
-export function largerTable(table: SharedArrayBuffer): SharedArrayBuffer {
-  const larger = newClaimTable(slotsOf(table) * 2);
-  const [from, to] = [new Int32Array(table), new Int32Array(larger)];
-  const slots = slotsOf(larger);
-  for (let at = 0; at < from.length - 1; at += words) {
-    if (from[at] === 0) continue;
-    // As in `search`.
-    let slot = ((from[at + 2] ?? 0) >>> 0) % slots;
-    while (to[slot * words] !== 0) slot = (slot + 1) % slots;
-    to.set(from.subarray(at, at + words), slot * words);
-  }
-  to[to.length - 1] = from[from.length - 1] ?? 0;
-  return larger;
-}
-
-/** Whether a larger table should follow the last one. */
+/** Whether another table should follow the last one. */
 export function isCrowded(tables: ClaimTables): boolean {
   const last = tables.at(-1);
   if (last === undefined) return true;
   const cells = new Int32Array(last);
-  return (cells[cells.length - 1] ?? 0) > slotsOf(last) * 0.7;
+  return (cells[cells.length - 1] ?? 0) > slotsOf(last) * 0.75;
+}
+
+/** Adds one with a quarter of all slots there are: what lies empty in the end is little, and there are few to look into. */
+export function addClaimTable(tables: ClaimTables): void {
+  const slots = tables.reduce((sum, table) => sum + slotsOf(table), 0);
+  tables.push(newClaimTable(Math.max(leastSlots, Math.ceil(slots / 4))));
 }
 
 /** @param tables shared; tables that are pushed later are seen */

@@ -3,16 +3,15 @@ import { type BlobLocations, blobLocations } from '../blob-locations.ts';
 import type { IndexVisitor } from '../format/scan-index.ts';
 import type { Repository } from '../repository.ts';
 import { againWhenReplaced, visitIndexes } from '../verify/read-index.ts';
-import { claims, isCrowded, largerTable, newClaimTable } from './claims.ts';
+import { addClaimTable, type ClaimTables, claims, isCrowded } from './claims.ts';
 
 export interface KnownBlobs {
   readonly trees: BlobLocations;
   /** For `claims`: all blobs. */
-  readonly table: SharedArrayBuffer;
+  readonly tables: ClaimTables;
 }
 
-const leastSlots = 64 * 1024;
-/** How many are claimed between two looks at how full the table is. */
+/** How many are claimed between two looks at how full the last table is. */
 const looksEvery = 1024;
 
 /** @param except packs that count as if they were not there: a writer's marked ones */
@@ -23,8 +22,9 @@ export const readKnownBlobs = (
 ): Promise<KnownBlobs> =>
   againWhenReplaced(async () => {
     const trees = blobLocations();
-    let table = newClaimTable(leastSlots);
-    let known = claims([table]);
+    const tables: ClaimTables = [];
+    addClaimTable(tables);
+    const known = claims(tables);
     let claimed = 0;
     let pack = '';
     const visitor: IndexVisitor = {
@@ -33,14 +33,11 @@ export const readKnownBlobs = (
         return except?.has(id) !== true;
       },
       blob(id, blob) {
-        if (claimed++ % looksEvery === 0 && isCrowded([table])) {
-          table = largerTable(table);
-          known = claims([table]);
-        }
+        if (claimed++ % looksEvery === 0 && isCrowded(tables)) addClaimTable(tables);
         known.claim(id, blob.type);
         if (blob.type === 'tree') trees.addOne(pack, id, blob);
       },
     };
     await visitIndexes(repository, { signal }, visitor);
-    return { trees, table };
+    return { trees, tables };
   });

@@ -62,7 +62,7 @@ export async function parentDevice(
   { known }: Pick<TreeTools, 'known'>,
 ): Promise<ParentDevice> {
   const trees = snapshotTrees(repository, known.trees);
-  const { has } = claims([known.table]);
+  const { has } = claims(known.tables);
   const nodesOf = async (tree: string): Promise<readonly TreeNode[]> => {
     try {
       return [...(await trees.nodes(tree))];
