@@ -165,7 +165,7 @@ export type TestCluster = Awaited<ReturnType<typeof startCluster>>;
 
 export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean, what: string): Promise<T> {
   const deadline = new AbortController();
-  const timer = systemClock().after(15_000, () => deadline.abort(new Error(`not within 15 s: ${what}`)));
+  const timer = systemClock().after(120_000, () => deadline.abort(new Error(`not within 2 minutes: ${what}`)));
   for (;;) {
     const value = await read();
     deadline.signal.throwIfAborted();

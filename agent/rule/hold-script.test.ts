@@ -188,9 +188,9 @@ const filesOf = (key: string): readonly string[] =>
     .map((name) => join('/tmp', name));
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let attempts = 0; attempts < 120; attempts += 1) {
+  for (let attempts = 0; attempts < 480; attempts += 1) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  assert.fail('did not come true within 30 s');
+  assert.fail('did not come true within 2 minutes');
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cluster, type CommandResult, repository, run } from './commands.ts';
+import { type Cluster, type CommandResult, patience, repository, run } from './commands.ts';
 
 export const agentNamespace = 'stork-system';
 
@@ -53,11 +53,11 @@ async function pairStatus(side: Cluster, name: string): Promise<string | undefin
 
 /** A pair needs a moment after its agents were restarted. */
 async function waitForPair(side: Cluster, name: string): Promise<void> {
-  for (let second = 0; second < 60; second++) {
+  for (let second = 0; second < 60 * patience; second++) {
     if ((await pairStatus(side, name)) === 'Ready') return;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  throw new Error(`ClusterPair ${name} on ${side.context} was not Ready within 60 s`);
+  throw new Error(`ClusterPair ${name} on ${side.context} was not Ready within ${60 * patience} s`);
 }
 
 export function expectSuccess(result: CommandResult): CommandResult {

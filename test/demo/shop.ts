@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cluster, repository } from './commands.ts';
+import { type Cluster, patience, repository } from './commands.ts';
 
 export const shopNamespace = 'mysql';
 
@@ -23,12 +23,12 @@ export async function deployShop(cluster: Cluster): Promise<void> {
 
 export async function shopReady(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['-n', shopNamespace, 'rollout', 'status', 'deployment/mysql', '--timeout=180s']);
-  for (let attempt = 0; attempt < 60; attempt++) {
+  for (let attempt = 0; attempt < 60 * patience; attempt++) {
     const answer = await sql(cluster, 'SELECT 1').catch(() => '');
     if (answer === '1') return;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  throw new Error('the database did not answer within 60 s of its pod being ready');
+  throw new Error(`the database did not answer within ${60 * patience} s of its pod being ready`);
 }
 
 /** Fills `shop.orders` with `rows` rows of about 290 bytes; more than 300 MB on disk for a million. */
