@@ -55,6 +55,7 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   ImpersonationInvalid: 'Use a user, group and uid of plain characters.',
   IncompleteKey: fault,
   InlineCredentials: 'Once the pair is Ready, remove spec.config: the pair stays. Or use `kubectl stork pair create`.',
+  Interrupted: 'Run it again: what was stored or restored already is not done twice.',
   InvalidArgument: 'Call the mover as its usage says; in a cluster the agent does it.',
   InvalidFrame: fault,
   InvalidMoverMessage: fault,

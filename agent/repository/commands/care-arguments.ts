@@ -1,7 +1,6 @@
 /** What the commands about a repository have in common: where it is, how it is opened, how they answer and fail. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import type { Ambient } from '../../../kube/ambient.ts';
-import { renderError } from '../../../kube/errors.ts';
 import type { Unlock } from '../keys/unlock.ts';
 import type { LocalLimits } from '../local-limits.ts';
 import { processOwner } from '../locks/process-owner.ts';
@@ -14,6 +13,7 @@ import { parseStoreSettings } from '../store/store-settings.ts';
 import { parseAsOf } from './as-of-argument.ts';
 import { withRememberedLock } from './remembered-lock-argument.ts';
 import { createTeller, type Teller } from './tell-stderr.ts';
+import { tellWaiting } from './tell-waiting.ts';
 import { readUnlock, textsOf, unlockOptions, unlockUsage, wrongArgument } from './unlock-arguments.ts';
 
 export { textsOf, wrongArgument };
@@ -196,7 +196,7 @@ export function openPlace(
     asOf: typeof given.asOf === 'string' ? parseAsOf(given.asOf, clock.now()) : undefined,
     limits: given.limits,
     caFile: typeof given.cacert === 'string' ? given.cacert : undefined,
-    onRetry: (error) => warn(`trying again: ${renderError(error)}`),
+    onRetry: tellWaiting(address, clock, warn),
   });
 }
 

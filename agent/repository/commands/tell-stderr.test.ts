@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { scratch } from '../../mover/testing/test-volumes.ts';
 import { runCommand, runCommandUntil } from '../testing/run-command.ts';
+import { createTeller } from './tell-stderr.ts';
 
 const linesOf = (stderr: string): unknown[] =>
   stderr
@@ -58,6 +60,15 @@ describe('why a command failed', () => {
 });
 
 describe('what a command warns of', () => {
+  it('takes the place of the line of progress on a terminal', () => {
+    const said: string[] = [];
+    const stderr = Object.assign(new PassThrough(), { isTTY: true });
+    stderr.on('data', (bytes) => said.push(String(bytes)));
+    createTeller('backup', [], { stderr, signal: new AbortController().signal }).warn('one: vanished');
+    stderr.read();
+    assert.deepEqual(said, ['\r\u001b[Kone: vanished\n']);
+  });
+
   it('is a line of JSON with --json, else a line', async () => {
     using space = scratch();
     const [tree, password] = [space.path('tree'), space.path('password')];

@@ -29,7 +29,8 @@ const exitCodes: Readonly<Record<string, number>> = {
 
 /** @param argv of the command: what it asks for counts even where the rest of it can't be understood */
 export function createTeller(name: string, argv: readonly string[], { stderr, signal }: Tellable): Teller {
-  const write = (line: string) => void stderr.write(`${line}\n`);
+  // On a terminal in the place of a line of progress.
+  const write = (line: string) => void stderr.write(`${stderr.isTTY === true ? '\r\u001b[K' : ''}${line}\n`);
   const exitCodeOf = (error: unknown) => (error instanceof StorkError ? (exitCodes[error.code] ?? 1) : 1);
   if (!isJsonWanted(argv))
     return {

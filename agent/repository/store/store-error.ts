@@ -1,6 +1,7 @@
 /** How stores fail: a StorkError with a stable code, and how long the store asked us to wait. */
 import { StorkError, type StorkErrorFields } from '../../../kube/errors.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { NetworkFailure } from './transport-error.ts';
 
 export class StoreError extends StorkError {
   override readonly name = 'StoreError';
@@ -53,6 +54,29 @@ export function unavailable(what: string, about: string, trouble: Trouble = {}):
     ...trouble,
   });
 }
+
+/** @param place an address that has not answered yet, and may be another's */
+export function storeUnreachable(place: string, { kind, error }: NetworkFailure): StoreError {
+  return new StoreError({ ...unreachable[kind], about: place, retryable: true, cause: error });
+}
+
+const unreachable = {
+  UnknownHost: {
+    code: 'StoreUnreachable',
+    message: 'The store has a host that nobody knows by that name',
+    hint: 'Correct the address, or look at the name servers of this machine.',
+  },
+  NothingListens: {
+    code: 'StoreUnreachable',
+    message: 'Nothing listens where the store should be',
+    hint: 'Look at host and port of the address, and whether the server runs.',
+  },
+  NoAnswer: {
+    code: 'StoreUnreachable',
+    message: 'The store does not answer',
+    hint: 'Look at the address (host, port, http or https), whether the server runs, and at firewalls and proxies on the way.',
+  },
+} as const;
 
 export function storeFull(about: string, cause: unknown): StoreError {
   return new StoreError({

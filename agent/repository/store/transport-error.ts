@@ -1,6 +1,37 @@
-/** What lies below every store over HTTP: TLS that is refused, and how long a server asks us to wait. */
+/** What lies below every store over HTTP: a network without an answer, TLS that is refused, and how long a server asks us to wait. */
 import { errnoOf } from '../../mover/mover-error.ts';
 import { type StoreError, storeRefused } from './store-error.ts';
+
+export interface NetworkFailure {
+  readonly kind: 'UnknownHost' | 'NothingListens' | 'NoAnswer';
+  /** What failed; not the SDK's errors around it. */
+  readonly error: Error;
+}
+
+const kinds: Readonly<Record<string, NetworkFailure['kind']>> = {
+  ENOTFOUND: 'UnknownHost',
+  ECONNREFUSED: 'NothingListens',
+};
+const noAnswer =
+  /^(EAI_\w+|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|HPE_\w+)$/;
+
+const causesAtMost = 8;
+
+/** Why no answer came; undefined when it is something else that failed, as with every answer of a server. */
+export function networkFailureOf(thrown: unknown): NetworkFailure | undefined {
+  let error = thrown;
+  for (let depth = 0; depth < causesAtMost && error instanceof Error; depth++) {
+    // Of the addresses that a name has, one is enough to tell.
+    if (error instanceof AggregateError && error.errors.length > 0) error = error.errors[0];
+    else if (error.cause instanceof Error) error = error.cause;
+    else break;
+  }
+  if (!(error instanceof Error)) return undefined;
+  const code = errnoOf(error) ?? '';
+  const kind = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
+  if (kind !== undefined) return { kind, error };
+  return noAnswer.test(code) || error.name === 'TimeoutError' ? { kind: 'NoAnswer', error } : undefined;
+}
 
 const tlsCodes =
   /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|EPROTO)$/;
