@@ -1,6 +1,7 @@
 /** The command line of stork-agent: which words do what. Loaded only when main.ts could not answer by itself. */
 import type { Ambient } from '../kube/ambient.ts';
 import { renderError, StorkError } from '../kube/errors.ts';
+import type { Ending } from '../kube/run-program.ts';
 
 const usage = `Usage: stork-agent COMMAND
 
@@ -23,8 +24,8 @@ const usage = `Usage: stork-agent COMMAND
   --version  --help
 `;
 
-/** Runs one command line; returns the exit code, never throws for what a user can cause. */
-export async function run(argv: readonly string[], ambient: Ambient): Promise<number> {
+/** Runs one command line; never throws for what a user can cause. */
+export async function run(argv: readonly string[], ambient: Ambient): Promise<Ending> {
   const [command, ...rest] = argv;
   switch (command) {
     case 'run':
@@ -102,7 +103,7 @@ async function failUnknown(command: string, rest: readonly string[], ambient: Am
   return createTeller(command, rest, ambient).fail(new StorkError({ code: 'ArgumentInvalid', message }));
 }
 
-async function runReported(ambient: Ambient): Promise<number> {
+async function runReported(ambient: Ambient): Promise<Ending> {
   const { runAgent } = await import('./run-agent.ts');
   try {
     return await runAgent(ambient);

@@ -1,11 +1,12 @@
 /**
- * `stork-agent run`: health, metrics and admission on every replica, everything else in the leader. Losing the Lease ends the process:
+ * `stork-agent run`: health, metrics and admission on every replica, everything else in the leader. Who lost the Lease starts anew:
  * a fresh start is the one state that is always right.
  */
 import { readFile } from 'node:fs/promises';
 import type { Ambient } from '../kube/ambient.ts';
 import { createKubeClient } from '../kube/client/create-kube-client.ts';
 import { inClusterConfig } from '../kube/client/in-cluster-config.ts';
+import type { Ending } from '../kube/run-program.ts';
 import { runAsLeader } from '../kube/runtime/lease.ts';
 import { readAgentOptions } from './agent-options.ts';
 import { lead } from './compose-leader.ts';
@@ -16,8 +17,8 @@ import { createJsonLog } from './observe/json-log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { serveWebhook } from './webhook/webhook.ts';
 
-/** Runs until asked to stop (0) or until leadership was lost (1). @throws StorkError when it can't start */
-export async function runAgent(ambient: Ambient): Promise<number> {
+/** Runs until asked to stop (0) or until leadership was lost. @throws StorkError when it can't start */
+export async function runAgent(ambient: Ambient): Promise<Ending> {
   const options = readAgentOptions(ambient.env);
   const { clock, random, env, signal } = ambient;
   const log = createJsonLog({ stream: ambient.stderr, clock, level: options.logLevel });
@@ -53,6 +54,7 @@ export async function runAgent(ambient: Ambient): Promise<number> {
   // admission to one that is ready and ends only when there is no other.
   if (ended === 'Released') await webhook.drain();
   client.close();
-  if (ended === 'Lost') log.error('leadership was lost, ending');
-  return ended === 'Lost' ? 1 : 0;
+  if (ended === 'Released') return 0;
+  log.error('leadership was lost, starting anew');
+  return 'StartAnew';
 }

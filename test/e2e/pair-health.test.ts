@@ -122,6 +122,27 @@ describe('the health of a pair', () => {
     }
   });
 
+  it('is Ready again after an agent lost its lease, without a restart of its container', async () => {
+    const { b } = clusters;
+    const counts = '-o=jsonpath={.items[*].status.containerStatuses[*].restartCount}';
+    const agents = ['pods', '-n', agentNamespace, '-l', 'app.kubernetes.io/name=stork-agent'];
+    const restarts = () => b.kubectl(['get', ...agents, counts]);
+    const before = await restarts();
+    const stolen = { spec: { holderIdentity: 'somebody-else', leaseDurationSeconds: 3 } };
+    const lease = ['lease', 'stork-agent', '-n', agentNamespace];
+    await b.kubectl(['patch', ...lease, '--type=merge', '-p', JSON.stringify(stolen)]);
+    await eventually('the agent leads again', async () => {
+      const { spec } = await b.get<{ readonly spec: { readonly holderIdentity: string } }>(lease);
+      return spec.holderIdentity === stolen.spec.holderIdentity ? undefined : true;
+    });
+    assert.match(
+      await b.kubectl(['-n', agentNamespace, 'logs', 'deployment/stork-agent']),
+      /leadership was lost, starting anew/,
+    );
+    for (const side of [clusters.a, b]) await whenReady(side);
+    assert.equal(await restarts(), before);
+  });
+
   it('paired anew, can be dialled from either side', async () => {
     for (const side of [clusters.a, clusters.b])
       await side.kubectl(['-n', agentNamespace, 'delete', 'clusterpairs.stork.libopenstorage.org', peerName(side)]);

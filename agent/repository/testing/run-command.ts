@@ -1,4 +1,5 @@
 /** For tests: one command line of stork-agent in this process, and what it said. tidy: ambient-calls because tests see the real time. */
+import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { systemClock } from '../../../kube/clock.ts';
@@ -41,5 +42,6 @@ export async function runCommandUntil(
   stdout.end();
   stderr.end();
   const [out = Buffer.alloc(0), err = Buffer.alloc(0)] = await said;
+  assert.ok(typeof exitCode === 'number');
   return { exitCode, stdout: out, stderr: err.toString() };
 }
