@@ -59,6 +59,22 @@ describe('why a command failed', () => {
   });
 });
 
+describe('a file of authorities that is of no use', () => {
+  it('is a wrong argument: the flag and the file are named', async () => {
+    using space = scratch();
+    const [caFile, password] = [space.path('ca.pem'), space.path('password')];
+    writeFileSync(password, 'secret');
+    const list = () =>
+      runCommand('list', '--repo', 'rest:https://127.0.0.1:9/', '--password-file', password, '--cacert', caFile);
+    for (const reason of ['cannot be read', 'holds no PEM certificate']) {
+      const { exitCode, stderr } = await list();
+      assert.equal(exitCode, 2, stderr);
+      assert.ok(stderr.includes('--cacert') && stderr.includes(caFile) && stderr.includes(reason), stderr);
+      writeFileSync(caFile, 'nothing');
+    }
+  });
+});
+
 describe('what a command warns of', () => {
   it('takes the place of the line of progress on a terminal', () => {
     const said: string[] = [];

@@ -19,6 +19,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   RecipientInvalid: 2,
   StoreAddressInvalid: 2,
   StoreAddressSecret: 2,
+  StoreAuthoritiesUnreadable: 2,
   StoreSettingInvalid: 2,
   UserInvalid: 2,
   RepositoryMissing: 10,

@@ -99,5 +99,7 @@ describe('opening a store', () => {
     await assert.rejects(open(), says('StoreAuthoritiesUnreadable', /cannot be read/));
     await writeFile(caFile, 'nothing');
     await assert.rejects(open(), says('StoreAuthoritiesUnreadable', /no PEM/));
+    await writeFile(caFile, '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n');
+    await assert.rejects(open(), says('StoreAuthoritiesUnreadable', /--cacert.*no PEM.*ca\.pem/));
   });
 });

@@ -2,6 +2,7 @@
  * A store by its address: the kind's own store under bounds, retries and counters, and a cache when one is wanted. The SDKs of clouds are
  * loaded here, when an address asks for one. Asks the store nothing yet.
  */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../../kube/clock.ts';
 import { StorkError } from '../../../kube/errors.ts';
@@ -188,14 +189,23 @@ async function authorities({ caFile }: OpenStoreOptions): Promise<string | undef
   const pem = await readFile(caFile, 'utf8').catch((cause: unknown) => {
     throw badAuthorities('it cannot be read', caFile, cause);
   });
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw badAuthorities('it holds no PEM certificate', caFile);
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (!certificates.some(isCertificate)) throw badAuthorities('it holds no PEM certificate', caFile);
   return pem;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).fingerprint256 !== '';
+  } catch {
+    return false;
+  }
 }
 
 const badAuthorities = (what: string, caFile: string, cause?: unknown) =>
   new StorkError({
     code: 'StoreAuthoritiesUnreadable',
-    message: `The file of authorities is of no use: ${what}`,
+    message: `The file of --cacert is of no use: ${what}`,
     about: caFile,
     hint: 'Name a file with one or more certificates in PEM form.',
     cause,
