@@ -98,3 +98,18 @@ export function explainS3Error(error: unknown, { about, bucket, signal }: Asked)
     return storeRefused(what, about, 'Check address and options.', error);
   return again();
 }
+
+const lockHint = [
+  'Object lock comes with a bucket that is made with it: `aws s3api create-bucket --bucket NAME --object-lock-enabled-for-bucket`.',
+  'AWS and some other servers can switch it on later, for a bucket that is versioned: `aws s3api put-object-lock-configuration`.',
+  'To do without it leave out -o s3.object-lock; a repository that remembers it forgets it by `repo set -o s3.object-lock=none`.',
+].join(' ');
+
+/** As `explainS3Error`, of a request that has to do with object lock: most servers have no code of their own for a bucket without. */
+export function explainLockError(error: unknown, asked: Asked): unknown {
+  const { name, status } = s3ErrorOf(error);
+  const isWithoutLock =
+    name === 'ObjectLockConfigurationNotFoundError' || (name === 'InvalidRequest' && status === 400);
+  if (!isWithoutLock || asked.signal?.aborted) return explainS3Error(error, asked);
+  return storeRefused(`the bucket ${asked.bucket} has no object lock`, asked.about, lockHint, error);
+}

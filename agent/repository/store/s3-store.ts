@@ -16,7 +16,7 @@ import {
 import { isWorthLocking } from './locked-names.ts';
 import { collect, completeStore, type ObjectStore, type StoreCore } from './object-store.ts';
 import { s3Patience } from './s3-client.ts';
-import { isPrecondition, s3ErrorOf } from './s3-error.ts';
+import { explainLockError, isPrecondition, s3ErrorOf } from './s3-error.ts';
 import { listPage, manyRemover, removeUnfinishedUploads } from './s3-many.ts';
 import { multipartUpload, until } from './s3-multipart.ts';
 import { s3Place } from './s3-place.ts';
@@ -117,7 +117,8 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
         known.exclusive = false;
         return create(name, bytes, signal);
       }
-      throw explain(error, name, signal);
+      const isLocking = options.objectLock !== undefined && isWorthLocking(name);
+      throw isLocking ? explainLockError(error, { about: name, bucket: Bucket, signal }) : explain(error, name, signal);
     }
   };
 

@@ -12,7 +12,7 @@ import type { ObjectStore } from './object-store.ts';
 import { openStore } from './open-store.ts';
 import { retryStore } from './retry-store.ts';
 import { s3Client } from './s3-client.ts';
-import { s3Store } from './s3-store.ts';
+import { type S3StoreOptions, s3Store } from './s3-store.ts';
 import { instantClock } from './testing/instant-clock.ts';
 import { fails, idOf } from './testing/store-suite.ts';
 import { describeVersions } from './testing/versions-suite.ts';
@@ -20,8 +20,8 @@ import { describeVersions } from './testing/versions-suite.ts';
 const clientOf = ({ endpoint, credentials }: S3Server) =>
   s3Client({ endpoint, credentials, region: undefined, addressing: 'Path', ca: undefined });
 
-const storeOf = (server: S3Server, bucket: string) => {
-  const place = { bucket, prefix: 'some/where', description: 's3', pageObjects: 4 };
+const storeOf = (server: S3Server, bucket: string, more: Partial<S3StoreOptions> = {}) => {
+  const place = { bucket, prefix: 'some/where', description: 's3', pageObjects: 4, ...more };
   return s3Store({ ...place, client: clientOf(server), ca: undefined, now: () => new Date() });
 };
 
@@ -105,4 +105,17 @@ describe('S3 buckets without', () => {
     const locking = store.versions.lock('config', version.id, { mode: 'GOVERNANCE', until });
     await assert.rejects(locking, (error) => fails('StoreRefused')(error) && /no object lock/.test(String(error)));
   });
+
+  for (const bucket of ['versioned', 'plain'])
+    it(`object lock refuse what asks for it, and say how to get one and how to do without: ${bucket}`, async () => {
+      const lock = { mode: 'GOVERNANCE', days: 1 } as const;
+      for (const whole of [{}, { multipartFromBytes: 1 }]) {
+        const store = storeOf(server, bucket, { objectLock: lock, ...whole });
+        await assert.rejects(store.put(`data/${idOf(Buffer.of(1, 2))}`, Buffer.of(1, 2)), {
+          code: 'StoreRefused',
+          message: `The store refuses: the bucket ${bucket} has no object lock`,
+          hint: /create-bucket .*--object-lock-enabled-for-bucket.*versioned.*leave out -o s3\.object-lock/,
+        });
+      }
+    });
 });

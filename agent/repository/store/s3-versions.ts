@@ -14,11 +14,11 @@ import {
   type VersionsPage,
   versionsTold,
 } from './object-versions.ts';
-import { s3ErrorOf } from './s3-error.ts';
+import { explainLockError, s3ErrorOf } from './s3-error.ts';
 import { until } from './s3-multipart.ts';
 import type { S3Place } from './s3-place.ts';
 import { readObject } from './s3-read.ts';
-import { storeRefused, unavailable } from './store-error.ts';
+import { unavailable } from './store-error.ts';
 
 export function s3Versions(place: S3Place, pageObjects: number | undefined): StoreVersions {
   const { client, bucket: Bucket, keyOf, explain } = place;
@@ -37,7 +37,7 @@ export function s3Versions(place: S3Place, pageObjects: number | undefined): Sto
         return mode === undefined || end === undefined ? undefined : { mode, until: end };
       } catch (error) {
         if (s3ErrorOf(error).name === 'NoSuchObjectLockConfiguration') return undefined;
-        throw explainLock(place, error, name, signal);
+        throw explainLockError(error, { about: name, bucket: Bucket, signal });
       }
     },
     async lock(name, id, { mode, until: RetainUntilDate }, signal) {
@@ -45,7 +45,7 @@ export function s3Versions(place: S3Place, pageObjects: number | undefined): Sto
       try {
         await client.send(new PutObjectRetentionCommand({ ...versionOf(name, id), Retention }), until(signal));
       } catch (error) {
-        throw explainLock(place, error, name, signal);
+        throw explainLockError(error, { about: name, bucket: Bucket, signal });
       }
     },
     async remove(name, id, signal) {
@@ -88,19 +88,6 @@ async function areKept({ client, bucket: Bucket, explain }: S3Place, signal: Abo
     if (status === 405 || status === 501 || (status === 403 && name === 'AccessDenied')) return 'Unknown';
     throw explain(error, `bucket ${Bucket}`, signal);
   }
-}
-
-function explainLock({ explain, bucket }: S3Place, error: unknown, name: string, signal: AbortSignal | undefined) {
-  const { name: code, status } = s3ErrorOf(error);
-  const isWithoutLocks =
-    code === 'ObjectLockConfigurationNotFoundError' || (code === 'InvalidRequest' && status === 400);
-  if (!isWithoutLocks) return explain(error, name, signal);
-  return storeRefused(
-    `the bucket ${bucket} has no object lock`,
-    name,
-    'Object lock is switched on when a bucket is made (docs/repository-care.md).',
-    error,
-  );
 }
 
 interface PageWish {
