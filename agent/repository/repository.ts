@@ -19,7 +19,7 @@ import { byPassphrase, describeUnlock, openSlot, type Unlock } from './keys/unlo
 import { type Fact, factOf, isRecorded } from './ledger/ledger-entry.ts';
 import { type LedgerWriter, recordAdded } from './ledger/write-ledger.ts';
 import { failDamaged, failRepository } from './repository-error.ts';
-import type { ObjectStore } from './store/object-store.ts';
+import type { ObjectStore, StoredObject } from './store/object-store.ts';
 import { refuseOversized } from './verify/read-document.ts';
 import { againWhenReplaced, visitIndexes } from './verify/read-index.ts';
 import { readSnapshots } from './verify/read-roots.ts';
@@ -115,7 +115,7 @@ async function putOrGet(store: ObjectStore, name: string, bytes: Buffer, signal:
 /** The key of an init that was cut off before its config. */
 async function findBegun(at: At, password: string): Promise<RepositoryKey | undefined> {
   let slots = 0;
-  for await (const key of openSlots(at, byPassphrase(password), ['keys/'])) {
+  for await (const key of openSlots(at, byPassphrase(password), listSlots(at, ['keys/']))) {
     slots++;
     if (key !== undefined) return key;
   }
@@ -135,6 +135,13 @@ export async function openRepository(
   randomBytes: RandomBytes,
   signal?: AbortSignal,
 ): Promise<Repository> {
+  const opened = new AbortController();
+  // None of them when it is open, or can't be.
+  using _listing = { [Symbol.dispose]: () => opened.abort() };
+  const listed = listSlots(
+    { store, signal: AbortSignal.any([opened.signal, ...(signal === undefined ? [] : [signal])]) },
+    allSlots,
+  );
   const config = await store.get('config', undefined, signal).catch((error: unknown) => {
     if (!(error instanceof StorkError) || error.code !== 'ObjectMissing') throw error;
     return failRepository(
@@ -144,7 +151,7 @@ export async function openRepository(
       'Make one with `stork-agent repo init`.',
     );
   });
-  const key = await findKey({ store, signal }, unlock, config);
+  const key = await findKey({ store, signal }, { unlock, config, listed });
   return repositoryOf(store, key, parseConfig(unseal(key, config, 'config')), randomBytes);
 }
 
@@ -162,11 +169,18 @@ interface At {
   readonly signal: AbortSignal | undefined;
 }
 
+type ListedSlots = readonly Promise<readonly StoredObject[]>[];
+
+interface KeySearch {
+  readonly unlock: Unlock;
+  readonly config: Buffer;
+  readonly listed: ListedSlots;
+}
+
 /** A slot that is damaged, or is of another key, does not keep the next from opening. */
-async function findKey(at: At, unlock: Unlock, config: Buffer): Promise<RepositoryKey> {
+async function findKey(at: At, { unlock, config, listed }: KeySearch): Promise<RepositoryKey> {
   const seen = { slots: 0, ofAnotherKey: 0 };
-  // Ours, then those that stock restic opens too.
-  for await (const key of openSlots(at, unlock, ['stork/keys/', 'keys/'])) {
+  for await (const key of openSlots(at, unlock, listed)) {
     seen.slots++;
     if (key === undefined) continue;
     if (opens(key, config)) return key;
@@ -182,11 +196,21 @@ async function findKey(at: At, unlock: Unlock, config: Buffer): Promise<Reposito
   );
 }
 
+/** Ours, then those that stock restic opens too. */
+const allSlots = ['stork/keys/', 'keys/'];
+
+/** Asks for all at once; what fails is told when its turn comes. */
+function listSlots({ store, signal }: At, prefixes: readonly string[]): ListedSlots {
+  const listed = prefixes.map((prefix) => Array.fromAsync(store.list(prefix, signal)));
+  for (const objects of listed) objects.catch(() => undefined);
+  return listed;
+}
+
 /** For each slot its key, or undefined when it is not for who asks. Slots that can't be read are told after all others. */
-async function* openSlots({ store, signal }: At, unlock: Unlock, prefixes: readonly string[]) {
+async function* openSlots({ store, signal }: At, unlock: Unlock, listed: ListedSlots) {
   let damage: unknown;
-  for (const prefix of prefixes)
-    for await (const object of store.list(prefix, signal)) {
+  for (const objects of listed)
+    for (const object of await objects) {
       const { name } = object;
       try {
         refuseOversized(object);

@@ -6,6 +6,7 @@ import type { LocalLimits } from '../local-limits.ts';
 import { processOwner } from '../locks/process-owner.ts';
 import type { LockContext } from '../locks/repository-lock.ts';
 import { openRepository } from '../repository.ts';
+import { aheadStore } from '../store/ahead-store.ts';
 import type { StoreLimits } from '../store/limit-store.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
@@ -41,7 +42,15 @@ export interface StoreRun extends Pick<CareRun, 'ambient' | 'unlock' | 'options'
 /** Of a command that needs no key to what lies there. */
 export interface PlaceRun extends Omit<StoreRun, 'unlock'> {}
 
-export interface CareCommand extends RepositoryCommand<CareRun> {}
+const restoredBy = ['index/', 'snapshots/'];
+
+export interface CareCommand extends RepositoryCommand<CareRun> {
+  /**
+   * It writes nothing but locks, and needs all indexes and snapshots: they come while the key is derived, and what the repository remembers
+   * for writers isn't asked for.
+   */
+  readonly purpose?: 'Restore';
+}
 
 export interface RepositoryCommand<Run> {
   readonly usage: string;
@@ -82,10 +91,14 @@ export const runCareCommand = (
 ): Promise<number> => {
   const { clock, randomBytes, signal } = ambient;
   const run = async ({ store, reopen, ...rest }: StoreRun) => {
-    const opened = await openRepository(store, rest.unlock, randomBytes, signal);
+    const ended = new AbortController();
+    using _ahead = { [Symbol.dispose]: () => ended.abort() };
+    const isRestore = command.purpose === 'Restore';
+    const read = isRestore ? aheadStore(store, restoredBy, AbortSignal.any([signal, ended.signal])) : store;
+    const opened = await openRepository(read, rest.unlock, randomBytes, signal);
     const { option, 'as-of': asOf } = rest.options;
     const lock = { options: option, randomBytes, signal, reopen };
-    const repository = asOf === undefined ? await withRememberedLock(opened, lock) : opened;
+    const repository = asOf === undefined && !isRestore ? await withRememberedLock(opened, lock) : opened;
     return await command.run({ ...rest, context: { repository, owner: processOwner(), clock, randomBytes, signal } });
   };
   return runStoreCommand(name, { ...command, run }, argv, ambient);

@@ -4,6 +4,7 @@ import type { Ambient } from '../../../kube/ambient.ts';
 import { findSnapshot, splitSnapshotPath } from '../find-snapshot.ts';
 import type { StoredSnapshot } from '../repository.ts';
 import { type RestoreResult, restore } from '../restore/restore.ts';
+import { restoreThreads } from '../restore/restore-threads.ts';
 import { pathFilter } from '../select-paths.ts';
 import { threadsOf, toBytes, toText } from './backup-command.ts';
 import {
@@ -46,7 +47,7 @@ Exit code: 0 all is restored, 3 not all (each is named), 1 failed, 2 wrong argum
 `;
 
 export const runRestoreCommand = (argv: readonly string[], ambient: Ambient): Promise<number> =>
-  runCareCommand('restore', { usage, options, words: 'Taken', run }, argv, ambient);
+  runCareCommand('restore', { usage, options, words: 'Taken', purpose: 'Restore', run }, argv, ambient);
 
 const options = {
   target: { type: 'string', short: 't' },
@@ -71,6 +72,9 @@ async function run(care: CareRun): Promise<number> {
   const { repository } = context;
   const wanted = splitSnapshotPath(word);
   const isLocking = given['no-lock'] !== true && given['as-of'] === undefined;
+  const writing = { threads: threadsOf(given), limits: localLimitsOf(given) };
+  // They take as long to start as all that comes before their first job.
+  await using threads = restoreThreads(repository.key, writing);
   await using _lock = await readingLock(context, isLocking);
   const { snapshots, damaged } = await readableSnapshots(care);
   if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
@@ -86,8 +90,8 @@ async function run(care: CareRun): Promise<number> {
     others: given.delete === true ? 'remove' : 'keep',
     verify: given.verify === true,
     problems: given['keep-going'] === true ? 'name' : 'fail',
-    threads: threadsOf(given),
-    limits: localLimitsOf(given),
+    ...writing,
+    started: threads,
     signal: ambient.signal,
     onProgress: ({ phase, files, bytes }) =>
       line.show({ what: phase, files, bytes, totalBytes: isOfAll ? (snapshot.summary?.bytes ?? 0) : 0 }),

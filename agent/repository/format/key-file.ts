@@ -2,7 +2,8 @@
  * A password slot: the master key, sealed with a key that scrypt makes of a password. An object under `keys/`, plain JSON.
  * Source: "Keys, Encryption and MAC" of restic's design document.
  */
-import { scryptSync } from 'node:crypto';
+import { type ScryptOptions, scrypt, scryptSync } from 'node:crypto';
+import { promisify } from 'node:util';
 import { failDamaged, failRepository } from '../repository-error.ts';
 import { readJson } from './read-json.ts';
 import { ivBytes, type RepositoryKey, seal, sealOverheadBytes, unseal } from './seal.ts';
@@ -17,7 +18,11 @@ export interface KeySlotOwner {
 const cost = { N: 32_768, r: 8, p: 1 } as const;
 /** What a slot may ask of us: a hostile one must not eat all memory. restic's own ask for up to 60 MiB and half a second. */
 const costLimit = { N: 1 << 20, r: 32, p: 64, memoryBytes: 2 ** 28, workBytes: 2 ** 31 } as const;
+const scryptLimits = { maxmem: 2 * costLimit.memoryBytes };
 const saltBytes = 64;
+const derivedBytes = 64;
+/** Beside what else there is to do meanwhile. */
+const deriveBytes = promisify<string, Uint8Array, number, ScryptOptions, Buffer>(scrypt);
 
 export function newMasterKey(randomBytes: (sizeBytes: number) => Uint8Array): RepositoryKey {
   const random = Buffer.from(randomBytes(64));
@@ -31,7 +36,11 @@ export function encodeKeyFile(
   randomBytes: (sizeBytes: number) => Uint8Array,
 ): string {
   const salt = Buffer.from(randomBytes(saltBytes));
-  const data = seal(deriveKey(password, salt, cost), encodeMasterKey(master), randomBytes(ivBytes));
+  const data = seal(
+    splitKey(scryptSync(password, salt, derivedBytes, { ...cost, ...scryptLimits })),
+    encodeMasterKey(master),
+    randomBytes(ivBytes),
+  );
   return JSON.stringify({
     created: owner.created.toISOString(),
     username: owner.username,
@@ -44,7 +53,11 @@ export function encodeKeyFile(
 }
 
 /** The master key, or undefined when the password is another one. Throws `RepositoryDamaged` for what is no key file. */
-export function openKeyFile(bytes: Uint8Array, password: string, about: string): RepositoryKey | undefined {
+export async function openKeyFile(
+  bytes: Uint8Array,
+  password: string,
+  about: string,
+): Promise<RepositoryKey | undefined> {
   const read = readJson(bytes, about);
   if (read.text('kdf', 32) !== 'scrypt')
     failRepository('KeySlotUnknown', 'A key file uses a key derivation other than scrypt', about);
@@ -60,7 +73,8 @@ export function openKeyFile(bytes: Uint8Array, password: string, about: string):
   if (!isFair || !isPower) failDamaged('A key file asks for impossible scrypt costs', about);
   const sealed = Buffer.from(read.text('data'), 'base64');
   if (sealed.length < sealOverheadBytes) failDamaged('A key file holds no key', about);
-  const derived = deriveKey(password, Buffer.from(read.text('salt', 1024), 'base64'), asked);
+  const salt = Buffer.from(read.text('salt', 1024), 'base64');
+  const derived = splitKey(await deriveBytes(password, salt, derivedBytes, { ...asked, ...scryptLimits }));
   let json: Buffer;
   try {
     json = unseal(derived, sealed, about);
@@ -92,14 +106,6 @@ export function readMasterKey(json: Uint8Array, about: string): RepositoryKey {
     macK: part(mac.text('k', 64), 16),
     macR: part(mac.text('r', 64), 16),
   };
-}
-
-function deriveKey(
-  password: string,
-  salt: Uint8Array,
-  { N, r, p }: { N: number; r: number; p: number },
-): RepositoryKey {
-  return splitKey(scryptSync(password, salt, 64, { N, r, p, maxmem: 2 * costLimit.memoryBytes }));
 }
 
 /** @param bytes 64 */

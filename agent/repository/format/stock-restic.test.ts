@@ -158,15 +158,15 @@ describe('a key file', () => {
     'has no salt': { salt: undefined },
   };
   for (const [what, change] of Object.entries(changes)) {
-    it(`that ${what} is refused by name, without trying`, () => {
+    it(`that ${what} is refused by name, without trying`, async () => {
       const text = typeof change === 'string' ? change : JSON.stringify({ ...original, ...change });
-      assert.throws(() => openKeyFile(Buffer.from(text), password, name), { code: 'RepositoryDamaged' });
+      await assert.rejects(openKeyFile(Buffer.from(text), password, name), { code: 'RepositoryDamaged' });
     });
   }
 
-  it('with another derivation says so', () => {
+  it('with another derivation says so', async () => {
     const text = JSON.stringify({ ...original, kdf: 'argon2id' });
-    assert.throws(() => openKeyFile(Buffer.from(text), password, name), { code: 'KeySlotUnknown', about: name });
+    await assert.rejects(openKeyFile(Buffer.from(text), password, name), { code: 'KeySlotUnknown', about: name });
   });
 });
 

@@ -36,7 +36,7 @@ export async function openSlot(
   const kind = slot.text('kdf', 32);
   switch (kind) {
     case 'scrypt':
-      return unlock.by === 'Passphrase' ? openKeyFile(bytes, unlock.passphrase, about) : undefined;
+      return unlock.by === 'Passphrase' ? await openKeyFile(bytes, unlock.passphrase, about) : undefined;
     case 'age':
       return unlock.by === 'Identities' ? await openForIdentities(slot, unlock.identities) : undefined;
     case 'plugin':

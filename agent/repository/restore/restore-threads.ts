@@ -6,9 +6,10 @@ import { type LocalLimits, shareLimits } from '../local-limits.ts';
 import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
 import type { RestoreReply } from './restore-worker.ts';
 
-export interface RestoreThreads {
+export interface RestoreThreads extends AsyncDisposable {
   readonly threads: number;
   run(job: RestoreJob): Promise<RestoreAnswer>;
+  /** May be repeated. */
   close(): Promise<void>;
 }
 
@@ -32,15 +33,20 @@ export function restoreThreads(
   const all: ReturnType<typeof oneThread>[] = [];
   let isClosed = false;
   /** Another thread costs more than the few jobs of a small restore. */
-  const onReply = () => {
+  const startMore = () => {
     if (!isClosed && all.length < threads && waiting.length >= jobsPerThread) start();
   };
   const start = () => {
-    const thread = oneThread({ data, waiting, failAll, onReply });
+    const thread = oneThread({ data, waiting, failAll, onReply: startMore });
     all.push(thread);
     thread.next();
   };
   start();
+  const close = async () => {
+    isClosed = true;
+    failAll(new StorkError({ code: 'Stopped', message: 'The restore was stopped' }));
+    await Promise.all(all.map(({ stop }) => stop()));
+  };
   return {
     threads,
     run: (job) =>
@@ -48,12 +54,10 @@ export function restoreThreads(
         if (failure !== undefined) return reject(failure.error);
         waiting.push({ job, resolve, reject });
         for (const { next } of all) next();
+        startMore();
       }),
-    async close() {
-      isClosed = true;
-      failAll(new StorkError({ code: 'Stopped', message: 'The restore was stopped' }));
-      await Promise.all(all.map(({ stop }) => stop()));
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

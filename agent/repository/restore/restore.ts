@@ -17,7 +17,7 @@ import type { PathFilter } from '../select-paths.ts';
 import { jobsAtOnce } from './restore-content.ts';
 import type { RestoreProblem } from './restore-job.ts';
 import { failProblem, problemLimit } from './restore-problem.ts';
-import { restoreThreads } from './restore-threads.ts';
+import { type RestoreThreads, restoreThreads } from './restore-threads.ts';
 import { restoreTree } from './restore-tree.ts';
 import { snapshotTrees } from './snapshot-trees.ts';
 import { verifyTree } from './verify-tree.ts';
@@ -37,6 +37,8 @@ export interface RestoreOptions {
   /** What is lost or can't be written: the first ends the restore, or all are named and the rest is restored. */
   readonly problems: 'fail' | 'name';
   readonly threads: number;
+  /** So many, when they were started before; ended here. */
+  readonly started?: RestoreThreads | undefined;
   /** On what is written and compared. */
   readonly limits?: LocalLimits | undefined;
   readonly signal: AbortSignal;
@@ -99,7 +101,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   if (from !== undefined && from.subtree === undefined)
     failRepository('PathMissing', 'That is no directory of the snapshot', options.from, 'Use --include for a file.');
   const root = openTarget(options.target);
-  const threads = restoreThreads(repository.key, options);
+  const threads = options.started ?? restoreThreads(repository.key, options);
   const syscalls = openSyscalls();
   const background = createBackground(jobsAtOnce(options.threads), createPulse());
   const opened = new Set<number>();
