@@ -42,6 +42,7 @@ export interface StoreRun extends Pick<CareRun, 'ambient' | 'unlock' | 'options'
 /** Of a command that needs no key to what lies there. */
 export interface PlaceRun extends Omit<StoreRun, 'unlock'> {}
 
+/** What a restore reads all of. */
 const restoredBy = ['index/', 'snapshots/'];
 
 export interface CareCommand extends RepositoryCommand<CareRun> {

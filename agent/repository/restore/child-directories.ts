@@ -13,7 +13,7 @@ export interface ChildDirectories {
 const keptAtMost = 1024;
 
 /** @param again all nodes of the tree, as far as they can be read */
-export function childDirectories(again: () => AsyncIterable<TreeNode>): ChildDirectories {
+export function childDirectories(again: () => Promise<Iterable<TreeNode>>): ChildDirectories {
   const kept: TreeNode[] = [];
   let count = 0;
   return {
@@ -24,7 +24,7 @@ export function childDirectories(again: () => AsyncIterable<TreeNode>): ChildDir
     },
     async *all() {
       if (count <= keptAtMost) yield* kept;
-      else for await (const node of again()) if (node.type === 'dir') yield node;
+      else for (const node of await again()) if (node.type === 'dir') yield node;
     },
   };
 }

@@ -38,12 +38,19 @@ export interface ProbeJob {
   readonly items: readonly FileItem[];
 }
 
+/** What a file's metadata is made of. */
+export type FileNode = Pick<TreeNode, 'name' | 'mode' | 'uid' | 'gid' | 'links' | 'size' | 'mtimeNs' | 'xattrs'>;
+
+export interface WriteItem extends Omit<FileItem, 'node' | 'pieces'> {
+  readonly node: FileNode;
+  readonly pieces: readonly Pick<Piece, 'length'>[];
+  /** For each piece the number of its blob; undefined leaves what is there. */
+  readonly blobs: readonly (number | undefined)[];
+}
+
 export interface WriteJob {
   readonly do: 'write';
-  readonly items: readonly (FileItem & {
-    /** For each piece the number of its blob; undefined leaves what is there. */
-    readonly blobs: readonly (number | undefined)[];
-  })[];
+  readonly items: readonly WriteItem[];
   readonly blobs: readonly FetchedBlob[];
   readonly buffers: readonly ArrayBuffer[];
   /** Whether whole directories may be removed where a file belongs. */

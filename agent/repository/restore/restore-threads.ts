@@ -3,6 +3,7 @@ import { StorkError } from '../../../kube/errors.ts';
 import { startWorker } from '../../start-worker.ts';
 import type { RepositoryKey } from '../format/seal.ts';
 import { type LocalLimits, shareLimits } from '../local-limits.ts';
+import { packWrite } from './packed-write.ts';
 import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
 import type { RestoreReply } from './restore-worker.ts';
 
@@ -82,7 +83,8 @@ function oneThread({ data, waiting, failAll, onReply }: ThreadOptions) {
     current = waiting.shift();
     if (current === undefined) return;
     const { job } = current;
-    worker.postMessage(job, job.do === 'write' ? [...job.buffers] : []);
+    if (job.do === 'write') worker.postMessage(packWrite(job), [...job.buffers]);
+    else worker.postMessage(job);
   };
   worker.on('message', (reply: RestoreReply) => {
     const done = current;

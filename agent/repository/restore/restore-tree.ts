@@ -102,7 +102,7 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
       note({ path: `${path}/`, kind: 'lost', message });
     };
     try {
-      for await (const node of nodesWithout(trees, tree, onLost)) {
+      for (const node of await nodesWithout(trees, tree, onLost)) {
         if (isCleaned) seen.add(node.name);
         // Their trees come when this one's memory is free again.
         if (node.type === 'dir') children.add(node);
@@ -117,23 +117,32 @@ function treeWork(tools: TreeTools, isSaved: IsSaved, directoryTools: DirectoryT
   return { directory, finish: entries.finish };
 }
 
-/** The nodes of a tree; what can't be read of it is told, once. */
-export async function* nodesWithout(
+/** The nodes of a tree, to be gone through once; what can't be read of it is told, once. */
+export async function nodesWithout(
   trees: SnapshotTrees,
   tree: string,
   onLost: (message: string) => void,
-): AsyncGenerator<TreeNode> {
-  let nodes: Iterator<TreeNode> | undefined;
+): Promise<Iterable<TreeNode>> {
   try {
-    nodes = (await trees.nodes(tree))[Symbol.iterator]();
-    for (let step = nodes.next(); step.done !== true; step = nodes.next()) yield step.value;
+    return untilLost(await trees.nodes(tree), onLost);
   } catch (error) {
-    // Only what reading throws comes here: a consumer's errors end the generator instead.
-    if (!(error instanceof Error && 'code' in error && lostCodes.has(String(error.code)))) throw error;
-    onLost(`all of the directory: ${error.message}`);
-  } finally {
-    nodes?.return?.();
+    tellLost(error, onLost);
+    return [];
   }
+}
+
+function* untilLost(nodes: Iterable<TreeNode>, onLost: (message: string) => void): Generator<TreeNode> {
+  try {
+    // Only what reading throws comes here: a consumer's errors end the generator instead.
+    yield* nodes;
+  } catch (error) {
+    tellLost(error, onLost);
+  }
+}
+
+function tellLost(error: unknown, onLost: (message: string) => void): void {
+  if (!(error instanceof Error && 'code' in error && lostCodes.has(String(error.code)))) throw error;
+  onLost(`all of the directory: ${error.message}`);
 }
 
 const lostCodes: ReadonlySet<string> = new Set(['RepositoryDamaged', 'ObjectMissing', 'ObjectTooShort']);

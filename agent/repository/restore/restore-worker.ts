@@ -3,12 +3,16 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { StorkError } from '../../../kube/errors.ts';
 import { openSyscalls } from '../../mover/syscalls.ts';
 import { pacer } from '../local-limits.ts';
-import type { RestoreAnswer, RestoreJob, RestoreThreadData } from './restore-job.ts';
+import { type PackedWrite, unpackWrite } from './packed-write.ts';
+import type { RestoreAnswer, RestoreJob, RestoreThreadData, WriteJob } from './restore-job.ts';
 import { restoreJobRunner } from './run-restore-job.ts';
 
 export type RestoreReply =
   | { readonly answer: RestoreAnswer }
   | { readonly error: Pick<StorkError, 'code' | 'message' | 'about' | 'hint'> };
+
+/** As it travels. */
+type SentJob = Exclude<RestoreJob, WriteJob> | PackedWrite;
 
 const { key, limits } = workerData as RestoreThreadData;
 const run = restoreJobRunner(
@@ -18,7 +22,7 @@ const run = restoreJobRunner(
 );
 
 const port = parentPort;
-port?.on('message', (job: RestoreJob) => port.postMessage(replyTo(job)));
+port?.on('message', (job: SentJob) => port.postMessage(replyTo(job.do === 'packed write' ? unpackWrite(job) : job)));
 
 function replyTo(job: RestoreJob): RestoreReply {
   try {

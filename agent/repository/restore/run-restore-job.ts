@@ -47,7 +47,8 @@ function bytesUsedBy(job: RestoreJob): readonly number[] {
   return job.items.map(({ pieces }) => sizeOf(pieces));
 }
 
-const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+const sizeOf = (pieces: readonly Pick<Piece, 'length'>[]): number =>
+  pieces.reduce((sum, { length }) => sum + length, 0);
 
 function createAll(
   { items, wholeTrees }: CreateJob,

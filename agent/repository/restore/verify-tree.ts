@@ -34,7 +34,7 @@ export async function verifyTree(tools: TreeTools): Promise<void> {
     // What can't be read of it was told when it was to be restored.
     const nodes = () => nodesWithout(trees, tree, () => undefined);
     const children = childDirectories(nodes);
-    for await (const node of nodes()) {
+    for (const node of await nodes()) {
       if (node.type === 'dir') children.add(node);
       else if (node.type !== 'irregular' && run.options.filter.isMeant(`${path}/${node.name}`))
         await work.add(node, into, `${path}/${node.name}`);

@@ -12,10 +12,9 @@ import { idOf } from '../format/object-id.ts';
 import type { SmallBlobOpener } from '../format/open-small.ts';
 import { unsealBlob } from '../format/pack.ts';
 import type { RepositoryKey } from '../format/seal.ts';
-import type { TreeNode } from '../format/tree.ts';
 import { failRepository } from '../repository-error.ts';
-import type { FetchedBlob, FileItem, ItemProblem, WriteJob } from './restore-job.ts';
-import { entryOf } from './write-names.ts';
+import type { FetchedBlob, FileItem, FileNode, ItemProblem, WriteItem, WriteJob } from './restore-job.ts';
+import { fileEntryOf } from './write-names.ts';
 
 export interface WriteTools {
   readonly key: RepositoryKey;
@@ -83,8 +82,6 @@ export function writeFiles(job: WriteJob, tools: WriteTools): WrittenFiles {
   return { problems, bytesWritten, inodes };
 }
 
-type WriteItem = WriteJob['items'][number];
-
 /** What the kernel refuses for this name alone is that name's problem; a full target is everybody's. */
 export function refusalOf(work: () => Omit<ItemProblem, 'item'> | undefined): Omit<ItemProblem, 'item'> | undefined {
   try {
@@ -118,7 +115,7 @@ export const directoryInTheWay = 'a directory that is not empty is in its place;
  */
 export function finishContent(
   fd: number,
-  file: { readonly directory: number; readonly node: TreeNode; readonly isBare?: boolean },
+  file: { readonly directory: number; readonly node: FileNode; readonly isBare?: boolean },
   { syscalls, degraded }: Pick<WriteTools, 'syscalls' | 'degraded'>,
 ): void {
   const { directory, node, isBare } = file;
@@ -126,7 +123,7 @@ export function finishContent(
   const known = { modeNow: stats.mode & 0o7777, present: isBare === true ? [] : undefined };
   finishFile(
     { fd, path: pathIn(directory, node.name), stats, size: stats.size, ...known },
-    entryOf(node),
+    fileEntryOf(node),
     syscalls,
     degraded,
   );
@@ -152,7 +149,7 @@ function heirsOf(syscalls: Syscalls) {
   return {
     inherit,
     /** Whether a file may have its last mode from the beginning: it lets in nobody whom it will not let in when it is done. */
-    mayHaveMode: (directory: number, node: TreeNode): boolean =>
+    mayHaveMode: (directory: number, node: FileNode): boolean =>
       node.uid === uid && node.gid === gid && !inherit(directory),
   };
 }
@@ -170,7 +167,7 @@ const incompleteSuffix = '.incomplete';
  * @param mayHaveMode whether what is made gets its last mode at once, instead of one for its owner alone
  */
 export function openForWriting(
-  { directory, node, isNew }: Pick<FileItem, 'directory' | 'node' | 'isNew'>,
+  { directory, node, isNew }: Pick<WriteItem, 'directory' | 'node' | 'isNew'>,
   wholeTrees: 'remove' | 'keep',
   mayHaveMode = false,
 ): { readonly fd: number; readonly isNew: boolean } | undefined {

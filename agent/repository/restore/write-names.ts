@@ -2,7 +2,17 @@
  * Makes directories, symlinks and special files below open directories and sets their metadata, on this thread. Never follows a symlink,
  * whoever puts one in our way.
  */
-import { chmodSync, chownSync, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+} from 'node:fs';
 import type { Entry, EntryType } from '../../mover/entry.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { attempt, type Degraded, finishFile, settle, setXattrs, xattrsOfName } from '../../mover/settle.ts';
@@ -10,6 +20,7 @@ import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
 import { bytesOf, clearName, openDirectory, pathIn } from '../directory-fd.ts';
 import type { NodeType, TreeNode } from '../format/tree.ts';
 import { failRepository } from '../repository-error.ts';
+import type { FileNode } from './restore-job.ts';
 
 const entryTypeOf: Readonly<Record<NodeType, EntryType | undefined>> = {
   dir: 'directory',
@@ -28,6 +39,10 @@ export function entryOf(node: TreeNode): Entry {
   const { name, mode, uid, gid, mtimeNs, size, linkTarget, device, xattrs } = node;
   return { path: name, type, mode, uid, gid, mtimeNs, size, target: linkTarget, rdev: device, xattrs };
 }
+
+export const fileEntryOf = ({ name, mode, uid, gid, mtimeNs, size, xattrs }: FileNode): Entry => ({
+  ...{ path: name, type: 'file', mode, uid, gid, mtimeNs, size, target: '', rdev: 0n, xattrs },
+});
 
 export interface MadeDirectory {
   readonly fd: number;
@@ -73,8 +88,9 @@ export function createEntry(
   if (!clearName(directory, node.name, wholeTrees)) return false;
   const entry = entryOf(node);
   if (entry.type === 'symlink') {
+    symlinkSync(bytesOf(entry.target), bytesOf(pathIn(directory, node.name)));
     const answer = settle(
-      { do: 'settle', root: `/proc/self/fd/${directory}`, actions: [{ do: 'create', entry }] },
+      { do: 'settle', root: `/proc/self/fd/${directory}`, actions: [{ do: 'finish', entry }] },
       syscalls,
     );
     for (const [kind, count] of Object.entries(answer.degraded)) degraded[kind] = (degraded[kind] ?? 0) + count;
