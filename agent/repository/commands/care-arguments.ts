@@ -10,6 +10,7 @@ import { aheadStore } from '../store/ahead-store.ts';
 import type { StoreLimits } from '../store/limit-store.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
+import { retryLimits, unattendedLimits } from '../store/patience.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
 import { parseAsOf } from './as-of-argument.ts';
 import { withRememberedLock } from './remembered-lock-argument.ts';
@@ -199,7 +200,7 @@ interface PlaceArguments {
 export function openPlace(
   address: string,
   given: PlaceArguments,
-  { ambient: { env, clock, random, randomUuid }, warn }: Opener,
+  { ambient: { env, clock, random, randomUuid, stderr }, warn }: Opener,
 ): Promise<ObjectStore> {
   return openStore(address, {
     env,
@@ -211,6 +212,7 @@ export function openPlace(
     limits: given.limits,
     caFile: typeof given.cacert === 'string' ? given.cacert : undefined,
     onRetry: tellWaiting(address, clock, warn),
+    retryLimits: stderr.isTTY === true ? retryLimits : unattendedLimits,
   });
 }
 

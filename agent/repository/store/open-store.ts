@@ -36,6 +36,7 @@ export interface OpenStoreOptions {
   readonly asOf?: Date | undefined;
   readonly onRequest?: ((request: StoreRequest) => void) | undefined;
   readonly onRetry?: RetryOptions['onRetry'] | undefined;
+  readonly retryLimits?: RetryOptions['limits'] | undefined;
   /** Put around the bare store: faults, in tests. */
   readonly wrapBare?: ((store: ObjectStore) => ObjectStore) | undefined;
 }
@@ -61,7 +62,11 @@ export async function openStore(address: string, options: OpenStoreOptions): Pro
   const requestsAtOnce = limits?.requestsAtOnce ?? (given === undefined ? connections[parsed.kind] : Number(given));
   // Retries are outermost, so that who waits for another try holds no place.
   const limited = limitStore(counted, { ...limits, requestsAtOnce }, clock);
-  const retried = retryStore(limited, { clock, random, ...(onRetry === undefined ? {} : { onRetry }) });
+  const retried = retryStore(limited, {
+    ...{ clock, random },
+    ...(onRetry === undefined ? {} : { onRetry }),
+    ...(options.retryLimits === undefined ? {} : { limits: options.retryLimits }),
+  });
   if (options.asOf !== undefined) return asOfStore(retried, options.asOf);
   if (cache === undefined) return retried;
   const kept = directoryStore(cache.directory, options.uniqueName, { flush: 'None' });

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { memoryStore } from './memory-store.ts';
 import type { ObjectStore } from './object-store.ts';
-import { type RetryOptions, retryLimits } from './patience.ts';
+import { type RetryOptions, retryLimits, unattendedLimits } from './patience.ts';
 import { restStore } from './rest-store.ts';
 import { retryStore } from './retry-store.ts';
 import { type StoreError, storeRefused, unavailable } from './store-error.ts';
@@ -50,6 +50,14 @@ describe('patience with a store', () => {
       assert.ok(clock.monotonicMs() <= withinMs, `${clock.monotonicMs()} ms`);
       assert.ok(clock.monotonicMs() > withinMs / 2, 'a server that is being started is waited for');
     });
+
+  it('of what nobody waits for lasts as long as ever, and the error says the same', async () => {
+    const clock = instantClock();
+    const error = { current: unanswered('ENOTFOUND') };
+    const store = retryStore(broken(error), { clock, random: () => 0, limits: unattendedLimits });
+    await assert.rejects(store.get('config'), { code: 'StoreUnreachable', hint: /name servers/ });
+    assert.ok(clock.monotonicMs() > retryLimits.giveUpAfterMs - retryLimits.backoff.maxMs);
+  });
 
   it('that has answered once lasts as long as ever, for every call', async () => {
     const { store, clock, error } = opened(undefined);

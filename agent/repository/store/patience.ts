@@ -28,6 +28,16 @@ export const retryLimits: RetryLimits = {
   longestWaitMs: 2 * 60_000,
 };
 
+/** Of what runs by itself (a timer at boot, before the network is up): nobody waits, so an address that worked yesterday is waited for, too. */
+export const unattendedLimits: RetryLimits = {
+  ...retryLimits,
+  unreached: {
+    giveUpAfterMs: retryLimits.giveUpAfterMs,
+    unknownHostAfterMs: retryLimits.giveUpAfterMs,
+    maxWaitMs: retryLimits.backoff.maxMs,
+  },
+};
+
 export interface RetryOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   /** In [0, 1). */
