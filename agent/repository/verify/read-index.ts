@@ -36,7 +36,11 @@ export async function* readIndexObjects(
     yield { ...object, packs: read };
 }
 
-/** Visits all blobs, some perhaps twice. Throws as `readIndexObjects`. */
+/**
+ * Visits all blobs, some perhaps twice. Throws as `readIndexObjects`. Of an object that turns out to be damaged the blobs before the damage
+ * were visited: with `onDamage` it is for readers only, who prove what they read by its id and can only get more of it so. Who
+ * decides what need not be stored, or what may go, takes no `onDamage` and ends at the first damaged one, or takes objects whole.
+ */
 export async function visitIndexes(
   repository: Pick<Repository, 'store' | 'key'>,
   options: ReadIndexOptions,
