@@ -39,4 +39,32 @@ describe('a program', () => {
     await runProgram(host, '1.2.3', ending('StartAnew'));
     assert.equal(host.exitCode, 1);
   });
+
+  for (const [code, exitCode, said] of [
+    ['EPIPE', 0, ''],
+    ['ENOSPC', 1, "Standard output can't be written: no space left\n"],
+  ] as const)
+    it(`ends with ${exitCode} when its output fails with ${code}`, async () => {
+      const stderr = new PassThrough();
+      const host = { ...hostOf(undefined), stderr, exit: exits };
+      await runProgram(host, '1.2.3', ending(3));
+      const failure = Object.assign(new Error('no space left'), { code });
+      assert.throws(() => host.stdout.emit('error', failure), { message: `exit ${exitCode}` });
+      assert.equal(String(stderr.read() ?? ''), said);
+    });
+
+  it('goes on when nobody hears what it says on standard error', async () => {
+    const host = hostOf(undefined);
+    await runProgram(host, '1.2.3', async () => ({
+      run: async (_argv, { stderr }) => {
+        stderr.emit('error', Object.assign(new Error('broken pipe'), { code: 'EPIPE' }));
+        return 3;
+      },
+    }));
+    assert.equal(host.exitCode, 3);
+  });
 });
+
+function exits(code: number): never {
+  throw new Error(`exit ${code}`);
+}

@@ -24,12 +24,17 @@ export interface ProgramHost extends HostProcess {
   execve?(file: string, args: readonly string[], env: NodeJS.ProcessEnv): never;
 }
 
-/** Sets the exit code of `host`. A reader of our output that went away ends us quietly. */
+/**
+ * Sets the exit code of `host`. A reader of our output that went away ends us quietly; output that has no room, with what failed. That nobody
+ * hears what standard error says ends nothing: what was asked for, as a backup, goes on.
+ */
 export async function runProgram(host: ProgramHost, version: string, load: () => Promise<CommandLine>): Promise<void> {
   host.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    host.exit(0);
+    if (error.code === 'EPIPE') host.exit(0);
+    host.stderr.write(`Standard output can't be written: ${error.message}\n`);
+    host.exit(1);
   });
+  host.stderr.on('error', () => undefined);
   const argv = host.argv.slice(2);
   if (argv.length === 1 && argv[0] === '--version') {
     host.stdout.write(`${version}\n`);
