@@ -54,8 +54,8 @@ describe('why a command failed', () => {
 
   it('is that it was interrupted, and nothing else, when it was', async () => {
     const { exitCode, stderr } = await runCommandUntil(AbortSignal.abort('SIGINT'), {}, 'list', '--json');
-    const [{ message_type, code, error }] = linesOf(stderr).map(Object) as [Record<string, unknown>];
-    assert.deepEqual([exitCode, message_type, code, error], [130, 'exit_error', 130, 'Interrupted']);
+    const [{ message_type, code, error, retryable }] = linesOf(stderr).map(Object) as [Record<string, unknown>];
+    assert.deepEqual([exitCode, message_type, code, error, retryable], [130, 'exit_error', 130, 'Interrupted', true]);
   });
 });
 

@@ -61,7 +61,7 @@ export function isJsonWanted(argv: readonly string[]): boolean {
   return argv.slice(0, end < 0 ? undefined : end).includes('--json');
 }
 
-const interrupted = () => new StorkError({ code: 'Interrupted', message: 'interrupted' });
+const interrupted = () => new StorkError({ code: 'Interrupted', message: 'interrupted', retryable: true });
 
 function describe(error: unknown) {
   if (!(error instanceof StorkError)) return { message: renderError(error) };
