@@ -11,6 +11,7 @@ import { dumpFile } from '../restore/dump.ts';
 import { type SnapshotTrees, snapshotTrees } from '../restore/snapshot-trees.ts';
 import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { printable } from './printable.ts';
 import { readableSnapshots, warnOfDamage } from './readable-snapshots.ts';
 import { filterOf, filterOptions, filterUsage } from './snapshot-arguments.ts';
 
@@ -111,10 +112,6 @@ function render(path: string, { type, mode, uid, gid, size, mtimeNs, linkTarget 
   const target = type === 'symlink' ? ` -> ${toText(linkTarget)}` : '';
   return `${typeLetters[type]}${mode.toString(8).padStart(4, '0')} ${uid}:${gid} ${String(size).padStart(12)} ${time} ${printable(toText(path))}${printable(target)}`;
 }
-
-/** A name must not move the terminal's cursor or look like another line. */
-const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 
 async function dump(run: CareRun): Promise<number> {
   const { snapshot, trees, locations, path } = await open(run);

@@ -13,6 +13,7 @@ import { openStore } from '../store/open-store.ts';
 import { retryLimits, unattendedLimits } from '../store/patience.ts';
 import { parseStoreSettings } from '../store/store-settings.ts';
 import { parseAsOf } from './as-of-argument.ts';
+import { printable } from './printable.ts';
 import { withRememberedLock } from './remembered-lock-argument.ts';
 import { createTeller, type Teller } from './tell-stderr.ts';
 import { tellWaiting } from './tell-waiting.ts';
@@ -134,7 +135,7 @@ export const runPlaceCommand = (
       options,
       words,
       answer(value, lines) {
-        const text = options.json === true ? JSON.stringify(value) : lines.join('\n');
+        const text = options.json === true ? JSON.stringify(value) : lines.map(printable).join('\n');
         if (text !== '') ambient.stdout.write(`${text}\n`);
       },
       warn,

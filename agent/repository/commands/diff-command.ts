@@ -8,6 +8,7 @@ import { type SnapshotTrees, snapshotTrees } from '../restore/snapshot-trees.ts'
 import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { printable } from './printable.ts';
 import { renderBytes } from './progress-line.ts';
 import { readableSnapshots, warnOfDamage } from './readable-snapshots.ts';
 
@@ -59,7 +60,7 @@ async function run(care: CareRun): Promise<number> {
     await write(
       given.json === true
         ? JSON.stringify({ ...one, path })
-        : `${letters[one.change]} ${path}${one.isDirectory ? '/' : ''}`,
+        : `${letters[one.change]} ${printable(path)}${one.isDirectory ? '/' : ''}`,
     );
   }
   const { added, removed, content, type, metadata } = counts;

@@ -4,6 +4,7 @@
  */
 import type { Ambient } from '../../../kube/ambient.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
+import { printable } from './printable.ts';
 
 export interface Teller {
   warn(line: string): void;
@@ -35,10 +36,10 @@ export function createTeller(name: string, argv: readonly string[], { stderr, si
   const exitCodeOf = (error: unknown) => (error instanceof StorkError ? (exitCodes[error.code] ?? 1) : 1);
   if (!isJsonWanted(argv))
     return {
-      warn: write,
+      warn: (line) => write(printable(line)),
       fail(thrown) {
         const error = signal.aborted ? interrupted() : thrown;
-        write(`stork-agent ${name}: ${renderError(error)}`);
+        write(`stork-agent ${name}: ${renderError(error)}`.split('\n').map(printable).join('\n'));
         return exitCodeOf(error);
       },
     };
