@@ -193,6 +193,9 @@ async function findKey(at: At, { unlock, config, listed }: KeySearch): Promise<R
     'WrongPassword',
     `The ${describeUnlock[unlock.by]} opens none of the repository's ${seen.slots} key slots`,
     at.store.description,
+    unlock.by === 'Passphrase' && unlock.passphrase === ''
+      ? 'It is empty: the first line of its file is what counts.'
+      : "Is it another repository's, or was its key slot removed? Of a file the first line counts.",
   );
 }
 

@@ -39,7 +39,14 @@ describe('a repository that stock restic wrote', () => {
   it('opens with its password and with no other', async () => {
     const { config } = await openRepository(storeOf(), byPassphrase(password), randomBytes);
     assert.equal(config.version, 2);
-    await assert.rejects(openRepository(storeOf(), byPassphrase('another'), randomBytes), { code: 'WrongPassword' });
+    for (const [password, hint] of [
+      ['another', /another repository's/],
+      ['', /empty.*first line/],
+    ] as const)
+      await assert.rejects(openRepository(storeOf(), byPassphrase(password), randomBytes), {
+        code: 'WrongPassword',
+        hint,
+      });
   });
 
   it('has its snapshot and all nodes of its trees', async () => {

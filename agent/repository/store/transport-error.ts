@@ -40,6 +40,14 @@ const tlsCodes =
 export const isTlsRefusal = (error: unknown): boolean => tlsCodes.test(errnoOf(error) ?? '');
 
 export function tlsRefused(error: unknown, about: string): StoreError {
+  // Of no certificate: something else answers, or it wants another TLS. OpenSSL's words are in the cause.
+  if (/^(EPROTO|ERR_SSL_)/.test(errnoOf(error) ?? ''))
+    return storeRefused(
+      `TLS can't be agreed on with it (${errnoOf(error)})`,
+      about,
+      'Look at host and port of the address. A server without TLS is one of http://; one that wants a certificate of ours gets it by -o rest.tls-client-cert.',
+      error,
+    );
   return storeRefused(
     `its TLS certificate isn't accepted (${errnoOf(error)})`,
     about,
