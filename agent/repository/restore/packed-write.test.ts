@@ -50,4 +50,8 @@ const jobs: Readonly<Record<string, WriteJob>> = {
 describe('a packed write job', () => {
   for (const [what, job] of Object.entries(jobs))
     it(`${what} arrives as it was`, () => assert.deepEqual(unpackWrite(structuredClone(packWrite(job))), job));
+
+  it('with a name that no file has is refused', () => {
+    assert.throws(() => unpackWrite(packWrite(aJob([aFile({}, { name: 'a/b' })]))), /other names than files/);
+  });
 });

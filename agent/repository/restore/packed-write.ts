@@ -76,25 +76,25 @@ function packBlobs(blobs: readonly FetchedBlob[]): Pick<PackedWrite, 'blobs' | '
 
 export function unpackWrite(packed: PackedWrite): WriteJob {
   const { buffers, wholeTrees, files, pieces, mtimesNs } = packed;
+  const names = mtimesNs.length === 0 ? [] : packed.names.split('/');
+  // Else contents would go to other files.
+  if (names.length !== mtimesNs.length) throw new Error('a job came with other names than files');
   const xattrs = new Map(packed.xattrs);
   let [fileAt, pieceAt] = [0, 0];
   const nextOf = () => files[fileAt++] ?? none;
-  const items =
-    mtimesNs.length === 0
-      ? []
-      : packed.names.split('/').map((name, number): WriteItem => {
-          const [directory, fd, offset, isNew] = [nextOf(), nextOf(), nextOf(), nextOf() === 1];
-          const [mode, uid, gid, links, size] = [nextOf(), nextOf(), nextOf(), nextOf(), nextOf()];
-          const lengths: { length: number }[] = [];
-          const blobs: (number | undefined)[] = [];
-          for (let left = nextOf(); left > 0; left--) {
-            lengths.push({ length: pieces[pieceAt++] ?? 0 });
-            blobs.push(known(pieces[pieceAt++]));
-          }
-          const mtimeNs = mtimesNs[number] ?? 0n;
-          const node = { name, mode, uid, gid, links, size, mtimeNs, xattrs: xattrs.get(number) ?? [] };
-          return { directory, fd: known(fd), offset, isNew, node, pieces: lengths, blobs };
-        });
+  const items = names.map((name, number): WriteItem => {
+    const [directory, fd, offset, isNew] = [nextOf(), nextOf(), nextOf(), nextOf() === 1];
+    const [mode, uid, gid, links, size] = [nextOf(), nextOf(), nextOf(), nextOf(), nextOf()];
+    const lengths: { length: number }[] = [];
+    const blobs: (number | undefined)[] = [];
+    for (let left = nextOf(); left > 0; left--) {
+      lengths.push({ length: pieces[pieceAt++] ?? 0 });
+      blobs.push(known(pieces[pieceAt++]));
+    }
+    const mtimeNs = mtimesNs[number] ?? 0n;
+    const node = { name, mode, uid, gid, links, size, mtimeNs, xattrs: xattrs.get(number) ?? [] };
+    return { directory, fd: known(fd), offset, isNew, node, pieces: lengths, blobs };
+  });
   return { do: 'write', items, blobs: unpackBlobs(packed), buffers, wholeTrees };
 }
 
