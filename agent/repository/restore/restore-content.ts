@@ -43,8 +43,8 @@ export interface FileTask {
 
 export type FileOutcome = { readonly inode: bigint } | { readonly problem: Omit<ItemProblem, 'item'> };
 
-/** What one job brings at most: bounds memory. */
-export const jobBytes = 8 * 1024 * 1024;
+/** What one job brings at most: bounds memory. Of an S3 server one request takes as much as two megabytes. */
+export const jobBytes = 12 * 1024 * 1024;
 /** Jobs under way: one for each thread, and what is fetched meanwhile. */
 export const jobsAtOnce = (threads: number): number => threads + 2;
 
