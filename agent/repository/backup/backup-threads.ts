@@ -28,6 +28,8 @@ export interface BackupThreads {
 export interface BackupThreadsOptions extends Omit<BackupThreadData, 'ahead'> {
   readonly threads: number;
   readonly storePack: (pack: WrittenPack) => Promise<void>;
+  /** Aborted, nobody waits for what threads have in hand: a job may be gigabytes, and slowed down. */
+  readonly signal?: AbortSignal | undefined;
   /** Without it no store counts as slow. */
   readonly clock?: Pick<Clock, 'monotonicMs'> | undefined;
 }
@@ -43,7 +45,7 @@ const jobsPerThread = 8;
 /** Jobs after which free memory between what threads keep goes back to the system: directories' texts come in all sizes. */
 const answersPerRelease = 64;
 
-export function backupThreads({ threads, storePack, clock, ...given }: BackupThreadsOptions): BackupThreads {
+export function backupThreads({ threads, storePack, clock, signal, ...given }: BackupThreadsOptions): BackupThreads {
   const data: BackupThreadData = { ...given, ahead: newPacksAhead() };
   const store = timed(storePack, clock, packsAhead(data.ahead));
   const waiting: Waiting[] = [];
@@ -66,6 +68,11 @@ export function backupThreads({ threads, storePack, clock, ...given }: BackupThr
   };
   const all: ReturnType<typeof oneThread>[] = [];
   let isClosed = false;
+  const abandon = () => {
+    failAll(signal?.reason);
+    for (const thread of all) thread.abandon(signal?.reason);
+  };
+  signal?.addEventListener('abort', abandon, { once: true });
   const start = () => {
     const thread = oneThread({ data, waiting, storePack: store, onAnswer, failAll });
     all.push(thread);
@@ -88,6 +95,7 @@ export function backupThreads({ threads, storePack, clock, ...given }: BackupThr
     },
     close: async () => {
       isClosed = true;
+      signal?.removeEventListener('abort', abandon);
       await Promise.all(all.map(({ stop }) => stop()));
     },
   };
@@ -161,13 +169,18 @@ function oneThread({ data, waiting, storePack, onAnswer, failAll }: ThreadOption
     done?.resolve(answer);
     next();
   });
-  worker.on('error', (error) => {
-    failAll(error);
+  const abandon = (error: unknown) => {
     current?.reject(error);
     current = undefined;
+  };
+  worker.on('error', (error) => {
+    failAll(error);
+    abandon(error);
   });
   return {
     next,
+    /** Of the job that it has in hand nothing is waited for any more. */
+    abandon,
     async flush() {
       await new Promise<BackupAnswer>((resolve, reject) => send({ job: { do: 'flush' }, resolve, reject }));
       await Promise.all(storing);

@@ -141,11 +141,11 @@ function startThreads(
   tables: ClaimTables,
   storePack: (pack: WrittenPack) => Promise<void>,
 ): BackupThreads {
-  const { repository, level, threads, parent, chunking = [], clock } = options;
+  const { repository, level, threads, parent, chunking = [], clock, signal } = options;
   const trustBefore = BigInt(parent?.time.getTime() ?? 0) * 1_000_000n - clockSlackNs;
   const limits = shareLimits(options.limits);
   const common = { tables, trustBefore, chunking };
-  const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack, clock });
+  const started = backupThreads({ ...common, key: repository.key, level, limits, threads, storePack, clock, signal });
   return { ...started, run: answerHere(started, common, clock) };
 }
 
