@@ -39,7 +39,7 @@ export async function applyAndVerify(
   try {
     const results = await verifyVolumes(applied, options, { scans, keeper });
     writeRunState(staging.directory, { stage: 'Done', run, results });
-    for (const spec of options.volumes) endIncoming(spec, syscalls);
+    for (const spec of options.volumes) endIncoming(spec, { run, syscalls });
     keeper.keep();
     return results;
   } finally {

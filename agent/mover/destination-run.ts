@@ -331,8 +331,8 @@ async function concludeFresh(options: KeyedDestination, volumes: readonly Staged
 }
 
 /** After `Done` is written: a volume without a marker and without that state would be taken for somebody's data. */
-function unmark({ volumes, syscalls }: DestinationOptions): void {
-  for (const spec of volumes) endIncoming(spec, syscalls);
+function unmark({ volumes, run, syscalls }: DestinationOptions): void {
+  for (const spec of volumes) endIncoming(spec, { run, syscalls });
 }
 
 function concludeStaged(

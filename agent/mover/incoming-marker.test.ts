@@ -29,11 +29,13 @@ describe('a root that is marked for an update', () => {
 describe('a root whose mark is taken away', () => {
   const spec = (path: string) => ({ name: 'volume', path, kind: 'files' }) as const;
 
+  const run = 'run of 1';
+
   function marked(root: string): Syscalls {
     const syscalls = openSyscalls();
     mkdirSync(root);
     utimesSync(root, 1000, 3000);
-    beginUpdate([spec(root)], { run: 'run of 1', syscalls, rootTimes: [undefined] });
+    beginUpdate([spec(root)], { run, syscalls, rootTimes: [undefined] });
     return syscalls;
   }
 
@@ -41,7 +43,7 @@ describe('a root whose mark is taken away', () => {
     using space = scratch();
     const root = space.path('volume');
     const syscalls = marked(root);
-    endIncoming(spec(root), syscalls);
+    endIncoming(spec(root), { run, syscalls });
     assert.equal(lstatSync(root, { bigint: true }).mtimeNs, 3_000_000_000_000n);
     assert.equal(findMark(root, syscalls), undefined);
     assert.deepEqual(syscalls.listXattrs(root), []);
@@ -61,13 +63,29 @@ describe('a root whose mark is taken away', () => {
         throw new Error('killed');
       };
       assert.throws(() => {
-        endIncoming(spec(root), { ...syscalls, [step]: killed });
+        endIncoming(spec(root), { run, syscalls: { ...syscalls, [step]: killed } });
         throw new Error('killed');
       }, /killed/);
-      endIncoming(spec(root), syscalls);
+      endIncoming(spec(root), { run, syscalls });
       assert.equal(lstatSync(root, { bigint: true }).mtimeNs, 3_000_000_000_000n);
       assert.equal(findMark(root, syscalls), undefined);
       assert.equal(syscalls.getXattr(root, 'user.stork.incoming'), undefined);
     });
   }
+
+  it('has the time of now, not one that another run noted and did not come back for', (test) => {
+    using space = scratch();
+    const root = space.path('volume');
+    mkdirSync(root);
+    const syscalls = openSyscalls();
+    try {
+      syscalls.setXattr(root, { name: 'user.stork.incoming', value: Buffer.from('1 another run mtime=1') });
+    } catch {
+      return test.skip('this file system has no attributes');
+    }
+    utimesSync(root, 1000, 3000);
+    endIncoming(spec(root), { run, syscalls });
+    assert.equal(lstatSync(root, { bigint: true }).mtimeNs, 3_000_000_000_000n);
+    assert.equal(findMark(root, syscalls), undefined);
+  });
 });

@@ -127,20 +127,22 @@ function renewMark(root: ByteString, run: string, syscalls: Syscalls): void {
 
 /**
  * Takes the marker away and leaves the root's times as they were. Taking the file away changes the root's; so that a mover that is killed
- * before it sets them back finds what they were, the attribute says it meanwhile, where the file system has any.
+ * before it sets them back finds what they were, the attribute says it meanwhile, where the file system has any. What another run left
+ * says nothing about the time of now.
  */
-export function endIncoming({ path, kind }: DestinationSpec, syscalls: Syscalls): void {
-  const mark = kind === 'block' ? undefined : findMark(path, syscalls);
-  if (mark === undefined) return;
+export function endIncoming(
+  { path, kind }: DestinationSpec,
+  { run, syscalls }: { readonly run: string; readonly syscalls: Syscalls },
+): void {
+  if (kind === 'block') return;
   const noted = readAttribute(path, syscalls);
-  const isMarkedByFile = existsSync(markerOf(path));
-  const mtimeNs =
-    (noted?.run === mark.run ? noted.rootTimeNs : undefined) ?? (isMarkedByFile ? mtimeOf(path) : undefined);
-  if (isMarkedByFile && mtimeNs !== undefined) {
-    noteRootTime(path, { run: mark.run, mtimeNs }, syscalls);
+  const begunWith = noted?.run === run ? noted.rootTimeNs : undefined;
+  if (existsSync(markerOf(path))) {
+    const mtimeNs = begunWith ?? mtimeOf(path);
+    noteRootTime(path, { run, mtimeNs }, syscalls);
     rmSync(markerOf(path), { force: true });
-  }
-  if (mtimeNs !== undefined) syscalls.setMtime(path, mtimeNs);
+    syscalls.setMtime(path, mtimeNs);
+  } else if (begunWith !== undefined) syscalls.setMtime(path, begunWith);
   if (syscalls.getXattr(path, markAttribute) !== undefined) syscalls.removeXattr(path, markAttribute);
 }
 
