@@ -14,6 +14,14 @@ export interface RestConnectionOptions {
   readonly url: string;
   readonly credentials: RestCredentials | undefined;
   readonly tls: RestTls;
+  readonly patience?: RestPatience | undefined;
+}
+
+export interface RestPatience {
+  /** Until a socket is connected, TLS agreed on. */
+  readonly connectWithinMs: number;
+  /** Without a byte in either direction; a server may write to a slow store meanwhile. */
+  readonly silentAtMostMs: number;
 }
 
 export interface RestCredentials {
@@ -43,15 +51,15 @@ export interface RestRequest {
 export type RestConnection = (request: RestRequest) => Promise<IncomingMessage>;
 
 const socketsAtMost = 64;
-/** Without a byte in either direction; a server may write to a slow store meanwhile. */
-const silentAtMostMs = 120_000;
+const restPatience: RestPatience = { connectWithinMs: 15_000, silentAtMostMs: 120_000 };
 /** A smaller body costs less than waiting for leave to send it. */
 const continueFromBytes = 64 * 1024;
 
-export function restConnection({ url, credentials, tls }: RestConnectionOptions): RestConnection {
+export function restConnection(options: RestConnectionOptions): RestConnection {
+  const { url, credentials, tls, patience = restPatience } = options;
   const isTls = url.startsWith('https:');
   const sockets = { keepAlive: true, maxSockets: socketsAtMost };
-  const agent = isTls ? pinnedAgent(sockets, tls) : new HttpAgent(sockets);
+  const agent = isTls ? pinnedAgent(sockets, tls, patience) : new HttpAgent(sockets);
   const send = isTls ? requestHttps : requestHttp;
   const common = {
     'user-agent': 'stork-agent',
@@ -61,7 +69,7 @@ export function restConnection({ url, credentials, tls }: RestConnectionOptions)
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const waits = (body?.length ?? 0) >= continueFromBytes;
     const request = send(`${url}${path}`, {
-      ...{ method, agent, timeout: silentAtMostMs },
+      ...{ method, agent, timeout: patience.connectWithinMs },
       headers: {
         ...common,
         ...headers,
@@ -70,7 +78,12 @@ export function restConnection({ url, credentials, tls }: RestConnectionOptions)
       },
       ...(signal === undefined ? {} : { signal }),
     });
-    request.on('timeout', () => request.destroy(new Error(`no byte for ${silentAtMostMs / 1000} s`)));
+    request.on('socket', (socket) => {
+      const waitForAnswer = () => void request.setTimeout(patience.silentAtMostMs);
+      if (socket.connecting) socket.once(isTls ? 'secureConnect' : 'connect', waitForAnswer);
+      else waitForAnswer();
+    });
+    request.on('timeout', () => request.destroy(silence('it said nothing for too long')));
     request.on('error', reject);
     request.on('response', (answer) => {
       resolve(answer);
@@ -85,10 +98,17 @@ export function restConnection({ url, credentials, tls }: RestConnectionOptions)
   };
 }
 
+/** As the kernel would say it, so that it counts as no answer. */
+const silence = (message: string): Error => Object.assign(new Error(message), { code: 'ETIMEDOUT' });
+
 const basic = ({ username, password }: RestCredentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
 
-function pinnedAgent(sockets: { readonly keepAlive: boolean; readonly maxSockets: number }, tls: RestTls): HttpsAgent {
+function pinnedAgent(
+  sockets: { readonly keepAlive: boolean; readonly maxSockets: number },
+  tls: RestTls,
+  { connectWithinMs }: RestPatience,
+): HttpsAgent {
   const { ca, fingerprint, client } = tls;
   const agent = new HttpsAgent({
     ...sockets,
@@ -101,8 +121,12 @@ function pinnedAgent(sockets: { readonly keepAlive: boolean; readonly maxSockets
   agent.createConnection = (options, done) => {
     // A session that is resumed shows no certificate: each connection begins anew.
     const socket = connect({ ...assertConnectionOptions(options), session: undefined });
+    // No request has it yet.
+    const giveUp = () => void socket.destroy(silence('it agreed on no TLS'));
+    socket.setTimeout(connectWithinMs, giveUp);
     socket.once('error', (error) => done?.(error, socket));
     socket.once('secureConnect', () => {
+      socket.setTimeout(0, giveUp);
       const failure = mismatch(socket, fingerprint);
       if (failure === undefined) done?.(null, socket);
       else socket.destroy(failure);
