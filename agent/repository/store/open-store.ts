@@ -15,6 +15,7 @@ import type { ObjectStore } from './object-store.ts';
 import type { RetryOptions } from './patience.ts';
 import type { RestCredentials } from './rest-connection.ts';
 import { retryStore } from './retry-store.ts';
+import { silenceStore } from './silence-store.ts';
 import { parseStoreAddress, renderStoreAddress, type StoreAddress } from './store-address.ts';
 import { storeRefused } from './store-error.ts';
 import type { StoreSettings } from './store-settings.ts';
@@ -120,7 +121,10 @@ async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: 
   });
 }
 
-async function openAzure(address: StoreAddress & { readonly kind: 'Azure' }, { env, settings }: OpenStoreOptions) {
+async function openAzure(
+  address: StoreAddress & { readonly kind: 'Azure' },
+  { env, settings, clock }: OpenStoreOptions,
+) {
   const { azureStore } = await import('./azure-store.ts');
   const { AZURE_ACCOUNT_NAME: account, AZURE_ACCOUNT_KEY: key, AZURE_ACCOUNT_SAS: signature } = env;
   const description = renderStoreAddress(address);
@@ -128,21 +132,23 @@ async function openAzure(address: StoreAddress & { readonly kind: 'Azure' }, { e
   const hint = 'Set AZURE_ACCOUNT_NAME, and AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS.';
   if (!account) throw storeRefused('no account was named', description, hint);
   if (!key && !signature) throw storeRefused('no credentials were found', description, hint);
-  return azureStore({
+  const store = azureStore({
     endpoint: settings?.['azure.endpoint'] ?? `https://${account}.blob.${suffix}`,
     credentials: key ? { account, key } : { signature: signature ?? '' },
     ...{ container: address.container, prefix: address.prefix, description },
   });
+  return silenceStore(store, clock);
 }
 
 async function openGoogleCloud(address: StoreAddress & { readonly kind: 'GoogleCloud' }, options: OpenStoreOptions) {
   const { googleCloudStore } = await import('./google-cloud-store.ts');
   const endpoint = options.settings?.['gs.endpoint'];
-  return googleCloudStore({
+  const store = googleCloudStore({
     ...{ bucket: address.bucket, prefix: address.prefix, description: renderStoreAddress(address), endpoint },
     // Credentials of Google's are for Google's servers.
     credentials: endpoint === undefined ? 'Default' : 'None',
   });
+  return silenceStore(store, options.clock);
 }
 
 async function openRest(address: StoreAddress & { readonly kind: 'Rest' }, options: OpenStoreOptions) {

@@ -17,7 +17,11 @@ describe('a connection to a REST server', () => {
   ] as const)
     it(`is given up when nobody agrees on TLS, ${way}`, async () => {
       await using server = await serve(createServer());
-      const ask = asking(`https://127.0.0.1:${server.port}/`, { connectWithinMs: 30, silentAtMostMs: long }, fingerprint);
+      const ask = asking(
+        `https://127.0.0.1:${server.port}/`,
+        { connectWithinMs: 30, silentAtMostMs: long },
+        fingerprint,
+      );
       await assert.rejects(ask(), { code: 'ETIMEDOUT' });
     });
 
