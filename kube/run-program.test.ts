@@ -40,14 +40,15 @@ describe('a program', () => {
     assert.equal(host.exitCode, 1);
   });
 
-  for (const [code, exitCode, said] of [
-    ['EPIPE', 0, ''],
-    ['ENOSPC', 1, "Standard output can't be written: no space left\n"],
+  for (const [code, ended, exitCode, said] of [
+    ['EPIPE', 0, 141, ''],
+    ['EPIPE', 3, 3, ''],
+    ['ENOSPC', 0, 1, "Standard output can't be written: no space left\n"],
   ] as const)
-    it(`ends with ${exitCode} when its output fails with ${code}`, async () => {
+    it(`ends with ${exitCode} when its output fails with ${code} and it was to end with ${ended}`, async () => {
       const stderr = new PassThrough();
       const host = { ...hostOf(undefined), stderr, exit: exits };
-      await runProgram(host, '1.2.3', ending(3));
+      await runProgram(host, '1.2.3', ending(ended));
       const failure = Object.assign(new Error('no space left'), { code });
       assert.throws(() => host.stdout.emit('error', failure), { message: `exit ${exitCode}` });
       assert.equal(String(stderr.read() ?? ''), said);

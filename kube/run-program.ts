@@ -24,15 +24,19 @@ export interface ProgramHost extends HostProcess {
   execve?(file: string, args: readonly string[], env: NodeJS.ProcessEnv): never;
 }
 
+/** As a shell has it for who was ended by SIGPIPE: never success, as what was to be done may not have been. */
+const brokenPipeCode = 141;
+
 /**
- * Sets the exit code of `host`. A reader of our output that went away ends us quietly; output that has no room, with what failed. That nobody
- * hears what standard error says ends nothing: what was asked for, as a backup, goes on.
+ * Sets the exit code of `host`. A reader of our output that went away ends us quietly; output that has no room, with what failed; what the
+ * command had ended with by then, if that was no success, stays. That nobody hears what standard error says ends nothing: what was
+ * asked for, as a backup, goes on.
  */
 export async function runProgram(host: ProgramHost, version: string, load: () => Promise<CommandLine>): Promise<void> {
   host.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') host.exit(0);
-    host.stderr.write(`Standard output can't be written: ${error.message}\n`);
-    host.exit(1);
+    const isBrokenPipe = error.code === 'EPIPE';
+    if (!isBrokenPipe) host.stderr.write(`Standard output can't be written: ${error.message}\n`);
+    host.exit(Number(host.exitCode ?? 0) || (isBrokenPipe ? brokenPipeCode : 1));
   });
   host.stderr.on('error', () => undefined);
   const argv = host.argv.slice(2);

@@ -24,6 +24,7 @@ import {
   wrongArgument,
 } from './care-arguments.ts';
 import { saveRawDevice } from './device-command.ts';
+import { inWords } from './errno-words.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
 
@@ -110,7 +111,7 @@ async function run(care: CareRun): Promise<number> {
     size?.stop();
     line.end();
   });
-  for (const { path, message } of result.problems) warn(`${toText(path)}: ${message}`);
+  for (const { path, message } of result.problems) warn(`${toText(path)}: ${inWords(message)}`);
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   answer(jsonOf(result, parent), render(result));
   return result.leftOutCount + absent.length > 0 ? incompleteExitCode : 0;

@@ -18,6 +18,7 @@ import {
   wrongArgument,
 } from './care-arguments.ts';
 import { bringRawDevice } from './device-command.ts';
+import { inWords } from './errno-words.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
 import { readingLock } from './reading-lock.ts';
@@ -96,7 +97,7 @@ async function run(care: CareRun): Promise<number> {
     onProgress: ({ phase, files, bytes }) =>
       line.show({ what: phase, files, bytes, totalBytes: isOfAll ? (snapshot.summary?.bytes ?? 0) : 0 }),
   }).finally(line.end);
-  for (const { path, kind, message } of result.problems) warn(`${toText(path)}: ${kind}: ${message}`);
+  for (const { path, kind, message } of result.problems) warn(`${toText(path)}: ${kind}: ${inWords(message)}`);
   if (result.problemCount > result.problems.length) warn(`and ${result.problemCount - result.problems.length} more`);
   for (const [kind, count] of Object.entries(result.degraded)) warn(`${kind} could not be set for ${count}`);
   const isNothing = textsOf(given.include).length > 0 && result.files + result.directories + result.problemCount === 0;

@@ -9,6 +9,7 @@ import type { VerifyReport } from '../verify/finding.ts';
 import { type AffectedTo, type VerifyDepth, verify } from '../verify/verify.ts';
 import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { renderBytes } from './progress-line.ts';
 
 const usage = `Usage: stork-agent verify --repo PLACE --password-file FILE [options]
 
@@ -151,7 +152,7 @@ function render({ damage, gone, notes, affected, affectedCount, checked }: Verif
     lines.push(`lost     and ${affectedCount - affected.length} more; \`--lost-to FILE\` writes all of them`);
   const { restorePoints, indexes, packs, blobs, trees, packsRead, bytesRead } = checked;
   lines.push(
-    `${restorePoints} restore points, ${indexes} indexes, ${packs} packs, ${blobs} blobs, ${trees} trees; ${packsRead} packs read (${bytesRead} bytes)`,
+    `${restorePoints} restore points, ${indexes} indexes, ${packs} packs, ${blobs} blobs, ${trees} trees; ${packsRead} packs read (${renderBytes(bytesRead)})`,
     damage.length === 0 && affectedCount === 0
       ? 'No damage found.'
       : `${damage.length} objects are damaged; ${affectedCount} files or directories can not be restored as they were.`,
