@@ -14,7 +14,7 @@ const usage = `Usage: stork-agent COMMAND
   repo renew-locks   keeps the objects of one in a bucket with object lock locked
   backup   saves directories into a repository      restore  brings a restore point back
   list     the restore points                       browse   what one has at a path
-  diff     what changed between two                 dump     one file, to standard output
+  diff     what changed between two                 dump     a file or directory, to standard output
   copy     restore points into another repository
   verify   looks whether a repository is whole, and what is lost if not
   forget   takes restore points away, by name or by a retention policy
@@ -55,7 +55,7 @@ export async function run(argv: readonly string[], ambient: Ambient): Promise<En
       return await runBrowseCommand(rest, ambient);
     }
     case 'dump': {
-      const { runDumpCommand } = await import('./repository/commands/browse-command.ts');
+      const { runDumpCommand } = await import('./repository/commands/dump-command.ts');
       return await runDumpCommand(rest, ambient);
     }
     case 'diff': {

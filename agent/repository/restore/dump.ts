@@ -4,6 +4,12 @@ import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { failDamaged } from '../repository-error.ts';
 
+export interface DumpTools {
+  readonly repository: Repository;
+  readonly locations: BlobLocations;
+  readonly signal?: AbortSignal | undefined;
+}
+
 const blobsAhead = 4;
 
 /** @throws `RepositoryDamaged`, `ObjectMissing`, … before any wrong byte is given */
