@@ -46,6 +46,16 @@ const partsOf = (path: ByteString): readonly string[] => path.split('/').filter(
 
 export const everyPath: PathFilter = { isMeant: () => true, directory: () => 'whole' };
 
+/** Without one path and everything below it, whatever characters it has. */
+export const leavingOut = (filter: PathFilter, path: ByteString): PathFilter => ({
+  isMeant: (one) => one !== path && filter.isMeant(one),
+  directory(one) {
+    if (one === path) return 'not';
+    const choice = filter.directory(one);
+    return choice === 'whole' && path.startsWith(`${one}/`) ? 'part' : choice;
+  },
+});
+
 interface Pattern {
   readonly isAbsolute: boolean;
   readonly parts: readonly RegExp[];

@@ -25,6 +25,7 @@ import {
 } from './care-arguments.ts';
 import { saveRawDevice } from './device-command.ts';
 import { inWords } from './errno-words.ts';
+import { withoutRepository } from './own-repository.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
 
@@ -90,7 +91,11 @@ async function run(care: CareRun): Promise<number> {
   const { parent } = common;
   const line = progressLine(ambient.stderr, ambient.clock);
   await using session = await beginWriting(context);
-  const chosen = { paths: paths.map(toBytes), excludes: pathFilter([], excludes.map(toBytes)) };
+  const patterns = pathFilter([], excludes.map(toBytes));
+  const chosen = {
+    paths: paths.map(toBytes),
+    excludes: withoutRepository(patterns, { place: String(given.repo), paths, warn }),
+  };
   const isWatchedFirst = parent === undefined && ambient.stderr.isTTY === true;
   const size = isWatchedFirst
     ? measureSelection({ selection: selectPaths(chosen.paths), excludes: chosen.excludes, clock: ambient.clock })

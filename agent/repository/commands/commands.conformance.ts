@@ -69,6 +69,32 @@ describe('stork-agent', { skip: resticMissing }, () => {
     assert.equal((await digestOf(`${at.path('theirs')}${tree}`)).digest, (await digestOf(tree)).digest);
   });
 
+  it('leaves out the repository itself where it lies in what is saved, and refuses to save it or a part of it', async () => {
+    using space = scratch();
+    const [tree, repo, password] = [space.path('tree'), space.path('tree/back [1]*/repo'), space.path('password')];
+    mkdirSync(repo, { recursive: true });
+    writeFileSync(`${tree}/back [1]*/beside`, 'beside');
+    writeFileSync(password, 'secret');
+    const run = (...argv: readonly string[]) => runCommand(...argv, '--repo', repo, '--password-file', password);
+    await run('repo', 'init');
+    for (const _ of ['first', 'again']) {
+      const { exitCode, stderr } = await run('backup', tree);
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stderr, /the repository itself, left out/);
+    }
+    const names = jsonLines((await run('browse', 'latest', tree, '--recursive', '--json')).stdout);
+    assert.deepEqual(
+      names.map((one) => Object.entries(Object(one))[0]?.[1]),
+      [`${tree}/back [1]*`, `${tree}/back [1]*/beside`],
+    );
+    for (const path of [repo, `${repo}/keys`]) {
+      const { exitCode, stderr } = await run('backup', path);
+      assert.equal(exitCode, 2);
+      assert.match(stderr, /not saved into itself/);
+    }
+    assert.doesNotMatch((await run('backup', `${tree}/back [1]*/beside`)).stderr, /left out/);
+  });
+
   it('tells when nothing is what --include says, and counts the directories that are', async () => {
     using at = await place();
     await at.run('backup', at.tree);

@@ -37,13 +37,16 @@ function named(care: Pick<CareRun, 'warn'>): { readonly damaged: readonly string
   return { damaged, onDamage };
 }
 
-/** The newest that can be read may not be the newest: nobody is given an older state than they asked for. */
-export function refuseUnknownLatest(word: string, damaged: readonly string[]): void {
+/**
+ * The newest that can be read may not be the newest: nobody is given an older state than they asked for.
+ * @param wayOut what else the command offers
+ */
+export function refuseUnknownLatest(word: string, damaged: readonly string[], wayOut = ''): void {
   if (word !== 'latest' || damaged.length === 0) return;
   throw new StorkError({
     code: 'RepositoryDamaged',
     message: `Which restore point is the latest is not known: ${damaged.length} can't be read`,
     about: damaged[0],
-    hint: 'Name one by its id (`stork-agent list`), or take the newest that can be read with --keep-going.',
+    hint: `Name one by its id (\`stork-agent list\`)${wayOut}.`,
   });
 }

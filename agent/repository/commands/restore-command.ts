@@ -78,7 +78,7 @@ async function run(care: CareRun): Promise<number> {
   await using threads = restoreThreads(repository.key, writing);
   await using _lock = await readingLock(context, isLocking);
   const { snapshots, damaged } = await readableSnapshots(care);
-  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
+  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged, newestReadable);
   const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
   const line = progressLine(ambient.stderr, ambient.clock);
   const isOfAll = wanted.path === '' && textsOf(given.include).length === 0;
@@ -115,7 +115,7 @@ async function runDevice(care: CareRun, word: string): Promise<number> {
   const wanted = splitSnapshotPath(word);
   await using _lock = await readingLock(context, given['no-lock'] !== true);
   const { snapshots, damaged } = await readableSnapshots(care);
-  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged);
+  if (given['keep-going'] !== true) refuseUnknownLatest(wanted.snapshot, damaged, newestReadable);
   const snapshot = findSnapshot(snapshots, wanted.snapshot, filterOf(given));
   return await bringRawDevice(care, {
     repository,
@@ -153,3 +153,5 @@ function render(result: RestoreResult, snapshot: string): string[] {
     ...(verified && problemCount === 0 ? ['read back and compared: equal'] : []),
   ];
 }
+
+const newestReadable = ', or take the newest that can be read with --keep-going';
