@@ -20,7 +20,7 @@ import { type S3RelayShape, startS3Relay } from './s3-relay.ts';
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    scale: { type: 'string', default: '0.3' },
+    scale: { type: 'string', default: '1' },
     megabytes: { type: 'string', default: '1024' },
     rounds: { type: 'string', default: '3' },
     program: { type: 'string', default: join(import.meta.dirname, '../../dist/stork-agent-linux-x64') },

@@ -2,6 +2,7 @@
  * How single JSON documents (index, snapshot, lock) become objects: encoding byte 2 ‖ zstd, then sealed. The config is sealed without
  * either, so that a reader can find the version first. Source: "Unpacked Data Format" of restic's design document.
  */
+import { releaseMemory } from '../../mover/release-memory.ts';
 import { failDamaged } from '../repository-error.ts';
 import { compress, decompress } from './compress.ts';
 import { type RepositoryKey, seal, unseal } from './seal.ts';
@@ -27,5 +28,7 @@ export function unsealDocument(key: RepositoryKey, sealed: Uint8Array, about: st
   if (encoding === braceOpen || encoding === bracketOpen) return plaintext;
   if (encoding !== compressedEncoding)
     return failDamaged(`A document has encoding ${encoding}, which we don't know`, about);
-  return decompress(plaintext.subarray(1), documentLimitBytes, about);
+  const json = decompress(plaintext.subarray(1), documentLimitBytes, about);
+  releaseMemory(plaintext);
+  return json;
 }

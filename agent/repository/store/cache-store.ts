@@ -12,6 +12,13 @@ export interface CacheOptions {
   readonly isWorthKeeping?: (name: string) => boolean;
 }
 
+/** Of a whole object. */
+interface Fetch {
+  readonly bytes: Promise<Buffer>;
+  /** Others wait for it, too. */
+  isShared: boolean;
+}
+
 const digestName = /^(?:.*\/)?([0-9a-f]{64})$/;
 const alwaysKept = /^(index|snapshots)\//;
 
@@ -22,7 +29,7 @@ export function cacheStore(
 ): ObjectStore {
   /** Held against their names since we began. */
   const proven = new Set<string>();
-  const fetching = new Map<string, Promise<Buffer>>();
+  const fetching = new Map<string, Fetch>();
   const isKept = (name: string) => digestName.test(name) && (alwaysKept.test(name) || isWorthKeeping(name));
 
   const keep = async (name: string, bytes: Uint8Array): Promise<void> => {
@@ -51,13 +58,16 @@ export function cacheStore(
   const whole = async (name: string, signal: AbortSignal | undefined): Promise<Buffer> => {
     const running = fetching.get(name);
     if (running !== undefined) {
-      const bytes = await running.catch(() => undefined);
+      running.isShared = true;
+      const bytes = await running.bytes.catch(() => undefined);
       signal?.throwIfAborted();
-      return bytes ?? fetchWhole(name, signal);
+      return bytes === undefined ? fetchWhole(name, signal) : Buffer.from(bytes);
     }
-    const fetch = fetchWhole(name, signal).finally(() => fetching.delete(name));
+    const fetch: Fetch = { bytes: fetchWhole(name, signal).finally(() => fetching.delete(name)), isShared: false };
     fetching.set(name, fetch);
-    return fetch;
+    const bytes = await fetch.bytes;
+    // Each has bytes of its own: who is through with them may take their memory away.
+    return fetch.isShared ? Buffer.from(bytes) : bytes;
   };
   const get = async (name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> => {
     signal?.throwIfAborted();

@@ -175,6 +175,15 @@ describe('cached store', () => {
       open: () => cacheStore(counted, near, { isWorthKeeping: (name) => name.startsWith('data/aa/') }),
     };
   };
+  it('gives each of many that want an object at once bytes of its own', async () => {
+    const { far, open } = world();
+    await far.put(index, bytes);
+    const store = open();
+    const [first, ...others] = await Promise.all([store.get(index), store.get(index), store.get(index)]);
+    first.fill(0);
+    for (const one of others) assert.deepEqual(one, bytes);
+  });
+
   const bytes = sampleBytes(1000);
   const [index, tree, other] = ['index', 'data/aa', 'data/bb'].map((folder) => `${folder}/${idOf(bytes)}`) as [
     string,

@@ -38,7 +38,7 @@ export interface ObjectStore {
    * serves as that checksum.
    */
   put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** Throws `ObjectMissing`; `ObjectTooShort` when the range reaches beyond its end. Never fewer bytes than asked for. */
+  /** Throws `ObjectMissing`; `ObjectTooShort` when the range reaches beyond its end. Never fewer bytes than asked for, and they are the caller's alone. */
   get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer>;
   /** As `get`, piece by piece in order. Ends early only by throwing. */
   read(name: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;

@@ -89,7 +89,11 @@ async function* readIndexes<Read>(
       const sealed = fetched[number];
       if (sealed === undefined) continue;
       // One at a time: what they are fetched as takes a tenth of what they are parsed to.
-      const found = await unlessDamaged(name, () => read(unsealDocument(repository.key, sealed, name), name));
+      const found = await unlessDamaged(name, () => {
+        const json = unsealDocument(repository.key, sealed, name);
+        releaseMemory(sealed);
+        return read(json, name);
+      });
       if (found !== undefined) yield { name, sizeBytes, read: found };
     }
   }

@@ -83,6 +83,16 @@ export function describeStore(
       }
     });
 
+    it("gives bytes that are the reader's alone", async () => {
+      const bytes = sampleBytes(5000, 12);
+      const name = await putNew('index', bytes);
+      const [one, other] = await Promise.all([store.get(name), store.get(name)]);
+      one.fill(0);
+      assert.deepEqual(other, bytes);
+      other.fill(0);
+      assert.deepEqual(await store.get(name), bytes);
+    });
+
     it('keeps an empty object', async () => {
       const name = privateNames ? 'stork/empty' : nameIn('data', Buffer.alloc(0));
       await store.put(name, Buffer.alloc(0));
