@@ -1,8 +1,8 @@
 /**
  * `npm run bench -- repo-s3 [--scale N] [--megabytes N] [--rounds N] [--program FILE] [--json]` (after `npm run bench:setup`): a
  * repository in a real S3 server on loopback. Ours and restic in turns on a mixed tree, without a bound; then ours alone on random
- * bytes: through a link of 50 MB/s, at 50 ms a request, and at 50 ms with one request of a hundred failing. Needs about four times the
- * data in TMPDIR.
+ * bytes: through a link of 50 MB/s, at 50 ms a request, and at 50 ms with one request of a hundred failing. Scale 1 is all of D1; needs about four
+ * times the data in TMPDIR.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
