@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { openSyscalls } from '../../mover/syscalls.ts';
 import { chanceBytes, type Scratch, scratch, seededChance } from '../../mover/testing/test-volumes.ts';
 import { canTell, fillWithEverything, listing } from '../../mover/testing/tree-of-everything.ts';
 import { runCommand } from '../testing/run-command.ts';
@@ -45,6 +46,7 @@ describe('a dumped directory', { skip: canTell ? resticMissing : 'needs root and
     using space = scratch();
     const { tree, run } = place(space);
     fillWithEverything(tree);
+    openSyscalls().setXattr(`${tree}/empty`, { name: 'user.a=b%c', value: Buffer.from('odd') });
     const chance = seededChance(31);
     mkdirSync(`${tree}/${'deep/'.repeat(40)}`, { recursive: true });
     for (const size of [1, 511, 512, 513, 3_000_000])

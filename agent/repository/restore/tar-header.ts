@@ -67,8 +67,11 @@ function* paxRecords({ path, target, sizeBytes, uid, gid, mtimeNs, xattrs }: Tar
   if (gid > largest(7)) yield record('gid', bytesOf(`${gid}`));
   if (mtimeNs % 1_000_000_000n !== 0n || mtimeNs < 0n || mtimeNs / 1_000_000_000n > BigInt(largest(11)))
     yield record('mtime', bytesOf(secondsOf(mtimeNs)));
-  for (const { name, value } of xattrs) yield record(`SCHILY.xattr.${name}`, value);
+  for (const { name, value } of xattrs) yield record(`SCHILY.xattr.${keyword(name)}`, value);
 }
+
+/** A key ends at the first `=`; GNU tar writes and reads names so. */
+const keyword = (name: ByteString): ByteString => name.replaceAll('%', '%25').replaceAll('=', '%3D');
 
 /** `LENGTH KEY=VALUE\n`, the length with its own digits. */
 function record(key: ByteString, value: Uint8Array): Buffer {
