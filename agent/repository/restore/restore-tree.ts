@@ -36,7 +36,7 @@ export interface TreeTools {
 }
 
 /** Names of one job at most. */
-const jobNames = 512;
+const jobNames = 768;
 
 export async function restoreTree(tools: TreeTools): Promise<void> {
   const { run, trees, root, tree, node } = tools;
