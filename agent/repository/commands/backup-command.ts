@@ -26,6 +26,7 @@ import {
 import { saveRawDevice } from './device-command.ts';
 import { inWords } from './errno-words.ts';
 import { withoutRepository } from './own-repository.ts';
+import { toBytes, toText } from './path-text.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots } from './readable-snapshots.ts';
 
@@ -175,10 +176,6 @@ export function threadsOf({ threads }: CareRun['options']): number {
   if (count < 1) throw wrongArgument('There is at least one thread', '--threads');
   return Math.min(64, count);
 }
-
-/** Node reads arguments as UTF-8; inside paths are bytes. */
-export const toBytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
-export const toText = (path: string): string => Buffer.from(path, 'latin1').toString('utf8');
 
 /** Directories on the way by their own names; a symlink in the last place is saved as what it is. */
 function realPath(word: string): string {

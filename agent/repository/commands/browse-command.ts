@@ -4,9 +4,9 @@ import type { Ambient } from '../../../kube/ambient.ts';
 import { formatTime } from '../format/go-time.ts';
 import type { TreeNode } from '../format/tree.ts';
 import type { SnapshotTrees } from '../restore/snapshot-trees.ts';
-import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, runCareCommand } from './care-arguments.ts';
 import { openRestorePoint } from './open-restore-point.ts';
+import { toBytes, toText } from './path-text.ts';
 import { printable } from './printable.ts';
 import { filterOptions, filterUsage } from './snapshot-arguments.ts';
 

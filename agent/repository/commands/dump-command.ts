@@ -6,9 +6,9 @@ import { isDevice, openStoredDevice } from '../devices/stored-device.ts';
 import { failRepository } from '../repository-error.ts';
 import { dumpFile } from '../restore/dump.ts';
 import { dumpTree } from '../restore/dump-tree.ts';
-import { toBytes, toText } from './backup-command.ts';
 import { type CareRun, commonUsage, incompleteExitCode, runCareCommand, wrongArgument } from './care-arguments.ts';
 import { openRestorePoint } from './open-restore-point.ts';
+import { toBytes, toText } from './path-text.ts';
 import { refuseUnknownLatest } from './readable-snapshots.ts';
 import { filterOptions, filterUsage } from './snapshot-arguments.ts';
 

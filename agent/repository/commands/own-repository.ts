@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { leavingOut, type PathFilter } from '../select-paths.ts';
 import { parseStoreAddress } from '../store/store-address.ts';
 import { wrongArgument } from './care-arguments.ts';
+import { toBytes } from './path-text.ts';
 
 /**
  * What to leave out, and that it is left out. @param paths that are saved, absolute
@@ -19,5 +20,5 @@ export function withoutRepository(
   if (itself !== undefined) throw wrongArgument('A repository is not saved into itself', itself);
   if (!paths.some((path) => own.startsWith(path === '/' ? path : `${path}/`))) return excludes;
   warn(`${own}: the repository itself, left out`);
-  return leavingOut(excludes, Buffer.from(own, 'utf8').toString('latin1'));
+  return leavingOut(excludes, toBytes(own));
 }

@@ -6,7 +6,7 @@ import type { StoredSnapshot } from '../repository.ts';
 import { type RestoreResult, restore } from '../restore/restore.ts';
 import { restoreThreads } from '../restore/restore-threads.ts';
 import { pathFilter } from '../select-paths.ts';
-import { threadsOf, toBytes, toText } from './backup-command.ts';
+import { threadsOf } from './backup-command.ts';
 import {
   type CareRun,
   commonUsage,
@@ -19,6 +19,7 @@ import {
 } from './care-arguments.ts';
 import { bringRawDevice } from './device-command.ts';
 import { inWords } from './errno-words.ts';
+import { toBytes, toText } from './path-text.ts';
 import { progressLine, renderBytes } from './progress-line.ts';
 import { readableSnapshots, refuseUnknownLatest } from './readable-snapshots.ts';
 import { readingLock } from './reading-lock.ts';

@@ -9,6 +9,7 @@ import type { VerifyReport } from '../verify/finding.ts';
 import { type AffectedTo, type VerifyDepth, verify } from '../verify/verify.ts';
 import { asOfOptions, asOfUsage } from './as-of-argument.ts';
 import { type CareRun, commonUsage, runCareCommand, wrongArgument } from './care-arguments.ts';
+import { toText } from './path-text.ts';
 import { renderBytes } from './progress-line.ts';
 
 const usage = `Usage: stork-agent verify --repo PLACE --password-file FILE [options]
@@ -118,7 +119,7 @@ function lostFile(path: unknown): (AffectedTo & Disposable) | undefined {
   const fd = openNew(path);
   return {
     begin: () => ftruncateSync(fd, 0),
-    add: (file) => void appendFileSync(fd, `${JSON.stringify({ ...file, path: readable(file.path) })}\n`),
+    add: (file) => void appendFileSync(fd, `${JSON.stringify({ ...file, path: toText(file.path) })}\n`),
     [Symbol.dispose]: () => closeSync(fd),
   };
 }
@@ -131,12 +132,9 @@ function openNew(path: string): number {
   }
 }
 
-/** Paths are bytes inside and text outside. */
-const readable = (path: string): string => Buffer.from(path, 'latin1').toString('utf8');
-
 const withTexts = (report: VerifyReport) => ({
   ...report,
-  affected: report.affected.map((file) => ({ ...file, path: readable(file.path) })),
+  affected: report.affected.map((file) => ({ ...file, path: toText(file.path) })),
 });
 
 function render({ damage, gone, notes, affected, affectedCount, checked }: VerifyReport): string[] {
@@ -145,7 +143,7 @@ function render({ damage, gone, notes, affected, affectedCount, checked }: Verif
   for (const { object, message } of notes) lines.push(`note     ${object}: ${message}`);
   for (const { restorePoint, path, type, objects } of affected)
     lines.push(
-      `lost     ${restorePoint} ${JSON.stringify(readable(path))}${type === 'dir' ? ' and everything below' : ''}` +
+      `lost     ${restorePoint} ${JSON.stringify(toText(path))}${type === 'dir' ? ' and everything below' : ''}` +
         (objects.length === 0 ? '' : ` (${objects.join(', ')})`),
     );
   if (affectedCount > affected.length)

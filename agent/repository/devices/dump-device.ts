@@ -1,11 +1,12 @@
 /** A raw device of a restore point as a stream: its whole image, proven byte for byte. */
 import { dumpFile } from '../restore/dump.ts';
+import type { SnapshotTools } from '../restore/snapshot-trees.ts';
 import { blockBytes } from './device-layout.ts';
 import { planPieces } from './plan-pieces.ts';
-import { piecesOf, type StoredDevice, type StoredDeviceTools } from './stored-device.ts';
+import { piecesOf, type StoredDevice } from './stored-device.ts';
 
 /** @throws `RepositoryDamaged`, `ObjectMissing`, … before any wrong byte is given */
-export async function* dumpDevice(device: StoredDevice, tools: StoredDeviceTools): AsyncGenerator<Buffer> {
+export async function* dumpDevice(device: StoredDevice, tools: SnapshotTools): AsyncGenerator<Buffer> {
   const { repository, locations, trees, signal } = tools;
   const zeros = Buffer.alloc(blockBytes);
   for (const segment of device.segments)

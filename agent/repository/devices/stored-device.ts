@@ -1,13 +1,11 @@
 /** A raw device as a restore point has it: found, and held against what its `device.json` says. */
 import type { ByteString } from '../../mover/syscalls.ts';
-import type { BlobLocations } from '../blob-locations.ts';
 import { bytesOf } from '../directory-fd.ts';
 import type { TreeNode } from '../format/tree.ts';
-import type { Repository } from '../repository.ts';
 import { failDamaged, failRepository } from '../repository-error.ts';
 import { dumpFile } from '../restore/dump.ts';
 import type { Piece } from '../restore/restore-job.ts';
-import type { SnapshotTrees } from '../restore/snapshot-trees.ts';
+import type { SnapshotTools, SnapshotTrees } from '../restore/snapshot-trees.ts';
 import {
   blockBytes,
   type DeviceRecord,
@@ -30,13 +28,6 @@ export interface StoredSegment extends Segment {
   readonly subtree: string;
 }
 
-export interface StoredDeviceTools {
-  readonly repository: Repository;
-  readonly locations: BlobLocations;
-  readonly trees: SnapshotTrees;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Whether a directory of a restore point is a raw device. */
 export const isDevice = async (trees: SnapshotTrees, subtree: string): Promise<boolean> =>
   [...(await trees.nodes(subtree))].some(isRecord);
@@ -47,11 +38,7 @@ const isRecord = ({ name, type }: TreeNode): boolean => name === recordName && t
  * @param path of the directory that stands for it
  * @throws `PathMissing`, `NoDevice`, `RepositoryDamaged` when segments are missing, too many or of the wrong size
  */
-export async function openStoredDevice(
-  tools: StoredDeviceTools,
-  root: string,
-  path: ByteString,
-): Promise<StoredDevice> {
+export async function openStoredDevice(tools: SnapshotTools, root: string, path: ByteString): Promise<StoredDevice> {
   const { trees } = tools;
   const shown = bytesOf(path).toString('utf8');
   const found = await trees.find(root, path);
@@ -78,7 +65,7 @@ export async function openStoredDevice(
   return { path, record, segments: stored };
 }
 
-async function readRecord(node: TreeNode, about: string, tools: StoredDeviceTools): Promise<DeviceRecord> {
+async function readRecord(node: TreeNode, about: string, tools: SnapshotTools): Promise<DeviceRecord> {
   if (node.size > recordLimitBytes) failDamaged(`It is longer than ${recordLimitBytes} bytes`, about);
   const bytes = await Array.fromAsync(dumpFile(tools.repository, tools.locations, node, tools.signal));
   return parseRecord(Buffer.concat(bytes), about);

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { openSyscalls } from '../../mover/syscalls.ts';
 import { chanceBytes, type Scratch, scratch, seededChance } from '../../mover/testing/test-volumes.ts';
 import { canTell, fillWithEverything, listing } from '../../mover/testing/tree-of-everything.ts';
-import { runCommand } from '../testing/run-command.ts';
+import { runCommand, runCommandOnTerminal } from '../testing/run-command.ts';
 import { restic, resticMissing } from '../testing/stock-restic.ts';
 
 function place(space: Scratch) {
@@ -128,11 +128,16 @@ describe('a dumped directory', { skip: canTell ? resticMissing : 'needs root and
 
   it('is no zip, nor for a terminal', async () => {
     using space = scratch();
-    const { tree, run } = place(space);
+    const { tree, repo, run } = place(space);
     await run('repo', 'init');
     await run('backup', tree);
     const zip = await run('dump', '--archive', 'zip', 'latest', tree);
     assert.equal(zip.exitCode, 2);
     assert.match(zip.stderr, /--archive/);
+    const at = ['--repo', repo, '--password-file', space.path('password')];
+    const shown = await runCommandOnTerminal('dump', 'latest', tree, ...at);
+    assert.equal(shown.exitCode, 2);
+    assert.equal(shown.stdout.length, 0);
+    assert.match(shown.stderr, /nothing for a terminal/);
   });
 });

@@ -4,39 +4,37 @@ import type { TreeNode } from '../format/tree.ts';
 import { failDamaged } from '../repository-error.ts';
 import { withTreeWindows } from '../tree-windows.ts';
 import { childDirectories } from './child-directories.ts';
-import { type DumpTools, dumpFile } from './dump.ts';
-import { inodeKeyOf } from './hard-links.ts';
-import type { SnapshotTrees } from './snapshot-trees.ts';
+import { contentBlob, dumpFile } from './dump.ts';
+import { type HardLinks, hardLinks } from './hard-links.ts';
+import { contentLength, type SnapshotTools } from './snapshot-trees.ts';
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-header.ts';
 
-export interface DumpTreeTools extends DumpTools {
-  readonly trees: SnapshotTrees;
+export interface DumpTreeTools extends SnapshotTools {
   /** Of what no archive can hold: sockets. */
   readonly onLeftOut: (path: ByteString, type: TreeNode['type']) => void;
+}
+
+/** A directory, and how the archive names it. */
+export interface DumpedDirectory {
+  readonly tree: string;
+  /** Undefined: it has no entry of its own. */
+  readonly node: TreeNode | undefined;
+  /** Without a slash at its beginning; '' for names alone. */
+  readonly path: ByteString;
 }
 
 /** Small pieces are joined to as much. */
 const pieceBytes = 256 * 1024;
 
-/**
- * @param tree a directory's, which has no entry of its own unless `node` is given
- * @param path of that directory in the archive, without a slash at its beginning; '' for names alone
- * @throws as `dumpFile`; then the archive lacks its end
- */
-export async function* dumpTree(
-  { tree, node, path }: { readonly tree: string; readonly node: TreeNode | undefined; readonly path: ByteString },
-  tools: DumpTreeTools,
-): AsyncGenerator<Buffer> {
+/** @throws as `dumpFile`; then the archive lacks its end */
+export async function* dumpTree(directory: DumpedDirectory, tools: DumpTreeTools): AsyncGenerator<Buffer> {
   // Files that were saved one after the other lie so in packs.
   const near = { ...tools, repository: withTreeWindows(tools.repository, tools.locations) };
-  yield* joined(archive({ tree, node, path }, near));
+  yield* joined(archive(directory, near));
 }
 
-async function* archive(
-  { tree, node, path }: { readonly tree: string; readonly node: TreeNode | undefined; readonly path: ByteString },
-  tools: DumpTreeTools,
-): AsyncGenerator<Buffer> {
-  const state: ArchiveState = { links: firstNames(), isInFile: false };
+async function* archive({ tree, node, path }: DumpedDirectory, tools: DumpTreeTools): AsyncGenerator<Buffer> {
+  const state: ArchiveState = { links: hardLinks(), isInFile: false };
   try {
     if (node !== undefined && path !== '') yield directoryHeader(node, path);
     yield* below(tree, path, tools, state);
@@ -49,7 +47,7 @@ async function* archive(
 }
 
 interface ArchiveState {
-  readonly links: FirstNames;
+  readonly links: HardLinks;
   /** A header was given whose content isn't complete. */
   isInFile: boolean;
 }
@@ -66,35 +64,40 @@ async function* below(
   tools: DumpTreeTools,
   state: ArchiveState,
 ): AsyncGenerator<Buffer> {
-  const pathOf = ({ name }: TreeNode) => (path === '' ? name : `${path}/${name}`);
   // Their trees come when this one's memory is free again.
   const children = childDirectories(() => tools.trees.nodes(tree));
   for (const node of await tools.trees.nodes(tree)) {
     tools.signal?.throwIfAborted();
     if (node.type === 'dir') children.add(node);
-    else yield* entry(node, pathOf(node), tools, state);
+    else yield* entry(node, path, tools, state);
   }
   for await (const child of children.all()) {
-    yield directoryHeader(child, pathOf(child));
+    const inside = pathIn(path, child);
+    yield directoryHeader(child, inside);
     // Its node has one: readNode sees to that.
-    if (child.subtree !== undefined) yield* below(child.subtree, pathOf(child), tools, state);
+    if (child.subtree !== undefined) yield* below(child.subtree, inside, tools, state);
   }
 }
+
+const pathIn = (directory: ByteString, { name }: { readonly name: ByteString }): ByteString =>
+  directory === '' ? name : `${directory}/${name}`;
 
 const directoryHeader = (node: TreeNode, path: ByteString): Buffer =>
   tarHeader({ ...node, type: 'dir', path, target: '', sizeBytes: 0 });
 
 async function* entry(
   node: TreeNode,
-  path: ByteString,
+  directory: ByteString,
   tools: DumpTreeTools,
   state: ArchiveState,
 ): AsyncGenerator<Buffer> {
   const { type } = node;
+  const path = pathIn(directory, node);
   if (type === 'socket' || type === 'irregular' || type === 'dir') return tools.onLeftOut(path, type);
   const written = { ...node, type, path, target: node.linkTarget, sizeBytes: 0 };
-  const first = state.links.firstOf(node, path);
-  if (first !== undefined) yield tarHeader({ ...written, type: 'hardlink', target: first, xattrs: [] });
+  const first = state.links.firstOf(node, [directory]);
+  if (first !== undefined)
+    yield tarHeader({ ...written, type: 'hardlink', target: pathIn(first.parts.join('/'), first), xattrs: [] });
   else if (type === 'file') yield* file(node, written, tools, state);
   else yield tarHeader(written);
 }
@@ -106,10 +109,7 @@ async function* file(
   state: ArchiveState,
 ): AsyncGenerator<Buffer> {
   // Before the header, which says how much will come.
-  for (const id of node.content)
-    if (tools.locations.find(id, 'data') === undefined)
-      failDamaged('No index names a blob of the file', `data blob ${id}`);
-  const sizeBytes = tools.trees.pieces(node).reduce((sum, { length }) => sum + length, 0);
+  const sizeBytes = node.content.reduce((sum, id) => sum + contentLength(contentBlob(tools.locations, id)), 0);
   state.isInFile = true;
   yield tarHeader({ ...entry, sizeBytes });
   let written = 0;
@@ -123,28 +123,6 @@ async function* file(
 }
 
 const toText = (path: ByteString): string => Buffer.from(path, 'latin1').toString();
-
-interface FirstNames {
-  /** The path that this inode was written under; undefined when it is written now. */
-  firstOf(node: TreeNode, path: ByteString): ByteString | undefined;
-}
-
-function firstNames(): FirstNames {
-  const known = new Map<string, { readonly path: ByteString; remaining: number }>();
-  return {
-    firstOf(node, path) {
-      if (node.links < 2) return undefined;
-      const key = inodeKeyOf(node);
-      const first = known.get(key);
-      if (first === undefined) {
-        known.set(key, { path, remaining: node.links - 1 });
-        return undefined;
-      }
-      if (--first.remaining === 0) known.delete(key);
-      return first.path;
-    },
-  };
-}
 
 async function* joined(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];

@@ -4,12 +4,6 @@ import type { TreeNode } from '../format/tree.ts';
 import type { Repository } from '../repository.ts';
 import { failDamaged } from '../repository-error.ts';
 
-export interface DumpTools {
-  readonly repository: Repository;
-  readonly locations: BlobLocations;
-  readonly signal?: AbortSignal | undefined;
-}
-
 const blobsAhead = 4;
 
 /** @throws `RepositoryDamaged`, `ObjectMissing`, … before any wrong byte is given */
@@ -19,11 +13,9 @@ export async function* dumpFile(
   node: Pick<TreeNode, 'content'>,
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const locationOf = (id: string): BlobLocation =>
-    locations.find(id, 'data') ?? failDamaged('No index names a blob of the file', `data blob ${id}`);
   const ahead: Promise<Buffer>[] = [];
   for (const id of node.content) {
-    const reading = repository.readBlob(locationOf(id), signal);
+    const reading = repository.readBlob(contentBlob(locations, id), signal);
     // Who waits for it sees its failure; until then nobody does.
     reading.catch(() => undefined);
     ahead.push(reading);
@@ -33,3 +25,7 @@ export async function* dumpFile(
   }
   for (const reading of ahead) yield await reading;
 }
+
+/** Throws `RepositoryDamaged` for a blob of a file that no index names. */
+export const contentBlob = (locations: BlobLocations, id: string): BlobLocation =>
+  locations.find(id, 'data') ?? failDamaged('No index names a blob of the file', `data blob ${id}`);

@@ -26,7 +26,7 @@ export function hardLinks(): HardLinks {
   return {
     firstOf(node, parts) {
       if (node.links < 2) return undefined;
-      const key = inodeKeyOf(node);
+      const key = keyOf(node);
       const first = known.get(key);
       if (first === undefined) {
         const { promise, resolve } = Promise.withResolvers<bigint | undefined>();
@@ -38,7 +38,7 @@ export function hardLinks(): HardLinks {
     },
     settle(node, inode) {
       if (node.links < 2) return;
-      const key = inodeKeyOf(node);
+      const key = keyOf(node);
       const first = known.get(key);
       first?.settle(inode);
       if (first !== undefined && first.remaining <= 0) known.delete(key);
@@ -47,7 +47,7 @@ export function hardLinks(): HardLinks {
 }
 
 /** Names that were read at different times may show different content: those are files of their own. */
-export const inodeKeyOf = (node: TreeNode): string =>
+const keyOf = (node: TreeNode): string =>
   `${node.deviceId} ${node.inode} ${node.type} ${node.content.length > 2 ? idOf(Buffer.from(node.content.join())) : node.content.join()}`;
 
 /** False when a directory that must be kept is in its place. Throws what the kernel throws. */

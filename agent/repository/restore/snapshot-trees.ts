@@ -18,6 +18,14 @@ export interface SnapshotTrees {
   pieces(node: TreeNode): readonly Piece[];
 }
 
+/** What reading of a snapshot takes. */
+export interface SnapshotTools {
+  readonly repository: Repository;
+  readonly locations: BlobLocations;
+  readonly trees: SnapshotTrees;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export function snapshotTrees(repository: Repository, locations: BlobLocations, signal?: AbortSignal): SnapshotTrees {
   const windowed = withTreeWindows(repository, locations);
   const nodes = async (tree: string): Promise<Iterable<TreeNode>> => {

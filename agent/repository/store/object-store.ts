@@ -73,6 +73,15 @@ export type StoreCore = Omit<ObjectStore, 'get' | 'list' | 'put' | 'removeMany'>
 /** Removals under way at once where a store removes one at a time. */
 const removalsAtOnce = 8;
 
+/** `removeMany` made of `remove`. */
+export async function removeEach(
+  remove: ObjectStore['remove'],
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await mapLimit(names, removalsAtOnce, remove, signal);
+}
+
 /** Refuses impossible names and prefixes before the store sees them, and begins nothing that was told to stop. */
 export function completeStore(core: StoreCore): ObjectStore {
   const { get = (name, range, signal) => collect(core.read(name, range, signal), range?.length) } = core;
@@ -101,7 +110,7 @@ export function completeStore(core: StoreCore): ObjectStore {
     remove,
     async removeMany(names, signal) {
       for (const name of names) checked(name, signal);
-      if (core.removeMany === undefined) await mapLimit(names, removalsAtOnce, remove, signal);
+      if (core.removeMany === undefined) await removeEach(remove, names, signal);
       else await core.removeMany(names, signal);
     },
     removeLeftovers: core.removeLeftovers,

@@ -8,6 +8,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { StorkError } from '../../../kube/errors.ts';
 import { storeRefused } from './store-error.ts';
+import { silenceError } from './transport-error.ts';
 
 export interface RestConnectionOptions {
   /** Ends with a slash. Plain `http:` only to this machine. */
@@ -83,7 +84,7 @@ export function restConnection(options: RestConnectionOptions): RestConnection {
       if (socket.connecting) socket.once(isTls ? 'secureConnect' : 'connect', waitForAnswer);
       else waitForAnswer();
     });
-    request.on('timeout', () => request.destroy(silence('it said nothing for too long')));
+    request.on('timeout', () => request.destroy(silenceError('it said nothing for too long')));
     request.on('error', reject);
     request.on('response', (answer) => {
       resolve(answer);
@@ -97,9 +98,6 @@ export function restConnection(options: RestConnectionOptions): RestConnection {
     return promise;
   };
 }
-
-/** As the kernel would say it, so that it counts as no answer. */
-const silence = (message: string): Error => Object.assign(new Error(message), { code: 'ETIMEDOUT' });
 
 const basic = ({ username, password }: RestCredentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
@@ -122,7 +120,7 @@ function pinnedAgent(
     // A session that is resumed shows no certificate: each connection begins anew.
     const socket = connect({ ...assertConnectionOptions(options), session: undefined });
     // No request has it yet.
-    const giveUp = () => void socket.destroy(silence('it agreed on no TLS'));
+    const giveUp = () => void socket.destroy(silenceError('it agreed on no TLS'));
     socket.setTimeout(connectWithinMs, giveUp);
     socket.once('error', (error) => done?.(error, socket));
     socket.once('secureConnect', () => {

@@ -3,10 +3,17 @@
  * like one that is slow, and so does a network that lost it.
  */
 import type { Clock } from '../../../kube/clock.ts';
-import { mapLimit } from '../../../kube/runtime/map-limit.ts';
-import { type ByteRange, collect, listByPages, type ObjectStore, wrapPrivateNames } from './object-store.ts';
+import {
+  type ByteRange,
+  collect,
+  listByPages,
+  type ObjectStore,
+  removeEach,
+  wrapPrivateNames,
+} from './object-store.ts';
 import { wrapVersions } from './object-versions.ts';
 import { unavailable } from './store-error.ts';
+import { silenceError } from './transport-error.ts';
 
 export interface SilenceBounds {
   /** Until an answer, or between two pieces of one. */
@@ -16,7 +23,6 @@ export interface SilenceBounds {
 }
 
 const silenceBounds: SilenceBounds = { silentAtMostMs: 120_000, uploadBytesPerS: 16 * 1024 };
-const removalsAtOnce = 8;
 
 /** Throws a retryable `StoreUnavailable` that counts as no answer. What was silent is told to stop, and not waited for. */
 export function silenceStore(
@@ -71,15 +77,14 @@ export function silenceStore(
     list: (prefix, signal) => listByPages(page, prefix, signal),
     page,
     remove,
-    removeMany: async (names, signal) => void (await mapLimit(names, removalsAtOnce, remove, signal)),
+    removeMany: (names, signal) => removeEach(remove, names, signal),
     removeLeftovers: (before, signal) => within(signal, (stop) => store.removeLeftovers(before, stop)),
     privateNames: wrapPrivateNames(store, within),
     versions: wrapVersions(store.versions, (signal, call) => within(signal, call)),
   };
 }
 
-/** With a code that the kernel has for it. */
 function silence(boundMs: number, about: string) {
-  const message = `it said nothing for ${Math.round(boundMs / 1000)} s`;
-  return unavailable(message, about, { cause: Object.assign(new Error(message), { code: 'ETIMEDOUT' }) });
+  const cause = silenceError(`it said nothing for ${Math.round(boundMs / 1000)} s`);
+  return unavailable(cause.message, about, { cause });
 }

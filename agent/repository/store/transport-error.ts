@@ -15,6 +15,9 @@ const kinds: Readonly<Record<string, NetworkFailure['kind']>> = {
 const noAnswer =
   /^(EAI_\w+|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EADDRNOTAVAIL|HPE_\w+)$/;
 
+/** Of a bound of ours on waiting: with the kernel's code for it, so that it counts as no answer. */
+export const silenceError = (message: string): Error => Object.assign(new Error(message), { code: 'ETIMEDOUT' });
+
 const causesAtMost = 8;
 
 /** Why no answer came; undefined when it is something else that failed, as with every answer of a server. */

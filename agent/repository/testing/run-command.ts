@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { PassThrough } from 'node:stream';
+import type { Ambient } from '../../../kube/ambient.ts';
 import { systemClock } from '../../../kube/clock.ts';
 import { run } from '../../cli.ts';
 
@@ -20,12 +21,23 @@ export const runCommandIn = (
 ): Promise<CommandOutcome> => runCommandUntil(new AbortController().signal, env, ...argv);
 
 /** Until it is told to stop. */
-export async function runCommandUntil(
+export const runCommandUntil = (
   signal: AbortSignal,
   env: Readonly<Record<string, string>>,
   ...argv: readonly string[]
+): Promise<CommandOutcome> => runWith({ signal, env, stdout: new PassThrough() }, argv);
+
+/** Its standard output is a terminal. */
+export const runCommandOnTerminal = (...argv: readonly string[]): Promise<CommandOutcome> => {
+  const stdout = Object.assign(new PassThrough(), { isTTY: true });
+  return runWith({ signal: new AbortController().signal, env: {}, stdout }, argv);
+};
+
+async function runWith(
+  { signal, env, stdout }: Pick<Ambient, 'signal' | 'env'> & { readonly stdout: PassThrough },
+  argv: readonly string[],
 ): Promise<CommandOutcome> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const stderr = new PassThrough();
   const said = Promise.all([stdout, stderr].map(async (stream) => Buffer.concat(await stream.toArray())));
   const exitCode = await run(argv, {
     version: 'test',
