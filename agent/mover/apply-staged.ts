@@ -33,7 +33,7 @@ export async function applyStaged({ root, directory, pool, key, signal, onProgre
   const files = stagingFiles(directory);
   const plan = openRecordCursor(files.plan);
   const blobs = openRecordReader(files.blobs);
-  const writer = volumeWriter(root, pool, key);
+  const writer = volumeWriter(root, pool, { key, check: 'First' });
   const written = recordWrittenBlocks();
   // Writes of one blob go together, so that it is unpacked once.
   let writes: WriteOperation[] = [];

@@ -10,6 +10,10 @@ export interface ByteWriter {
   int64(value: bigint): void;
   /** The same from its halves. */
   halves(low: number, high: number): void;
+  /** 32 bits, little-endian. */
+  int32(value: number): void;
+  /** Changes one that was written, by the length before it. */
+  patch32(at: number, value: number): void;
   /** Length, then the bytes. */
   bytes(value: Uint8Array): void;
   /** The bytes alone, for values of a known length. */
@@ -81,6 +85,12 @@ export function byteWriter(capacity = 4096): ByteWriter {
       view.setInt32(at + 4, high, true);
       at += 8;
     },
+    int32(value) {
+      reserve(4);
+      view.setInt32(at, value, true);
+      at += 4;
+    },
+    patch32: (place, value) => view.setInt32(place, value, true),
     bytes(value) {
       number(value.length);
       raw(value);

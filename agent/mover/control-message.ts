@@ -5,8 +5,8 @@ import { fail } from './mover-error.ts';
 import { type DigestPart, digestParts, type TreeDigest } from './tree-digest.ts';
 import type { VolumeKind } from './walk.ts';
 
-/** 1 hashed every block with SHA-256, 2 pushed to fresh volumes only, 3 sent every entry; no release spoke them. */
-export const protocolVersion = 4;
+/** 1 hashed every block with SHA-256, 2 pushed to fresh volumes only, 3 sent every entry, 4 each of a new volume; no release spoke them. */
+export const protocolVersion = 5;
 
 /** First message of both on every stream. `volume`, `received`, `settled`: where a receiver is, for continuing on a new stream. */
 export interface Hello {

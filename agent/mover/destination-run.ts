@@ -191,13 +191,14 @@ function createRun(options: KeyedDestination) {
     const staged = isFresh ? undefined : stagingSink({ directory, limitBytes: staging.limitBytes, pool, key });
     const sink =
       staged ??
-      (met === 'Unproven' ? provingSink(() => failNotEmpty(spec, own)) : freshSink(volumeWriter(spec.path, pool, key)));
+      (met === 'Unproven'
+        ? provingSink(() => failNotEmpty(spec, own))
+        : freshSink(volumeWriter(spec.path, pool, { key, check: 'ReadBack' })));
     const isMet = met === 'Expected' && spec.kind === 'files';
     const base = !isFresh && isMet ? own.tree.parts.content : null;
-    const isBaseKnown = base !== null;
-    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed, isBaseKnown });
-    const whole = isBaseKnown ? wholeOf(own.tree) : null;
+    const whole = base === null ? null : wholeOf(own.tree);
     const pushing = { pushAfter: isFresh && isMet ? own.lastPath : null, base, whole };
+    const volume = destinationVolume({ root: spec.path, own, sink, pool, key, changed, told: pushing });
     return { spec, sizeBytes: start.sizeBytes, own, met, sink, staging: staged, volume, pushing };
   };
   const run: DestinationRun = {

@@ -2,6 +2,7 @@
  * The receiver's conversation on one stream: one loop listens, one asks for what is wanted, one says what has settled.
  * When the stream breaks, what was asked for and not answered is asked for again on the next one.
  */
+import { decodeBundle } from './bundle-message.ts';
 import { type Control, decodeControl, encodeControl, type Hello, protocolVersion } from './control-message.ts';
 import type { DestinationRun, KeyedDestination } from './destination-run.ts';
 import { type Frame, type FrameLink, frameTypes, LinkBroken } from './frame-link.ts';
@@ -90,6 +91,10 @@ async function hear(stream: Stream, frame: Frame): Promise<'over' | 'more'> {
       run.report('Copying');
       return 'more';
     }
+    case frameTypes.bundle:
+      await current().arriveBundle(decodeBundle(frame.payload));
+      run.report('Copying');
+      return 'more';
     case frameTypes.data:
       await current().take(decodeData(frame.payload));
       return 'more';

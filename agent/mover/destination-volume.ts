@@ -3,9 +3,13 @@
  * settles items in order. What it holds in memory is the sender's window, no more.
  * Content is looked up in this very volume only: nothing is ever answered from another volume.
  */
+
+import type { BundleMessage } from './bundle-message.ts';
 import { type RunKey, zeroSegmentHashes } from './content-hash.ts';
+import type { VolumeReady } from './control-message.ts';
 import { hasContent } from './entry.ts';
 import {
+  type IncomingBundle,
   type IncomingFile,
   type IncomingItem,
   type IncomingSegment,
@@ -15,7 +19,7 @@ import {
   wantOf,
   zeroStates,
 } from './incoming-item.ts';
-import { blockStates, type WorkerPool } from './job.ts';
+import { sentBlocks, type WorkerPool } from './job.ts';
 import { segmentCount } from './layout.ts';
 import type { DataMessage, Want, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
@@ -34,6 +38,8 @@ export interface DestinationVolume {
   readonly settled: number;
   /** Next items in order; resolves when there is room for more. */
   arrive(first: number, items: readonly WireItem[]): Promise<void>;
+  /** The next item, a bundle of new entries; resolves when there is room for more. */
+  arriveBundle(bundle: BundleMessage): Promise<void>;
   /** Content that was asked for or pushed; resolves when there is room for more. */
   take(message: DataMessage): Promise<void>;
   /** What to ask the sender for, at most `limit`; each want is given out once. */
@@ -65,8 +71,8 @@ export interface DestinationVolumeOptions {
   readonly pool: WorkerPool;
   readonly key: RunKey;
   readonly changed: Pulse;
-  /** The sender was told what we hold: what comes by itself may leave out our blocks. */
-  readonly isBaseKnown: boolean;
+  /** What the sender was told: what we hold, so that what comes by itself may leave out our blocks; after what we want everything. */
+  readonly told: Pick<VolumeReady, 'base' | 'pushAfter'>;
 }
 
 const tasksPerWorker = 4;
@@ -74,7 +80,7 @@ const tasksPerWorker = 4;
 const packsPerWorker = 1;
 
 export function destinationVolume(options: DestinationVolumeOptions): DestinationVolume {
-  const { own, sink, pool, changed, isBaseKnown } = options;
+  const { own, sink, pool, changed, told } = options;
   const counts = { files: 0, bytes: 0, blocks: 0, bytesRead: 0 };
   const background = createBackground(pool.workers * tasksPerWorker, changed);
   const content = createBackground(pool.workers * packsPerWorker + 1, changed);
@@ -125,7 +131,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
           continue;
         }
         if (item.is === 'same') {
-          if (!isBaseKnown) fail('ProtocolError', 'A run of entries from who does not know what we have');
+          if (told.base === null) fail('ProtocolError', 'A run of entries from who does not know what we have');
           ledger.add({ is: 'same', ...join.joinSame(item.path, item.entries) });
           file = undefined;
           continue;
@@ -140,6 +146,22 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
       settleReady();
       changed.beat();
     },
+    async arriveBundle({ item: number, run, pack }) {
+      if (told.pushAfter === null) fail('ProtocolError', 'A bundle of new entries that nobody asked for');
+      if (number !== ledger.received) fail('ProtocolError', 'Items arrive out of order');
+      const found = join.joinNew(run);
+      for (const { path } of found.directories) sink.makeDirectory(path);
+      const item: IncomingBundle = { is: 'bundle', run, ...found, state: 'working' };
+      ledger.add(item);
+      file = undefined;
+      await content.start(async () => {
+        const blocks = await sink.fill({ encoded: run.pieces[0] ?? new Uint8Array(0), ...pack });
+        counts.blocks += blocks;
+        item.state = 'done';
+        settleReady();
+      });
+      changed.beat();
+    },
     async take(message) {
       const kept = message.parts.flatMap((part) => {
         const item = ledger.openSegment(part.item);
@@ -149,7 +171,7 @@ export function destinationVolume(options: DestinationVolumeOptions): Destinatio
       for (const { item, part } of kept) {
         item.state = 'working';
         item.hash = Buffer.from(part.hash);
-        counts.blocks += part.states.reduce((sum, state) => sum + (state === blockStates.sent ? 1 : 0), 0);
+        counts.blocks += sentBlocks(part.states);
       }
       if (message.payload.length < message.payloadLength) keeper.count(kept, message.payloadLength);
       else await content.start(() => keeper.keep(kept, message));
@@ -182,7 +204,7 @@ interface ArrivalParts {
 
 /** Decides what happens to a segment: we have it, it comes by itself, it is zeros, an earlier attempt kept it, or it must be got. */
 function segmentArrival(
-  { sink, key, isBaseKnown }: DestinationVolumeOptions,
+  { sink, key, told }: DestinationVolumeOptions,
   { ledger, background, keeper, takeSegment }: ArrivalParts,
 ) {
   const zeroHash = zeroSegmentHashes(key);
@@ -210,7 +232,7 @@ function segmentArrival(
       return;
     }
     if (coming) {
-      if (isBaseKnown) item.ownBlocks = ownBlocksOf(item);
+      if (told.base !== null) item.ownBlocks = ownBlocksOf(item);
       item.state = 'asking';
       return;
     }
@@ -275,7 +297,7 @@ function itemLedger(settle: (item: IncomingItem) => Promise<void>): ItemLedger {
     },
     async settleReady() {
       for (let item = items.get(settled); item !== undefined; item = items.get(settled)) {
-        if (item.is === 'segment' && item.state !== 'done') return;
+        if ('state' in item && item.state !== 'done') return;
         await settle(item);
         items.delete(settled);
         settled++;

@@ -8,7 +8,7 @@ import type { Clock } from '../../kube/clock.ts';
 import { StorkError } from '../../kube/errors.ts';
 import { fail } from './mover-error.ts';
 
-export const frameTypes = { control: 1, items: 2, wants: 3, data: 4, settled: 5, alive: 6 } as const;
+export const frameTypes = { control: 1, items: 2, wants: 3, data: 4, settled: 5, alive: 6, bundle: 7 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
 export interface Frame {
@@ -133,7 +133,10 @@ function endGently(stream: Duplex, clock: Clock): void {
   stream.end(() => stream.destroy());
 }
 
-const limitOf = (type: number): number => (type === frameTypes.data ? dataLimitBytes : messageLimitBytes);
+function limitOf(type: number): number {
+  if (type === frameTypes.bundle) return dataLimitBytes + 2 * messageLimitBytes;
+  return type === frameTypes.data ? dataLimitBytes : messageLimitBytes;
+}
 
 async function readFrame(read: (length: number) => Promise<Buffer | undefined>): Promise<Frame | undefined> {
   const header = await read(headerBytes);

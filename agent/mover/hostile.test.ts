@@ -1,79 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { duplexPair } from 'node:stream';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../kube/clock.ts';
+import { decodeBundle } from './bundle-message.ts';
 import { byteReader, byteWriter } from './byte-codec.ts';
-import { type Control, encodeControl, protocolVersion } from './control-message.ts';
 import { type Entry, readEntry, writeEntry } from './entry.ts';
 import { createFrameLink, frameTypes } from './frame-link.ts';
-import { decodeData, decodeItems, decodeWants, itemsEncoder, type WireItem } from './message.ts';
-import { copyVolume, memoryRelay, type Scratch, scratch, seededChance } from './testing/test-volumes.ts';
+import { decodeData, decodeItems, decodeWants, type WireItem } from './message.ts';
+import { anEntry, offer } from './testing/hostile-source.ts';
+import { scratch, seededChance } from './testing/test-volumes.ts';
 import { treeDigester } from './tree-digest.ts';
-
-const anEntry = (fields: Partial<Entry>): Entry => ({
-  path: '',
-  type: 'directory',
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  mtimeNs: 0n,
-  size: 0,
-  target: '',
-  rdev: 0n,
-  xattrs: [],
-  ...fields,
-});
-
-/** A source that says hello like any other and then offers these entries. */
-async function offer(
-  space: Scratch,
-  entries: readonly (Entry | WireItem)[],
-  { held = [], end }: { readonly held?: readonly string[]; readonly end?: Control } = {},
-): Promise<unknown> {
-  const relay = memoryRelay();
-  const [to, from] = [space.path('to'), space.path('from')];
-  mkdirSync(to);
-  mkdirSync(from);
-  for (const name of held) writeFileSync(`${to}/${name}`, name);
-  const stop = new AbortController();
-  const hostile = async () => {
-    const link = createFrameLink(await relay.source(stop.signal), systemClock());
-    const hello = {
-      type: 'hello',
-      protocol: protocolVersion,
-      role: 'source',
-      run: 'run-1',
-      instance: 'evil',
-      peer: null,
-      key: null,
-      mode: null,
-    } as const;
-    const none = { volume: 0, ready: false, concluded: false, received: 0, settled: 0, totalBytes: 0, totalFiles: 0 };
-    await link.send(frameTypes.control, encodeControl({ ...hello, ...none, volumes: ['data'] }));
-    const start = { type: 'volumeStart', volume: 0, name: 'data', kind: 'files', sizeBytes: 0 } as const;
-    await link.send(frameTypes.control, encodeControl(start));
-    const encoder = itemsEncoder();
-    for (const entry of entries) encoder.add('is' in entry ? entry : { is: 'entry', entry, sparse: false });
-    await link.send(frameTypes.items, ...encoder.finish(0));
-    if (end !== undefined) await link.send(frameTypes.control, encodeControl(end));
-    for (;;) await link.receive();
-  };
-  const evil = hostile().catch(() => undefined);
-  // The honest source of the copy never gets a stream.
-  const connect = (signal: AbortSignal) =>
-    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-  const update = { mode: 'update', destination: { existing: 'Overwrite' } } as const;
-  const how = held.length === 0 ? {} : update;
-  const copying = copyVolume({ from, to, staging: space.path('staging'), relay, source: { connect }, ...how });
-  const error = await copying.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  stop.abort(new Error('over'));
-  await evil;
-  return error;
-}
 
 describe('a hostile source', () => {
   const root = anEntry({});
@@ -148,7 +85,7 @@ describe('messages', () => {
     const chance = seededChance(4);
     for (let round = 0; round < 3000; round++) {
       const bytes = Buffer.from(Array.from({ length: Math.floor(chance() * 60) }, () => Math.floor(chance() * 256)));
-      for (const decode of [decodeItems, decodeWants, decodeData]) {
+      for (const decode of [decodeItems, decodeWants, decodeData, decodeBundle]) {
         try {
           decode(bytes);
         } catch (error) {

@@ -5,6 +5,7 @@ import type { Entry } from './entry.ts';
 import { blockStates } from './job.ts';
 import { blockCount, segmentBytes, segmentLength } from './layout.ts';
 import type { Want } from './message.ts';
+import type { ByteString } from './syscalls.ts';
 import type { RecordRun } from './tree-record.ts';
 import type { Placement, SegmentTarget } from './volume-sink.ts';
 
@@ -52,7 +53,19 @@ export interface IncomingRun extends SameEntries {
   readonly is: 'same';
 }
 
-export type IncomingItem = IncomingEntry | IncomingSegment | IncomingRun;
+/** Plain entries that are new to us. */
+export interface IncomingBundle {
+  readonly is: 'bundle';
+  readonly run: RecordRun;
+  /** Of the first. */
+  readonly path: ByteString;
+  /** Those of them that are directories, in their order. */
+  readonly directories: readonly Entry[];
+  /** Whether all but directories is made. */
+  state: 'working' | 'done';
+}
+
+export type IncomingItem = IncomingEntry | IncomingSegment | IncomingRun | IncomingBundle;
 
 export const lengthOf = ({ file, segment }: IncomingSegment): number => segmentLength(file.entry.size, segment);
 

@@ -7,13 +7,19 @@
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
+import type { PlainUnits } from './plain-units.ts';
 import type { ScanUnits, SegmentPlace } from './scan-units.ts';
 import type { Survey } from './survey.ts';
 import type { ByteString, Xattr } from './syscalls.ts';
+import type { Settled } from './tree-record.ts';
 import type { VolumeKind } from './walk.ts';
 
 /** What became of each 16 KiB block of a segment: as the receiver has it, all zero, or in the payload. */
 export const blockStates = { same: 0, zero: 1, sent: 2 } as const;
+
+/** How many blocks are in the payload. */
+export const sentBlocks = (states: Uint8Array): number =>
+  states.reduce((sum, state) => sum + (state === blockStates.sent ? 1 : 0), 0);
 
 const knownUniform = new Map<number, Uint8Array>();
 
@@ -104,15 +110,49 @@ export interface BlocksJob {
   readonly place: SegmentPlace;
 }
 
-/** Verifies a pack; writes it when `root` is given. */
+/** Checks a pack; writes it when `root` is given. */
 export interface PutJob {
   readonly do: 'put';
   readonly key: RunKey;
+  /** `First`: nothing is written of a part that differs from its hash. `ReadBack`: into a new volume, which is read back anyway before anything is said of it. */
+  readonly check: 'First' | 'ReadBack';
   readonly root: ByteString | undefined;
   readonly payload: Uint8Array;
   readonly compressed: boolean;
   readonly rawLength: number;
   readonly parts: readonly PutPart[];
+}
+
+/** Reads plain entries and makes records of them; with `pack` their contents come along. */
+export interface RecordJob {
+  readonly do: 'record';
+  readonly key: RunKey;
+  readonly root: ByteString;
+  readonly units: PlainUnits;
+  /** Of these units, as an index of the first and of the one after the last. */
+  readonly from: number;
+  readonly to: number;
+  /** All of them at once; else the answer may end before the last, so that it doesn't become too large for a frame. */
+  readonly isWhole: boolean;
+  /** Those that changed later are marked as not settled; none when undefined. */
+  readonly settled: Settled | undefined;
+  /** Segments have the tags of their blocks, all but small ones. */
+  readonly tags: boolean;
+  readonly pack: boolean;
+  readonly fromStorage: boolean;
+}
+
+/** Makes what records of plain entries say in a new volume, which is read back before anything is said of it: all but directories. */
+export interface FillJob extends RecordPack {
+  readonly do: 'fill';
+  readonly root: ByteString;
+  readonly encoded: Uint8Array;
+}
+
+/** Contents of the files among records. */
+export interface RecordPack extends Omit<Pack, 'parts'> {
+  /** Of the blocks of each file, one after the other (`writeStates`). */
+  readonly states: Uint8Array;
 }
 
 export interface SettleJob {
@@ -141,7 +181,17 @@ export interface SyncJob {
   readonly kind: VolumeKind;
 }
 
-export type Job = SyncJob | MeasureJob | SurveyJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
+export type Job =
+  | RecordJob
+  | FillJob
+  | SyncJob
+  | MeasureJob
+  | SurveyJob
+  | ScanJob
+  | PackJob
+  | BlocksJob
+  | PutJob
+  | SettleJob;
 
 export interface ScanAnswer {
   /** By index of unit: only where there is something. */
@@ -153,6 +203,22 @@ export interface ScanAnswer {
   /** For each unit with a place, in order, when asked for. */
   readonly tags: readonly (Uint8Array | undefined)[];
   readonly pack: Pack | undefined;
+  readonly warnings: Counts;
+  readonly bytesRead: number;
+}
+
+export interface RecordAnswer {
+  /** Records as a tree file has them, each after its length. */
+  readonly encoded: Uint8Array;
+  readonly entries: number;
+  /** Entries and segments. */
+  readonly records: number;
+  /** Content of its files. */
+  readonly bytes: number;
+  /** `blocks`: how many of them are sent. */
+  readonly pack: (RecordPack & { readonly blocks: number }) | undefined;
+  /** The unit after the last one that it is about. */
+  readonly done: number;
   readonly warnings: Counts;
   readonly bytesRead: number;
 }
@@ -181,6 +247,13 @@ export interface PutAnswer {
   readonly refused: readonly Refused[];
 }
 
+export interface FillAnswer extends PutAnswer {
+  /** Written, and not begun to be written to storage. */
+  readonly leftToKernelBytes: number;
+  /** That came. */
+  readonly blocks: number;
+}
+
 export interface SettleAnswer {
   readonly degraded: Counts;
   readonly refused: readonly Refused[];
@@ -200,6 +273,8 @@ export interface Answers {
   readonly measure: VolumeSize;
   readonly survey: Survey;
   readonly scan: ScanAnswer;
+  readonly record: RecordAnswer;
+  readonly fill: FillAnswer;
   readonly pack: PackAnswer;
   readonly blocks: BlocksAnswer;
   readonly put: PutAnswer;

@@ -10,4 +10,7 @@ export const segmentLength = (sizeBytes: number, segment: number): number =>
   Math.min(segmentBytes, sizeBytes - segment * segmentBytes);
 export const blockCount = (lengthBytes: number): number => Math.ceil(lengthBytes / blockBytes);
 
+/** Of segments up to this all blocks travel when one changed. */
+export const taggedBytes = 4 * blockBytes;
+
 export const zeroBlock = Buffer.alloc(blockBytes);

@@ -20,8 +20,9 @@ describe('a live copy', () => {
       if (step % 5 === 0) rmSync(name(at), { force: true });
       else if (step % 5 === 1) appendFileSync(name(at), 'more');
       else if (step % 5 === 2) writeFileSync(name(at), chanceBytes(chance, 20_000));
-      else if (step % 5 === 3) truncateSync(`${from}/large`, 24 * 1024 * 1024 - step * 1000);
-      else renameSync(`${from}/large`, `${from}/large`);
+      else if (step % 5 === 4) renameSync(`${from}/large`, `${from}/large`);
+      // Each time, so that it happens while it is read.
+      truncateSync(`${from}/large`, 24 * 1024 * 1024 - step * 1000);
     }, 1);
     try {
       const { source, destination } = await copyVolume({ from, to, staging, run: 'live' });

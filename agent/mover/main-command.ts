@@ -24,10 +24,10 @@ import {
   reportedVolumes,
 } from './contract.ts';
 import type { DestinationOptions, DestinationProgress, DestinationSpec } from './destination-run.ts';
+import { digestVolume } from './digest-volume.ts';
 import { fetchTrees, treeLimitOf } from './kept-trees.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { runMover as runEngines } from './run-mover.ts';
-import { digestVolume } from './scan-volume.ts';
 import { openSyscalls } from './syscalls.ts';
 import type { CacheOptions } from './tree-cache.ts';
 import { createWorkerPool } from './worker-pool.ts';

@@ -4,10 +4,10 @@
  */
 import { isUntouchedBesidesPlan } from './besides-plan.ts';
 import type { DestinationOptions, DestinationSpec, KeyedDestination } from './destination-run.ts';
+import { digestVolume } from './digest-volume.ts';
 import { findMark, type VolumeMark } from './incoming-marker.ts';
 import type { OwnIndex } from './own-index.ts';
 import { type StagedVolume, volumeDirectory } from './run-state.ts';
-import { digestVolume } from './scan-volume.ts';
 import type { Survey } from './survey.ts';
 import { Verdict } from './verdict.ts';
 

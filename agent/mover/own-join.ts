@@ -6,15 +6,19 @@
 import { assertSafePath, comparePaths, type Entry, isBelow } from './entry.ts';
 import type { SameEntries } from './incoming-item.ts';
 import { fail } from './mover-error.ts';
+import { type NewEntries, readNewEntries } from './new-entries.ts';
 import type { OwnIndex } from './own-index.ts';
 import type { ByteString } from './syscalls.ts';
 import type { TreeSegment } from './tree-file.ts';
+import type { RecordRun } from './tree-record.ts';
 
 export interface OwnJoin {
   /** Takes the next incoming entry; answers ours of the same name and type. */
   join(entry: Entry): Entry | undefined;
   /** Takes the next entries of ours, which the sender has just so, from this path on. */
   joinSame(path: ByteString, entries: number): SameEntries;
+  /** Takes the next incoming entries, which we have nothing of. */
+  joinNew(run: RecordRun): NewEntries;
   /** Our next segment of the entry joined last. */
   takeSegment(): TreeSegment | undefined;
   /** No more entries come: removes the rest of ours. */
@@ -56,6 +60,12 @@ export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void)
         if (directory !== undefined) directories.push(directory);
       });
       return { run: run ?? fail('ProtocolError', 'A run of entries names what can be in none'), directories };
+    },
+    joinNew(run) {
+      return readNewEntries(run, (entry) => {
+        arrive(entry);
+        if (peekFrom(entry.path) !== undefined) fail('ProtocolError', 'A bundle of new entries among what is there');
+      });
     },
     join(entry) {
       arrive(entry);

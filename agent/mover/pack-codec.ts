@@ -100,7 +100,7 @@ function compressIfWorthwhile(raw: Buffer): Buffer | undefined {
 }
 
 /** A copy that has its memory for itself, so that it can move between threads. */
-function ownCopy(bytes: Uint8Array): Buffer {
+export function ownCopy(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;

@@ -1,6 +1,6 @@
 /**
- * Verifies a pack against its segments' hashes, then writes it. Nothing is written of a part that doesn't match.
- * Writing is idempotent: absolute offsets, holes where zeros belong.
+ * Checks a pack against its segments' hashes, then writes it: nothing of a part that doesn't match, unless all that is written is read
+ * back anyway. Writing is idempotent: absolute offsets, holes where zeros belong.
  */
 import { closeSync, constants, fstatSync, writeSync } from 'node:fs';
 import { blockTag, hashSegment, type RunKey, segmentSum } from './content-hash.ts';
@@ -9,7 +9,7 @@ import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from '
 import { errnoOf, fail } from './mover-error.ts';
 import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
-import { createRefusals, type Degraded, finishFile, openToWrite } from './settle.ts';
+import { createRefusals, type Degraded, finishFile, newFileMode, openToWrite, permissionBits } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
@@ -18,8 +18,8 @@ export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   let bytesWritten = 0;
   const refusals = createRefusals();
   for (const part of job.parts) {
-    const bytes = raw.subarray(part.rawOffset, part.rawOffset + sentBytes(part));
-    verifyPart(job.key, part, bytes);
+    const bytes = contentOf(part, raw);
+    if (job.check === 'First') verifyPart(job.key, part, bytes);
     if (root === undefined) continue;
     bytesWritten += bytes.length;
     const degraded: Degraded = {};
@@ -30,8 +30,16 @@ export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   return { bytesWritten, ...refusals.answer() };
 }
 
+/** A part's bytes in the raw payload. */
+export function contentOf(part: PutPart, raw: Buffer): Buffer {
+  const end = part.rawOffset + sentBytes(part);
+  if (end > raw.length) fail('ProtocolError', 'A part reaches beyond its pack', part.path);
+  return raw.subarray(part.rawOffset, end);
+}
+
 /** From here on storage gets something to do while the rest is still on its way; small files are left to the kernel, which joins them. */
 const worthWritingBackBytes = 256 * 1024;
+export const isWrittenBack = (bytes: Uint8Array): boolean => bytes.length >= worthWritingBackBytes;
 
 type SegmentStates = Pick<PutPart, 'size' | 'segment' | 'states'>;
 
@@ -47,9 +55,17 @@ function* blocksOf(
 
 /** How many raw bytes of the payload belong to the part. */
 export function sentBytes(part: SegmentStates): number {
+  if (isAllSent(part)) return segmentLength(part.size, part.segment);
   let bytes = 0;
   for (const { state, length } of blocksOf(part)) bytes += state === blockStates.sent ? length : 0;
   return bytes;
+}
+
+/** Of most files: told apart first, as there are very many small ones. */
+function isAllSent({ size, segment, states }: SegmentStates): boolean {
+  if (states.length !== blockCount(segmentLength(size, segment))) return false;
+  for (let block = 0; block < states.length; block++) if (states[block] !== blockStates.sent) return false;
+  return true;
 }
 
 /** What is left out because we have it can't be checked here, only that what came is what was sent; reading back checks it all. */
@@ -73,23 +89,27 @@ function hashOf(key: RunKey, part: PutPart, bytes: Buffer): Buffer {
   return sum.finish();
 }
 
-interface WriteTools {
+export interface WriteTools {
   readonly syscalls: Syscalls;
   readonly degraded: Degraded;
 }
 
-function writePart(root: ByteString, part: PutPart, bytes: Buffer, { syscalls, degraded }: WriteTools): void {
+/** Writes a part; with its file's metadata when that completes it. */
+export function writePart(root: ByteString, part: PutPart, bytes: Buffer, { syscalls, degraded }: WriteTools): void {
   const path = part.path === '' ? root : `${root}/${part.path}`;
   const flags = part.path === '' ? 0 : constants.O_CREAT | constants.O_NOFOLLOW;
-  const fd = openToWrite(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags);
+  // Most files then have the mode that they are to have in the end, and nobody has to set it.
+  const mode = newFileMode | ((part.finish?.mode ?? 0) & permissionBits);
+  const fd = openToWrite(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags, mode);
   try {
     const stats = part.path === '' ? undefined : fstatSync(fd);
     if (stats?.isFile() === false) fail('VolumeChanged', 'A file turned into something else', path);
     const offset = part.segment * segmentBytes;
     const end = writeRuns({ fd, path, offset }, part, bytes, syscalls);
-    if (bytes.length >= worthWritingBackBytes) syscalls.beginWriteback(fd, offset, segmentBytes);
+    if (isWrittenBack(bytes)) syscalls.beginWriteback(fd, offset, segmentBytes);
     if (part.finish === undefined || stats === undefined) return;
-    finishFile({ fd, path, stats, size: Math.max(stats.size, end) }, part.finish, syscalls, degraded);
+    const size = Math.max(stats.size, end);
+    finishFile({ fd, path, stats, size, modeNow: stats.mode & 0o7777 }, part.finish, syscalls, degraded);
   } finally {
     closeSync(fd);
   }
@@ -103,6 +123,10 @@ function writeRuns(
   syscalls: Syscalls,
 ): number {
   const { fd, path } = to;
+  if (isAllSent(part)) {
+    writeFully(fd, bytes, to.offset, path);
+    return to.offset + bytes.length;
+  }
   let at = 0;
   let end = 0;
   for (const run of runsOf(part)) {

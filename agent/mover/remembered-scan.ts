@@ -1,6 +1,7 @@
 /** A sender's scan of a volume that takes from the last sync what did not change since, and keeps what it finds for the next one. */
 import type { RunKey } from './content-hash.ts';
 import type { WorkerPool } from './job.ts';
+import { scanRecords } from './scan-records.ts';
 import { type ScannedBatch, scanVolume } from './scan-volume.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import type { CachedVolume, TreeCache, TreeRecorder } from './tree-cache.ts';
@@ -41,7 +42,11 @@ export function rememberedScan(
       const marks = { markSame, inRuns: markSame };
       const scan = { key, root: path, kind, packAfter, packChanges, ...marks, known, tags: cache !== undefined };
       try {
-        for await (const batch of scanVolume({ ...scan, pool, syscalls, signal })) {
+        const how = { ...scan, pool, syscalls, signal };
+        // To who wants everything what is new comes in bundles.
+        const isNew = known === undefined && packAfter !== undefined && kind === 'files';
+        const batches = isNew ? scanRecords({ ...how, settledNs: recorder?.settledNs }) : scanVolume(how);
+        for await (const batch of batches) {
           recorder?.add(batch);
           yield batch;
         }

@@ -1,7 +1,7 @@
 /** Carries out one job; runs in a worker thread. Synchronous on purpose: node's async fs costs seven times the CPU on many files. */
-import { closeSync, fsyncSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { blockTags, blockTagsIn, hashBytes, type RunKey, segmentTags, zeroSegmentHashes } from './content-hash.ts';
-import type { Counts } from './contract.ts';
+import { fillRecords } from './fill-job.ts';
 import type {
   Answers,
   Job,
@@ -14,16 +14,18 @@ import type {
   SyncJob,
   VolumeSize,
 } from './job.ts';
-import { blockBytes } from './layout.ts';
-import { errnoOf, fail } from './mover-error.ts';
+import { taggedBytes } from './layout.ts';
 import { packer, packLimitBytes } from './pack-codec.ts';
+import { contentBytes, isPlain } from './plain-units.ts';
 import { putPack } from './put-pack.ts';
+import { counter, detailOf } from './read-metadata.ts';
+import { makeRecords } from './record-job.ts';
 import { decodeUnits } from './scan-units.ts';
 import { type Hashing, type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
 import { surveyTree } from './survey.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
-import { walkDevice, walkTree } from './walk.ts';
+import { openWalk, walkDevice } from './walk.ts';
 
 export interface JobRunner {
   run(job: Job): Answers[keyof Answers];
@@ -54,6 +56,10 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
           return surveyTree(job.root, syscalls);
         case 'scan':
           return release(scan(job, under(job.key), { reader, syscalls, scratch }));
+        case 'record':
+          return release(makeRecords(job, under(job.key), { reader, syscalls, scratch }));
+        case 'fill':
+          return fillRecords(job, syscalls);
         case 'pack':
           return release(pack(job, under(job.key), { reader, scratch }));
         case 'blocks':
@@ -93,7 +99,8 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
       units.flatMap(({ place }, at) => (place === undefined || job.written?.[at] !== undefined ? [] : place)),
     );
   for (const [at, { entry, place }] of units.entries()) {
-    const detail = entry === undefined ? undefined : detailOf(job.root, entry, syscalls);
+    // Of a file with content while it is open.
+    const detail = entry === undefined || place !== undefined ? undefined : detailOf(job.root, entry, syscalls);
     // A directory stays, so that what the walk found below it has a parent.
     if (detail === 'gone' && entry?.type === 'directory') warnings.add('vanished');
     else if (detail === 'gone') gone.push(at);
@@ -101,13 +108,10 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
     if (place === undefined) continue;
     const hash = hashes.subarray(hashed, hashed + hashBytes);
     hashed += hashBytes;
-    if (detail === 'gone') {
-      hash.fill(0);
-      tags.push(undefined);
-      continue;
-    }
-    const segment = reader.read(job.root, place, hashing, job.written?.[at]);
+    const also = { written: job.written?.[at], xattrs: entry?.type === 'file' };
+    const segment = reader.read(job.root, place, hashing, also);
     bytesRead += segment.bytesRead;
+    if (segment.xattrs !== undefined && segment.xattrs.length > 0) details.push([at, '', segment.xattrs]);
     hash.set(segment.hash);
     const base = job.bases?.[at];
     const isTagged = job.tags && segment.bytes.length > taggedBytes;
@@ -132,9 +136,6 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
   };
 }
 
-/** Of shorter segments all blocks travel when one changed. */
-const taggedBytes = 4 * blockBytes;
-
 const isChanged = (base: SegmentBase | undefined, hash: Buffer): boolean =>
   base !== undefined && (base.hash === undefined || !hash.equals(base.hash));
 
@@ -152,28 +153,15 @@ function measure({ root, kind }: MeasureJob, syscalls: Syscalls): VolumeSize {
   if (kind === 'block') return { files: 1, bytes: walkDevice(root, syscalls, undefined).entry.size };
   let files = 0;
   let bytes = 0;
-  for (const { entry } of walkTree(root, syscalls, { vanished: 0 })) {
-    files++;
-    bytes += entry.size;
-  }
-  return { files, bytes };
-}
-
-function detailOf(
-  root: ByteString,
-  entry: { readonly path: ByteString; readonly type: string },
-  syscalls: Syscalls,
-): { readonly target: ByteString; readonly xattrs: readonly Xattr[] } | 'gone' | undefined {
-  if (entry.type === 'hardlink' || entry.type === 'volume') return undefined;
-  const path = entry.path === '' ? root : `${root}/${entry.path}`;
+  const walk = openWalk(root, syscalls, { vanished: 0 });
   try {
-    const target = entry.type === 'symlink' ? readlinkSync(Buffer.from(path, 'latin1'), 'latin1') : '';
-    const xattrs = syscalls.listXattrs(path);
-    return target === '' && xattrs.length === 0 ? undefined : { target, xattrs };
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT' || code === 'EINVAL' || code === 'ENOTDIR') return 'gone';
-    return fail('VolumeUnreadable', `Reading metadata failed with ${code ?? String(error)}`, path);
+    while (walk.next()) {
+      files++;
+      bytes += isPlain(walk.stat) ? contentBytes(walk.stat) : walk.found().entry.size;
+    }
+    return { files, bytes };
+  } finally {
+    walk.close();
   }
 }
 
@@ -188,14 +176,4 @@ function pack(job: PackJob, hashing: Hashing, { reader, scratch }: Omit<Tools, '
     packing.add(at, segment, own);
   }
   return { pack: packing.finish(), warnings: warnings.counts, bytesRead };
-}
-
-function counter(): { readonly counts: Counts; add(kind: string, by?: number): void } {
-  const counts: Record<string, number> = {};
-  return {
-    counts,
-    add(kind, by = 1) {
-      counts[kind] = (counts[kind] ?? 0) + by;
-    },
-  };
 }

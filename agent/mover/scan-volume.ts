@@ -6,16 +6,16 @@
 import { hashBytes, type RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import { comparePaths, type Entry, hasContent } from './entry.ts';
-import type { Pack, ScanAnswer, ScanJob, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
+import type { Pack, RecordAnswer, RecordJob, ScanAnswer, ScanJob, SegmentBase, VolumeSize, WorkerPool } from './job.ts';
 import type { KnownRun, KnownTree } from './known-tree.ts';
 import { segmentCount, segmentLength } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { packLimitBytes } from './pack-codec.ts';
 import { encodeUnits, type ScanUnit } from './scan-units.ts';
-import { sumCounts } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
-import { type TreeDigest, type TreeDigester, treeDigester } from './tree-digest.ts';
+import type { TreeDigester } from './tree-digest.ts';
 import type { TreeSegment } from './tree-file.ts';
+import type { RecordRun } from './tree-record.ts';
 import { type FoundEntry, openWalk, type VolumeKind, type Walk, walkDevice } from './walk.ts';
 import type { WrittenBlocks } from './written-blocks.ts';
 
@@ -49,6 +49,7 @@ export interface ScanOptions {
 }
 
 export type ScannedItem =
+  | ScannedRecords
   | {
       readonly is: 'entry';
       readonly entry: Entry;
@@ -63,6 +64,18 @@ export type ScannedItem =
   | { readonly is: 'segment'; readonly hash: Buffer; readonly tags: Uint8Array | undefined }
   /** Entries with their segments, as they are known. */
   | ScannedRun;
+
+/** Plain entries with their segments, as a tree file has them. */
+export interface ScannedRecords {
+  readonly is: 'records';
+  readonly run: RecordRun;
+  /** Of the first. */
+  readonly path: ByteString;
+  /** Their contents, when asked for. */
+  readonly pack: RecordAnswer['pack'];
+  /** What reads them, once more when need be. */
+  readonly job: RecordJob;
+}
 
 export interface ScannedRun {
   readonly is: 'run';
@@ -85,7 +98,7 @@ const unitsPerJob = 256;
 const unitsPerBatch = 2048;
 
 /** A unit of the walk; what is known of it is for no worker. */
-interface Unit extends ScanUnit {
+export interface Unit extends ScanUnit {
   /** Then it is nothing else. */
   readonly run?: KnownRun | undefined;
   readonly found: FoundEntry | undefined;
@@ -120,7 +133,7 @@ export async function* scanVolume(options: ScanOptions): AsyncGenerator<ScannedB
   }
 }
 
-async function answerTo(units: readonly Unit[], options: ScanOptions): Promise<ScanAnswer> {
+export async function answerTo(units: readonly Unit[], options: ScanOptions): Promise<ScanAnswer> {
   const { key, pool, root, signal, fromStorage = false, tags = false } = options;
   const asked = units.filter(({ known }) => known === undefined);
   if (asked.length === 0) return nothingRead;
@@ -147,38 +160,9 @@ const nothingRead: ScanAnswer = {
   bytesRead: 0,
 };
 
-/**
- * The digest of a volume as it is now. @param onProgress is told after each batch
- * @param besides makes of entries what they should be: then `other` is the digest of that
- */
-export async function digestVolume(
-  options: ScanOptions,
-  onProgress?: (batch: ScannedBatch) => void,
-  besides?: (entry: Entry) => Entry,
-): Promise<TreeDigest & { readonly warnings: Counts; readonly bytesRead: number; readonly other?: TreeDigest }> {
-  const digester = treeDigester();
-  const other = besides === undefined ? undefined : treeDigester();
-  let warnings: Counts = {};
-  let bytesRead = 0;
-  for await (const batch of scanVolume(options)) {
-    digestBatch(digester, batch);
-    if (other !== undefined && besides !== undefined) digestBatch(other, { items: batch.items.map(likeSent(besides)) });
-    warnings = sumCounts(warnings, batch.warnings);
-    bytesRead += batch.bytesRead;
-    onProgress?.(batch);
-  }
-  const told = other === undefined ? {} : { other: other.finish() };
-  return { ...digester.finish(), ...told, warnings, bytesRead };
-}
-
-const likeSent =
-  (besides: (entry: Entry) => Entry) =>
-  (item: ScannedItem): ScannedItem =>
-    item.is === 'entry' ? { ...item, entry: besides(item.entry) } : item;
-
 export function digestBatch(digester: TreeDigester, { items }: Pick<ScannedBatch, 'items'>): void {
   for (const item of items) {
-    if (item.is === 'run') digester.addRun(item.run);
+    if (item.is === 'run' || item.is === 'records') digester.addRun(item.run);
     else if (item.is === 'entry') digester.addEntry(item.entry);
     else digester.addSegment(item.hash);
   }
@@ -209,7 +193,7 @@ function isPacked(units: readonly Unit[], packAfter: ByteString | undefined): bo
 }
 
 /** Groups units so that a job reads at most one segment's worth of bytes. */
-function* batchesOf(entries: Iterable<FoundEntry | KnownRun>, options: ScanOptions): Generator<readonly Unit[]> {
+export function* batchesOf(entries: Iterable<FoundEntry | KnownRun>, options: ScanOptions): Generator<readonly Unit[]> {
   let units: Unit[] = [];
   let bytes = 0;
   let asked = 0;
@@ -271,7 +255,7 @@ const baseOf = (before: TreeSegment | undefined): SegmentBase => ({
 });
 
 /** What became of a batch's units, in order; those that were known are no part of the answer. */
-function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
+export function batchOf(units: readonly Unit[], answer: ScanAnswer, dropped: Set<ByteString>): ScannedBatch {
   const details = new Map(answer.details.map(([at, target, xattrs]) => [at, { target, xattrs }]));
   const gone = new Set(answer.gone);
   const items: ScannedItem[] = [];

@@ -9,7 +9,7 @@ import { directReader } from './direct-reader.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { SegmentPlace } from './scan-units.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 
 export interface ReadSegment {
   /** A view into the reader's buffer; valid until the next read. */
@@ -19,6 +19,8 @@ export interface ReadSegment {
   readonly zeros: Uint8Array;
   readonly bytesRead: number;
   readonly warning: 'vanished' | 'shrank' | 'grew' | undefined;
+  /** Of the file, when asked for and it is there. */
+  readonly xattrs?: readonly Xattr[] | undefined;
 }
 
 export interface Hashing {
@@ -26,12 +28,16 @@ export interface Hashing {
   readonly zeroHash: ZeroHashes;
 }
 
+export interface AlsoRead {
+  /** These blocks are read from storage, where that can be told apart; else all is. */
+  readonly written?: Uint8Array | undefined;
+  /** The file's attributes, too, which are cheaper to have while it is open. */
+  readonly xattrs?: boolean | undefined;
+}
+
 export interface SegmentReader {
-  /**
-   * Reads one segment; `vanished` with zeros when the file is gone or no regular file any more.
-   * @param written these blocks are read from storage, where that can be told apart; else all is
-   */
-  read(root: ByteString, place: SegmentPlace, hashing: Hashing, written?: Uint8Array): ReadSegment;
+  /** Reads one segment; `vanished` with zeros when the file is gone or no regular file any more. */
+  read(root: ByteString, place: SegmentPlace, hashing: Hashing, also?: AlsoRead): ReadSegment;
   /** Opens what will be read next and has the kernel fetch it from storage, all at once: also what it has cached. */
   fetchFromStorage(root: ByteString, places: readonly SegmentPlace[]): void;
   /** Closes the files kept open. */
@@ -39,7 +45,8 @@ export interface SegmentReader {
 }
 
 export function segmentReader(syscalls: Syscalls): SegmentReader {
-  const buffer = Buffer.allocUnsafe(segmentBytes);
+  // One byte more: what is read into it shows that a small file has grown.
+  const buffer = Buffer.allocUnsafe(segmentBytes + 1);
   const direct = directReader(syscalls);
   const patchedContent = (key: RunKey, bytes: Buffer, from: Patched): Content => {
     const { fd, offset, path, written } = from;
@@ -81,12 +88,18 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
         if (fd !== undefined && !isHole(syscalls, fd, place, offset, length)) syscalls.readAnew(fd, offset, length);
       }
     },
-    read(root, place, { key, zeroHash }, written) {
+    read(root, place, { key, zeroHash }, { written, xattrs: withXattrs = false } = {}) {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = pathOf(root, place);
       const fd = fileAt(path);
       if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
+      const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
+      if (isReadAtOnce(place, written)) {
+        const small = readSmall(key, { fd, path, buffer, length });
+        closeFile(path, fd);
+        return { ...small, xattrs };
+      }
       const offset = place.segment * segmentBytes;
       const isEmpty = isHole(syscalls, fd, place, offset, length);
       const { bytesRead, ...blocks } = isEmpty
@@ -97,7 +110,7 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
       const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
       if (place.size <= segmentBytes) closeFile(path, fd);
-      return { ...blocks, bytesRead, warning };
+      return { ...blocks, bytesRead, warning, xattrs };
     },
   };
 }
@@ -128,6 +141,36 @@ function isHole(syscalls: Syscalls, fd: number, place: SegmentPlace, offset: num
   const data = syscalls.nextData(fd, offset);
   // Beyond the end there is no data either; a shorter file is found by its size.
   return data === undefined ? fstatSync(fd).size >= offset + length : data >= offset + length;
+}
+
+/** Holes of so small a file aren't worth a call. */
+const isReadAtOnce = ({ path, size, sparse }: SegmentPlace, written: Uint8Array | undefined): boolean =>
+  path !== '' && size <= cachedBytes && !sparse && written === undefined;
+
+/** All of a small file in one call, which shows its length as well. */
+function readSmall(
+  key: RunKey,
+  from: { readonly fd: number; readonly path: ByteString; readonly buffer: Buffer; readonly length: number },
+): ReadSegment {
+  const { fd, path, buffer, length } = from;
+  const end = length + 1;
+  let got = readOnce(fd, { into: buffer, at: 0, end, offset: 0 }, path);
+  if (got < length) got += readFully(fd, { into: buffer, at: got, end, offset: got }, path);
+  const bytes = buffer.subarray(0, length);
+  const bytesRead = Math.min(got, length);
+  if (bytesRead < length) bytes.fill(0, bytesRead);
+  const zeros = new Uint8Array(blockCount(length));
+  noteZeros(zeros, bytes, 0, length);
+  const warning = got === length ? undefined : got < length ? 'shrank' : 'grew';
+  return { bytes, hash: hashSegment(key, bytes), zeros, bytesRead, warning };
+}
+
+function xattrsOf(syscalls: Syscalls, fd: number, path: ByteString): readonly Xattr[] {
+  try {
+    return syscalls.listXattrsOf(fd, path);
+  } catch (error) {
+    return fail('VolumeUnreadable', `Reading metadata failed with ${errnoOf(error) ?? String(error)}`, path);
+  }
 }
 
 type Content = Pick<ReadSegment, 'bytes' | 'hash' | 'zeros' | 'bytesRead'>;

@@ -21,21 +21,24 @@ import {
 } from 'node:fs';
 import type { Counts } from './contract.ts';
 import type { Entry, EntryType } from './entry.ts';
-import type { Refused, SettleAnswer, SettleJob } from './job.ts';
+import type { Refused, SettleAction, SettleAnswer, SettleJob } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 
 export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
   const found = createRefusals();
-  for (const action of job.actions) {
-    const degraded: Degraded = {};
-    const { entry } = action;
-    const path = entry.path === '' ? job.root : `${job.root}/${entry.path}`;
-    const exists = action.do === 'finish' || create(path, entry, syscalls, degraded);
-    if (exists) setMetadata(path, entry, syscalls, degraded);
-    found.add(entry, degraded);
-  }
+  for (const action of job.actions) found.add(action.entry, settleOne(job.root, action, syscalls));
   return found.answer();
+}
+
+/** Answers what of it was refused. */
+export function settleOne(root: ByteString, action: SettleAction, syscalls: Syscalls): Degraded {
+  const degraded: Degraded = {};
+  const { entry } = action;
+  const path = entry.path === '' ? root : `${root}/${entry.path}`;
+  const exists = action.do === 'finish' || create(path, entry, syscalls, degraded);
+  if (exists) setMetadata(path, entry, syscalls, degraded);
+  return degraded;
 }
 
 /** Gathers what was refused, entry by entry. */
@@ -116,14 +119,19 @@ function linkTextAt(name: Buffer): ByteString | undefined {
   }
 }
 
+/** Of a file whose mode is set in the end: its owner may write it until then. */
+export const newFileMode = 0o600;
+/** Bits of a mode that lend no rights of owner or group. */
+export const permissionBits = 0o777;
+
 /** Who owns a file may write it whatever its mode, once it has changed that; root may anyway. The mode is set in the end. */
-export function openToWrite(name: Buffer, flags: number): number {
+export function openToWrite(name: Buffer, flags: number, mode = newFileMode): number {
   try {
-    return openSync(name, flags, 0o600);
+    return openSync(name, flags, mode);
   } catch (error) {
     if (errnoOf(error) !== 'EACCES' || !isOwnFile(name)) throw error;
-    chmodSync(name, 0o600);
-    return openSync(name, flags, 0o600);
+    chmodSync(name, newFileMode);
+    return openSync(name, flags, mode);
   }
 }
 
@@ -192,9 +200,9 @@ function setAll(
   const present = set.present();
   // Those need a file that may be written, and the rest the right mode.
   setXattrs({ path, present, wanted: entry.xattrs, which: 'User' }, set.xattrs, degraded);
-  // Another owner may have changed the mode.
-  if (entry.type !== 'symlink' && !(hasOwner && modeNow === entry.mode))
-    setMode({ path, entry, isOwnerRight }, degraded, set);
+  // Another owner takes away only what would lend his rights.
+  const isModeRight = modeNow === entry.mode && (hasOwner || (entry.mode & ~permissionBits) === 0);
+  if (entry.type !== 'symlink' && !isModeRight) setMode({ path, entry, isOwnerRight }, degraded, set);
   setXattrs({ path, present, wanted: entry.xattrs, which: 'Others' }, set.xattrs, degraded);
   attempt('mtime', degraded, path, set.mtime, () => set.stats().mtimeNs === entry.mtimeNs);
 }

@@ -3,7 +3,13 @@
  * that their times are set last), and folds the digest of what was received.
  */
 import { type Entry, hasContent, isBelow, isSpecial, sameMetadata } from './entry.ts';
-import { type IncomingItem, type IncomingRun, type IncomingSegment, targetOf } from './incoming-item.ts';
+import {
+  type IncomingBundle,
+  type IncomingItem,
+  type IncomingRun,
+  type IncomingSegment,
+  targetOf,
+} from './incoming-item.ts';
 import { parentOf } from './own-join.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -63,9 +69,20 @@ export function createSettler(sink: VolumeSink): Settler {
       open.push({ entry, touched: false });
     }
   };
+  const settleBundle = async ({ run, path, directories }: IncomingBundle) => {
+    digester.addRun(run);
+    await closeDirectories(path);
+    const parent = open.at(-1);
+    if (parent !== undefined) parent.touched = true;
+    for (const entry of directories) {
+      await closeDirectories(entry.path);
+      open.push({ entry, touched: true });
+    }
+  };
   return {
     settle: (item) => {
       if (item.is === 'same') return settleSame(item);
+      if (item.is === 'bundle') return settleBundle(item);
       return item.is === 'entry' ? settleEntry(item.entry, item.own) : settleSegment(item);
     },
     noteRemoved: (path) => void removedIn.add(parentOf(path)),

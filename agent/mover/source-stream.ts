@@ -2,6 +2,8 @@
  * The sender's conversation on one stream: one loop listens, one offers items in order, one for each worker answers wants.
  * When the stream breaks, what was not settled is offered again on the next one.
  */
+
+import { encodeBundle } from './bundle-message.ts';
 import { type RunKey, runKeyBytes } from './content-hash.ts';
 import {
   type Control,
@@ -202,7 +204,8 @@ async function offerNext(stream: Stream): Promise<'did' | 'idle'> {
     return 'did';
   }
   if (stream.cursor < volume.produced) {
-    await offerItems(stream, volume);
+    if (volume.isBundle(stream.cursor)) await offerBundle(stream, volume);
+    else await offerItems(stream, volume);
     return 'did';
   }
   if (!volume.scanned || volume.settled < volume.produced || stream.ended === run.at) return 'idle';
@@ -216,7 +219,8 @@ async function offerItems(stream: Stream, volume: SourceVolume): Promise<void> {
   const encoder = itemsEncoder();
   const first = stream.cursor;
   let pack: DataMessage | undefined;
-  while (stream.cursor < volume.produced && encoder.length < itemsTargetBytes && pack === undefined) {
+  const isOffered = () => stream.cursor < volume.produced && !volume.isBundle(stream.cursor);
+  while (isOffered() && encoder.length < itemsTargetBytes && pack === undefined) {
     encoder.add(volume.itemAt(stream.cursor));
     pack = volume.takePack(stream.cursor);
     stream.cursor++;
@@ -225,6 +229,22 @@ async function offerItems(stream: Stream, volume: SourceVolume): Promise<void> {
   if (pack === undefined) return;
   for (const { item, hash, states } of pack.parts) volume.noteSent(item, hash, states);
   await stream.link.send(frameTypes.data, ...encodeData(pack));
+}
+
+async function offerBundle(stream: Stream, volume: SourceVolume): Promise<void> {
+  const { link, run } = stream;
+  const item = stream.cursor;
+  const bundle = volume.takeBundle(item) ?? (await readAgain(run, volume, item));
+  stream.cursor++;
+  await link.send(frameTypes.bundle, ...encodeBundle({ item, ...bundle }));
+}
+
+/** Its contents went with a stream that broke. */
+async function readAgain(run: SourceRun, volume: SourceVolume, item: number) {
+  const answer = await run.options.pool.run(volume.bundleJob(item), run.options.signal);
+  volume.noteRead(answer);
+  const pack = answer.pack ?? fail('MoverFault', 'A bundle without contents');
+  return { run: volume.replaceBundle(item, answer), pack };
 }
 
 async function serveWants(stream: Stream): Promise<'did' | 'idle'> {

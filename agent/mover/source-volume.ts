@@ -5,17 +5,28 @@
  */
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
-import { blockStates, type PackAnswer } from './job.ts';
+import { blockStates, type Pack, type PackAnswer, type RecordAnswer, type RecordJob } from './job.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
-import { createItemizer, type OutgoingItem, segmentBytesOf, sizeOf, weightOf } from './outgoing-item.ts';
+import {
+  type Bundle,
+  type BundlePack,
+  createItemizer,
+  type Itemizer,
+  type OutgoingItem,
+  segmentBytesOf,
+  sizeOf,
+  weightOf,
+} from './outgoing-item.ts';
 import type { Pulse } from './pulse.ts';
 import type { Pushing, RememberedScan } from './remembered-scan.ts';
+import { runOf } from './scan-records.ts';
 import type { SegmentPlace } from './scan-units.ts';
 import { digestBatch, type ScannedBatch } from './scan-volume.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
+import type { RecordRun } from './tree-record.ts';
 import type { VolumeKind } from './walk.ts';
 
 export interface VolumeSpec {
@@ -24,7 +35,7 @@ export interface VolumeSpec {
   readonly kind: VolumeKind;
 }
 
-export interface SourceVolume {
+export interface SourceVolume extends SourceBundles {
   readonly spec: VolumeSpec;
   readonly produced: number;
   readonly settled: number;
@@ -48,6 +59,17 @@ export interface SourceVolume {
   /** What was not remembered by now is dropped. */
   close(): void;
   readonly counts: SourceCounts;
+}
+
+/** The bundles among the items. */
+interface SourceBundles {
+  isBundle(item: number): boolean;
+  /** A bundle that is sent for the first time; its contents are gone afterwards, and undefined is answered. */
+  takeBundle(item: number): { readonly run: RecordRun; readonly pack: BundlePack } | undefined;
+  /** What reads it once more. */
+  bundleJob(item: number): RecordJob;
+  /** Notes what it contains now that it is sent again. */
+  replaceBundle(item: number, answer: RecordAnswer): RecordRun;
 }
 
 export interface SourceCounts {
@@ -81,6 +103,19 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
   const get = (item: number): OutgoingItem =>
     window.get(item) ?? fail('ProtocolError', 'The peer names an item that is not open');
 
+  const bundles = bundlesOf(get, {
+    taken(pack) {
+      heldPackBytes -= pack.payload.length;
+      counts.blocksSent += pack.blocks;
+      changed.beat();
+    },
+    readAgain(answer, outcome) {
+      counts.blocksSent += answer.pack?.blocks ?? 0;
+      if (outcome === 'Same') return;
+      sentAsScanned = false;
+      counts.warnings = sumCounts(counts.warnings, { changed: 1 });
+    },
+  });
   const append = (batch: ScannedBatch) => {
     const first = produced;
     const { items, places } = itemizer.itemsOf(batch.items);
@@ -91,17 +126,13 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       const { files, bytes } = sizeOf(item);
       counts.files += files;
       counts.bytesScanned += bytes;
+      if (item.is === 'bundle') heldPackBytes += item.pack?.payload.length ?? 0;
     }
     counts.warnings = sumCounts(counts.warnings, batch.warnings);
     counts.bytesRead += batch.bytesRead;
     const { pack } = batch;
     if (pack === undefined || pack.parts.length === 0) return;
-    const parts = pack.parts.map(({ at, ...part }) => {
-      const place = places[at] ?? fail('MoverFault', 'A pack names an unknown item');
-      const item = items[place];
-      if (item?.is === 'segment') item.coming = true;
-      return { item: first + place, ...part };
-    });
+    const parts = numbered(pack, { first, items, places });
     packs.set(produced - 1, { ...pack, parts, payloadLength: pack.payload.length });
     heldPackBytes += pack.payload.length;
   };
@@ -132,8 +163,10 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       const item = get(at);
       if (item.is === 'entry') return item;
       if (item.is === 'same') return { is: 'same', path: item.path, entries: item.entries };
+      if (item.is === 'bundle') return fail('MoverFault', 'A bundle is no item of a list');
       return { is: 'segment', hash: item.hash, coming: item.coming };
     },
+    ...bundles,
     takePack(at) {
       const pack = packs.get(at);
       if (pack === undefined) return undefined;
@@ -175,6 +208,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       for (; settled < upTo; settled++) {
         const item = get(settled);
         if (item.is === 'same') digestBatch(digester, item);
+        else if (item.is === 'bundle') digester.addRun(item.run);
         else if (item.is === 'entry') digester.addEntry(item.entry);
         else digester.addSegment(item.hash);
         heldItems -= weightOf(item);
@@ -189,5 +223,48 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
     },
     remember: () => scan.keep(sentAsScanned && tree !== undefined ? tree : null),
     close: scan.drop,
+  };
+}
+
+/** A pack's parts by the numbers of their items, which are marked as coming. */
+function numbered(pack: Pack, { first, items, places }: ReturnType<Itemizer['itemsOf']> & { readonly first: number }) {
+  return pack.parts.map(({ at, ...part }) => {
+    const place = places[at] ?? fail('MoverFault', 'A pack names an unknown item');
+    const item = items[place];
+    if (item?.is === 'segment') item.coming = true;
+    return { item: first + place, ...part };
+  });
+}
+
+/** @param note hears of contents that are sent: for the first time, or read again and the same or not */
+function bundlesOf(
+  get: (item: number) => OutgoingItem,
+  note: {
+    readonly taken: (pack: BundlePack) => void;
+    readonly readAgain: (answer: RecordAnswer, outcome: 'Same' | 'Changed') => void;
+  },
+): SourceBundles {
+  const bundleAt = (at: number): Bundle => {
+    const item = get(at);
+    return item.is === 'bundle' ? item : fail('MoverFault', 'An item is no bundle');
+  };
+  return {
+    isBundle: (at) => get(at).is === 'bundle',
+    bundleJob: (at) => bundleAt(at).job,
+    takeBundle(at) {
+      const bundle = bundleAt(at);
+      const { pack, run } = bundle;
+      if (pack === undefined) return undefined;
+      bundle.pack = undefined;
+      note.taken(pack);
+      return { run, pack };
+    },
+    replaceBundle(at, answer) {
+      const bundle = bundleAt(at);
+      const before = Buffer.concat(bundle.run.pieces);
+      bundle.run = runOf(answer);
+      note.readAgain(answer, before.equals(Buffer.concat(bundle.run.pieces)) ? 'Same' : 'Changed');
+      return bundle.run;
+    },
   };
 }

@@ -74,11 +74,12 @@ export function stagingSink({ directory, limitBytes, pool, key }: StagingOptions
     remove: (path) => void plan.append(encodeOperation({ do: 'remove', path })),
     makeDirectory: (path) => void plan.append(encodeOperation({ do: 'makeDirectory', path })),
     async store(pack) {
-      await pool.run({ do: 'put', key, root: undefined, ...pack });
+      await pool.run({ do: 'put', key, check: 'First', root: undefined, ...pack });
       if (missingBytes === 0 && hasRoom(pack.payload.length)) return append(pack);
       missingBytes += pack.payload.length;
       return pack.parts.map(() => undefined);
     },
+    fill: async () => fail('ProtocolError', 'A bundle of new entries for a volume that is updated'),
     findStored: (hash, base) => {
       for (const record of table.find(hash)) {
         const part = record < validBytes ? matches(record, hash, base) : undefined;

@@ -43,6 +43,8 @@ export interface TreeCache {
 }
 
 export interface TreeRecorder {
+  /** What changed later is marked as not settled; nothing when undefined. */
+  readonly settledNs: bigint | undefined;
   add(batch: Pick<ScannedBatch, 'items'>): void;
   /** @param tree the digest of exactly what was added; null when something else was sent */
   keep(tree: TreeDigest | null, root?: Pick<FoundEntry, 'inode' | 'changedNs'>): void;
@@ -126,6 +128,7 @@ function recorder(
     rmSync(unfinished, { force: true });
   };
   return {
+    settledNs,
     add(batch) {
       if (state === 'Over') return;
       writeBatch(writer, batch, settledNs);
@@ -150,7 +153,7 @@ export function writeBatch(
   onSegment?: (hash: Uint8Array, offset: number) => void,
 ): void {
   for (const item of items) {
-    if (item.is === 'run') writer.addRun(item.run);
+    if (item.is === 'run' || item.is === 'records') writer.addRun(item.run);
     else if (item.is === 'entry') {
       const { found, encoded } = item;
       writer.addEntry({ found, settled: settledNs === undefined || found.changedNs < settledNs, encoded });

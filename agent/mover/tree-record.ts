@@ -2,7 +2,8 @@
  * Records of a tree file as they lie in it, without making anything of them: where the fields of an entry are, whether it is what a
  * walk stands at, runs of whole records that are copied and folded into digests as they are.
  */
-import { entryTypes, slash } from './entry.ts';
+import { byteReader } from './byte-codec.ts';
+import { type Entry, entryTypes, readEntry, slash } from './entry.ts';
 import { segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
 import { fileTypes, isBefore, type RawStat } from './raw-stat.ts';
@@ -144,7 +145,8 @@ export function isSameRecord(
   );
 }
 
-function plainType({ mode, nlink, sizeBytes }: RawStat): number | undefined {
+/** Index into `entryTypes` of a plain entry: a file of one segment, a directory, a symlink, without other names. */
+export function plainType({ mode, nlink, sizeBytes }: RawStat): number | undefined {
   const type = mode & fileTypes.mask;
   if (type === fileTypes.directory) return entryTypeNumbers.directory;
   if (nlink !== 1) return undefined;
@@ -214,4 +216,13 @@ export function eachRecord(piece: Buffer, see: (from: number, to: number) => voi
     if (at > piece.length || at <= from) fail('CacheDamaged', 'A run of records is torn');
     see(from, at);
   }
+}
+
+const entryReader = byteReader(Buffer.alloc(0));
+
+/** The entry recorded at `[from, to)`; throws `ProtocolError` when it is none. */
+export function entryAt(bytes: Buffer, from: number, to: number): Entry {
+  entryReader.reset(bytes.subarray(from + typeAt, to));
+  const entry = readEntry(entryReader);
+  return entryReader.done ? entry : fail('ProtocolError', 'An entry is longer than its values');
 }

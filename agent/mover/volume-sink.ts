@@ -6,7 +6,7 @@ import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
 import type { VolumeSize } from './job.ts';
 import type { ByteString } from './syscalls.ts';
-import type { VolumeWriter } from './volume-writer.ts';
+import type { BundleContent, VolumeWriter } from './volume-writer.ts';
 
 /** Where a segment's content goes. */
 export interface SegmentTarget {
@@ -47,6 +47,8 @@ export interface VolumeSink {
   makeDirectory(path: ByteString): void;
   /** Keeps content after verifying it against its hashes; answers one placement a part, undefined when it is in place already. */
   store(pack: StoredPack): Promise<readonly (Placement | undefined)[]>;
+  /** Makes plain entries of a bundle, all but directories, which are there; answers how many blocks came. Throws where nothing comes unasked. */
+  fill(bundle: BundleContent): Promise<number>;
   /** Content kept by an earlier attempt. */
   findStored(hash: Uint8Array, base: Uint8Array | undefined): Placement | undefined;
   write(target: SegmentTarget, placement: Placement): void;
@@ -74,6 +76,7 @@ export function freshSink(writer: VolumeWriter): VolumeSink {
       await writer.put({ parts, payload, compressed, rawLength });
       return parts.map(() => undefined);
     },
+    fill: writer.fill,
     findStored: () => undefined,
     write: () => undefined,
     create: writer.create,
@@ -96,6 +99,7 @@ export function provingSink(differs: () => never): VolumeSink {
     remove: differs,
     makeDirectory: differs,
     store: async () => differs(),
+    fill: async () => differs(),
     findStored: () => undefined,
     write: differs,
     create: async () => differs(),

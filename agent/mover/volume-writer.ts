@@ -4,26 +4,29 @@
  * a directory's times are set when nothing will be made in it any more.
  */
 import { linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
-import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
-import type { PutJob, Refused, SettleAction, SettleAnswer, WorkerPool } from './job.ts';
+import type { FillJob, PutJob, Refused, SettleAction, SettleAnswer, WorkerPool } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import { createPulse, createSlots } from './pulse.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
 
+export type BundleContent = Omit<FillJob, 'do' | 'root'>;
+
 /** A put job without what is the same for all of a volume. */
-export type PutContent = Omit<PutJob, 'do' | 'root' | 'key'>;
+export type PutContent = Omit<PutJob, 'do' | 'root' | 'key' | 'check'>;
 
 export interface VolumeWriter {
   /** Removes a name and all below it; nothing when it isn't there. */
   remove(path: ByteString): void;
   makeDirectory(path: ByteString): void;
-  /** Writes verified content; resolves when it is written. */
+  /** Writes content; resolves when it is written. */
   put(job: PutContent): Promise<void>;
   /** The same without waiting for it: waits only for a free slot. `flush` waits for all. */
   startPut(job: PutContent): Promise<void>;
+  /** Makes plain entries and writes their contents; resolves when they are there, with how many blocks came. */
+  fill(bundle: BundleContent): Promise<number>;
   /** Makes symlinks, special and empty files. */
   create(entry: Entry): Promise<void>;
   /** Gives a file its second name; the first exists. */
@@ -43,17 +46,24 @@ export interface VolumeWriter {
 export type RefusedEntries = ReadonlyMap<ByteString, Refused>;
 
 const actionsPerJob = 256;
+/** So that storage has something to do meanwhile: the kernel leaves small files in memory for half a minute, and all of them to the end. */
+const syncEveryBytes = 128 * 1024 * 1024;
 /** Some megabytes. */
 const toldRefusals = 20_000;
 
-/** @param key the run's: nothing is written that isn't right under it */
-export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): VolumeWriter {
+/** @param key the run's, for the check */
+export function volumeWriter(
+  root: ByteString,
+  pool: WorkerPool,
+  { key, check: checked }: Pick<PutJob, 'key' | 'check'>,
+): VolumeWriter {
   const slots = createSlots(pool.workers + 1);
   const failed = createPulse();
   let failure: { readonly error: unknown } | undefined;
   let degraded: Counts = {};
   const refused = new Map<ByteString, Refused>();
   let bytesWritten = 0;
+  let unsyncedBytes = 0;
   let creations: SettleAction[] = [];
   let finishes: SettleAction[] = [];
 
@@ -82,9 +92,20 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
   };
   const settle = async (actions: readonly SettleAction[]) => count(await pool.run({ do: 'settle', root, actions }));
   const put = async (job: PutContent) => {
-    const answer = await pool.run({ ...job, do: 'put', key, root });
+    const answer = await pool.run({ ...job, do: 'put', key, check: checked, root });
     count(answer);
     bytesWritten += answer.bytesWritten;
+  };
+  const fill = async (bundle: BundleContent) => {
+    const answer = await pool.run({ ...bundle, do: 'fill', root });
+    count(answer);
+    bytesWritten += answer.bytesWritten;
+    unsyncedBytes += answer.leftToKernelBytes;
+    if (unsyncedBytes >= syncEveryBytes) {
+      unsyncedBytes = 0;
+      await start(async () => void (await pool.run({ do: 'sync', root, kind: 'files' })));
+    }
+    return answer.blocks;
   };
   const startCreations = async () => {
     if (creations.length === 0) return;
@@ -109,6 +130,7 @@ export function volumeWriter(root: ByteString, pool: WorkerPool, key: RunKey): V
     remove: (path) => rmSync(nameOf(root, path), { recursive: true, force: true }),
     makeDirectory: (path) => makeDirectory(nameOf(root, path)),
     put,
+    fill,
     startPut: (job) => start(() => put(job)),
     async create(entry) {
       creations.push({ do: 'create', entry });

@@ -94,10 +94,11 @@ function thread(waiting: Waiting[]) {
 }
 
 /** Large content for a volume moves to the worker; content for staging is looked at again. */
-const movableBytes = 1024 * 1024;
+const movableBytes = 256 * 1024;
 
 function movable(job: Job): ArrayBuffer[] {
-  if (job.do !== 'put' || job.root === undefined || job.payload.length < movableBytes) return [];
+  const isForVolume = job.do === 'fill' || (job.do === 'put' && job.root !== undefined);
+  if (!isForVolume || job.payload.length < movableBytes) return [];
   const { buffer } = job.payload;
   return buffer instanceof ArrayBuffer ? [buffer] : [];
 }

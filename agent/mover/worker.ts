@@ -23,7 +23,7 @@ if (!isMainThread && parentPort !== null) {
   port.on('message', (job: Job) => {
     const message = answerOf(() => runner.run(job));
     // What came with the job is ours alone on this thread.
-    if (job.do === 'put') releaseMemory(job.payload);
+    if (job.do === 'put' || job.do === 'fill') releaseMemory(job.payload);
     port.postMessage(message, transferable(message));
   });
 }

@@ -39,7 +39,7 @@ export interface PairUsage {
 }
 
 export async function copyWithMovers({ space, from, to, run, extra, shape, program }: PairRun): Promise<PairUsage> {
-  await using agent = await startLoopbackAgent(() => shapedLink(shape));
+  await using agent = await startLoopbackAgent(shape && (() => shapedLink(shape)));
   writeFileSync(join(space, 'token'), 'token');
   const start = performance.now();
   const half = async (role: MoverRole) => {

@@ -1,5 +1,5 @@
 /** A link of a given rate and delay inside a relay of ours, for kernels that have no netem: one direction, backpressure kept. */
-import { PassThrough, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 
 export interface LinkShape {
   readonly bitsPerSecond: number;
@@ -9,8 +9,7 @@ export interface LinkShape {
 /** Timers are no finer: so much sooner than the rate allows, and no more, bytes may be taken. */
 const slackMs = 2;
 
-export function shapedLink(shape: LinkShape | undefined): Transform {
-  if (shape === undefined) return new PassThrough();
+export function shapedLink(shape: LinkShape): Transform {
   const bytesPerMs = shape.bitsPerSecond / 8000;
   const onTheWay: { readonly chunk: Buffer; readonly arrivesAt: number }[] = [];
   let freeAt = 0;

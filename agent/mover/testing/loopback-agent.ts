@@ -10,8 +10,9 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { type Duplex, PassThrough } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { systemClock } from '../../../kube/clock.ts';
+import { peerLimits } from '../../peer/peer.ts';
 import { issueServingTls } from '../../peer/serving-tls.ts';
 import { type GateAnswer, type MoverReport, type MoverRole, parseMoverReport } from '../contract.ts';
 
@@ -27,8 +28,8 @@ export interface LoopbackAgent extends AsyncDisposable {
   cut(): void;
 }
 
-/** @param link what bytes of one direction pass through on their way */
-export async function startLoopbackAgent(link: () => Duplex = () => new PassThrough()): Promise<LoopbackAgent> {
+/** @param link what bytes of one direction pass through on their way; nothing when undefined */
+export async function startLoopbackAgent(link?: (() => Duplex) | undefined): Promise<LoopbackAgent> {
   const tls = issueServingTls({
     authorityName: 'ca',
     dnsNames: ['localhost'],
@@ -36,7 +37,9 @@ export async function startLoopbackAgent(link: () => Duplex = () => new PassThro
     now: systemClock().now(),
     randomBytes,
   });
-  const server = createSecureServer({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' });
+  // As an agent's endpoint for movers has it.
+  const settings = { initialWindowSize: peerLimits.moverWindowBytes, maxFrameSize: 64 * 1024 };
+  const server = createSecureServer({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3', settings });
   const sessions = new Set<ServerHttp2Session>();
   const reports: MoverReport[] = [];
   let streams: Partial<Record<MoverRole, ServerHttp2Stream>> = {};
@@ -57,8 +60,8 @@ export async function startLoopbackAgent(link: () => Duplex = () => new PassThro
       relayed += chunk.length;
       agent.onBytes(relayed);
     });
-    source.pipe(link()).pipe(destination);
-    destination.pipe(link()).pipe(source);
+    (link === undefined ? source : source.pipe(link())).pipe(destination);
+    (link === undefined ? destination : destination.pipe(link())).pipe(source);
   };
   server.on('session', (session) => {
     sessions.add(session);
