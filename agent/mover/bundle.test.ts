@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { BundleMessage } from './bundle-message.ts';
 import { byteWriter } from './byte-codec.ts';
 import type { Entry } from './entry.ts';
-import { blockStates } from './job.ts';
+import { blockStates, type Job, type WorkerPool } from './job.ts';
 import { writeStates } from './message.ts';
 import { scanRecords } from './scan-records.ts';
 import { digestBatch, scanVolume } from './scan-volume.ts';
@@ -96,6 +96,30 @@ describe('a bundle whose stream breaks', () => {
     assert.equal((await digestOf(to)).digest, source.digest);
     assert.ok((source.warnings.changed ?? 0) >= 1, 'the change was not noticed');
     assert.equal(readFileSync(`${to}/d0/f1`).subarray(0, 14).toString(), 'something else');
+  });
+});
+
+describe('many small files', () => {
+  it('are written to storage while others come, not all at the end', async () => {
+    using space = scratch();
+    const [from, to, staging] = [space.path('from'), space.path('to'), space.path('staging')];
+    mkdirSync(from);
+    mkdirSync(to);
+    const content = chanceBytes(seededChance(3), 200_000);
+    for (let at = 0; at < 750; at++) writeFileSync(`${from}/f${at}`, content);
+    const jobs: Job['do'][] = [];
+    const inline = inlinePool();
+    const pool: WorkerPool = {
+      ...inline,
+      run: (job, signal) => {
+        jobs.push(job.do);
+        return inline.run(job, signal);
+      },
+    };
+    await copyVolume({ from, to, staging, pool });
+    const [first, last] = [jobs.indexOf('sync'), jobs.lastIndexOf('sync')];
+    assert.ok(first < jobs.lastIndexOf('fill'), 'nothing was written while others came');
+    assert.ok(last > jobs.lastIndexOf('fill'), 'the rest was not written');
   });
 });
 

@@ -46,7 +46,7 @@ export interface VolumeStart {
 export interface VolumeReady {
   readonly type: 'volumeReady';
   readonly volume: number;
-  /** Contents after this path (latin1) are sent without asking; null: ask for everything. */
+  /** What comes after this path (latin1) is sent with its contents without asking, plain entries as bundles; null: ask for everything. */
   readonly pushAfter: string | null;
   /**
    * The content part of what the receiver holds, if it can tell: a sender whose last sync left exactly that sends what

@@ -11,7 +11,7 @@ import { type TreeDigest, treeDigester } from './tree-digest.ts';
  * @param besides makes of entries what they should be: then `other` is the digest of that
  */
 export async function digestVolume(
-  options: ScanOptions,
+  options: Omit<ScanOptions, 'onFound'>,
   onProgress?: (batch: ScannedBatch) => void,
   besides?: (entry: Entry) => Entry,
 ): Promise<TreeDigest & { readonly warnings: Counts; readonly bytesRead: number; readonly other?: TreeDigest }> {

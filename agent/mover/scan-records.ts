@@ -11,7 +11,7 @@ import type { ByteString } from './syscalls.ts';
 import type { RecordRun } from './tree-record.ts';
 import { type FoundEntry, openWalk, type Walk } from './walk.ts';
 
-export interface RecordScanOptions extends ScanOptions {
+export interface RecordScanOptions extends Omit<ScanOptions, 'known' | 'onFound'> {
   /** What changed later is marked as not settled; nothing when undefined. */
   readonly settledNs?: bigint | undefined;
 }
