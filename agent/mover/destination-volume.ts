@@ -3,7 +3,6 @@
  * settles items in order. What it holds in memory is the sender's window, no more.
  * Content is looked up in this very volume only: nothing is ever answered from another volume.
  */
-
 import type { BundleMessage } from './bundle-message.ts';
 import { type RunKey, zeroSegmentHashes } from './content-hash.ts';
 import type { VolumeReady } from './control-message.ts';

@@ -71,8 +71,12 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writer.number(entry.size);
   writer.text(entry.target);
   writer.int64(entry.rdev);
-  writer.number(entry.xattrs.length);
-  for (const { name, value } of entry.xattrs) {
+  writeXattrs(writer, entry.xattrs);
+}
+
+export function writeXattrs(writer: ByteWriter, xattrs: readonly Xattr[]): void {
+  writer.number(xattrs.length);
+  for (const { name, value } of xattrs) {
     writer.text(name);
     writer.bytes(value);
   }

@@ -2,16 +2,15 @@
  * Plain entries (files of one segment, directories, symlinks; of one name) on their way to a worker that makes records of them: what
  * lstat showed of each, as columns. Most volumes are nearly nothing but these, and objects of each would cost more than the kernel does.
  */
-import { segmentBytes } from './layout.ts';
 import { packLimitBytes } from './pack-codec.ts';
-import { fileTypes, type RawStat } from './raw-stat.ts';
+import { fileTypes, hasHoles, type RawStat } from './raw-stat.ts';
 import type { ByteString } from './syscalls.ts';
 import { plainType } from './tree-record.ts';
 import type { Walk } from './walk.ts';
 
 export interface PlainUnits {
   readonly paths: readonly ByteString[];
-  /** `stats.words` numbers of each. */
+  /** `statWords` numbers of each. */
   readonly stats: Int32Array;
   readonly sizes: Float64Array;
 }
@@ -60,8 +59,7 @@ export function gatherPlain(): PlainGatherer {
       paths.length >= unitsPerJob || (paths.length > 0 && bytes + contentBytes(stat) > packLimitBytes),
     add({ path, stat }) {
       const at = paths.length * statWords;
-      const isSparse = stat.blocks * 512 < stat.sizeBytes;
-      stats[at + statAt.type] = (plainType(stat) ?? 0) | (isSparse ? sparseFlag : 0);
+      stats[at + statAt.type] = (plainType(stat) ?? 0) | (hasHoles(stat) ? sparseFlag : 0);
       stats[at + statAt.mode] = stat.mode & 0o7777;
       stats[at + statAt.uid] = stat.uid;
       stats[at + statAt.gid] = stat.gid;
@@ -87,4 +85,4 @@ export function gatherPlain(): PlainGatherer {
 
 /** Of a plain entry. */
 export const contentBytes = ({ mode, sizeBytes }: RawStat): number =>
-  (mode & fileTypes.mask) === fileTypes.file ? Math.min(sizeBytes, segmentBytes) : 0;
+  (mode & fileTypes.mask) === fileTypes.file ? sizeBytes : 0;

@@ -57,6 +57,9 @@ export const emptyStat = (): RawStat => ({
 
 export const isDirectory = ({ mode }: RawStat): boolean => (mode & fileTypes.mask) === fileTypes.directory;
 
+/** Fewer bytes allocated than its size: has holes. */
+export const hasHoles = ({ blocks, sizeBytes }: RawStat): boolean => blocks * 512 < sizeBytes;
+
 /** Both halves as one signed number of 64 bits. */
 export const int64Of = (low: number, high: number): bigint => (BigInt(high) << 32n) | BigInt(low >>> 0);
 

@@ -4,7 +4,7 @@
  */
 import { type ByteWriter, byteWriter } from './byte-codec.ts';
 import { segmentTags } from './content-hash.ts';
-import { entryTypes } from './entry.ts';
+import { entryTypes, writeXattrs } from './entry.ts';
 import { type RecordAnswer, type RecordJob, sentBlocks } from './job.ts';
 import { taggedBytes } from './layout.ts';
 import { writeStates } from './message.ts';
@@ -14,7 +14,7 @@ import { isBefore } from './raw-stat.ts';
 import { counter, detailOf } from './read-metadata.ts';
 import type { Hashing, SegmentReader } from './segment-reader.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
-import { entryTypeNumbers, recordFlags, recordTags } from './tree-record.ts';
+import { entryTypeNumbers, lengthBytes, recordFlags, recordTags, writeSegment } from './tree-record.ts';
 
 interface RecordTools {
   readonly reader: SegmentReader;
@@ -123,23 +123,13 @@ function writeEntryRecord(
   writer.number(sizes[unit] ?? 0);
   writer.text(target);
   writer.halves(0, 0);
-  writer.number(xattrs.length);
-  for (const { name, value } of xattrs) {
-    writer.text(name);
-    writer.bytes(value);
-  }
+  writeXattrs(writer, xattrs);
   writer.patch32(begin, writer.length - begin - lengthBytes);
 }
-
-const lengthBytes = 4;
 
 function writeSegmentRecord(writer: ByteWriter, entryAt: number, hash: Uint8Array, tags: Uint8Array): void {
   const begin = writer.length;
   writer.int32(0);
-  writer.byte(recordTags.segment);
-  writer.raw(hash);
-  writer.number(begin - entryAt);
-  writer.number(0);
-  writer.bytes(tags);
+  writeSegment(writer, { hash, entryBytesBack: begin - entryAt, segment: 0, tags });
   writer.patch32(begin, writer.length - begin - lengthBytes);
 }

@@ -5,7 +5,7 @@
  */
 import type { RunKey } from './content-hash.ts';
 import type { Counts } from './contract.ts';
-import { blockStates, type Pack, type PackAnswer, type RecordAnswer, type RecordJob } from './job.ts';
+import { type Pack, type PackAnswer, type RecordAnswer, type RecordJob, sentBlocks } from './job.ts';
 import type { DataMessage, WireItem } from './message.ts';
 import { fail } from './mover-error.ts';
 import {
@@ -192,7 +192,7 @@ export function sourceVolume(spec: VolumeSpec, scan: RememberedScan, changed: Pu
       };
     },
     noteSent(at, hash, states) {
-      for (const state of states) if (state === blockStates.sent) counts.blocksSent++;
+      counts.blocksSent += sentBlocks(states);
       const item = window.get(at);
       if (item?.is !== 'segment' || item.hash.equals(hash)) return;
       item.hash = Buffer.from(hash);

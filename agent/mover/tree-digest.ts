@@ -10,7 +10,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type ByteWriter, byteWriter } from './byte-codec.ts';
 import { hashBytes, keyedBytes, sha256 } from './content-hash.ts';
-import { type Entry, entryTypes, isSpecial } from './entry.ts';
+import { type Entry, entryTypes, isSpecial, writeXattrs } from './entry.ts';
 import { fail } from './mover-error.ts';
 import { eachRecord, emptyFields, entryTypeNumbers, locateFields, type RecordRun, recordTags } from './tree-record.ts';
 
@@ -76,12 +76,7 @@ export function treeDigester(): TreeDigester {
       ids.number(entry.uid);
       ids.number(entry.gid);
       mtime.next().int64(entry.mtimeNs);
-      const attributes = xattr.next();
-      attributes.number(entry.xattrs.length);
-      for (const { name, value } of entry.xattrs) {
-        attributes.text(name);
-        attributes.bytes(value);
-      }
+      writeXattrs(xattr.next(), entry.xattrs);
     },
     addSegment(hash) {
       keyed.next().raw(hash.subarray(0, keyedBytes));

@@ -18,7 +18,7 @@ import {
   type RecordScanner,
 } from './record-file.ts';
 import type { SegmentPlace } from './scan-units.ts';
-import { type RecordRun, type RunBuilder, recordFlags, recordTags } from './tree-record.ts';
+import { entryAt, type RecordRun, type RunBuilder, recordFlags, recordTags, writeSegment } from './tree-record.ts';
 import { parseTreeSummary, type TreeSummary } from './tree-summary.ts';
 import type { FoundEntry } from './walk.ts';
 
@@ -91,12 +91,8 @@ export function createTreeFile(path: string): TreeFileWriter {
       for (const piece of pieces) records.appendRaw(piece);
     },
     addSegment(hash, ofBlocks) {
-      writer.byte(recordTags.segment);
-      writer.raw(hash);
-      // How far back: so a run of records is the same wherever it lies.
-      writer.number(records.bytes - entryOffset);
-      writer.number(segment++);
-      writer.bytes(ofBlocks ?? noBytes);
+      const entryBytesBack = records.bytes - entryOffset;
+      writeSegment(writer, { hash, entryBytesBack, segment: segment++, tags: ofBlocks ?? noBytes });
       return records.append(writer.take());
     },
     get bytes() {
@@ -293,14 +289,7 @@ export function segmentPlaceAt(
   const record = byteReader(records.read(offset));
   record.byte();
   if (Buffer.compare(record.raw(hashBytes), hash) !== 0) return undefined;
-  const { path, size } = entryAt(records, offset - record.number());
+  const entry = records.read(offset - record.number());
+  const { path, size } = entryAt(entry, 0, entry.length);
   return { path, size, segment: record.number(), sparse: true };
-}
-
-function entryAt(records: ReturnType<typeof openRecordReader>, offset: number): Entry {
-  const reader = byteReader(records.read(offset));
-  reader.raw(2);
-  reader.int64();
-  reader.int64();
-  return readEntry(reader);
 }

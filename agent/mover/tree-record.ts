@@ -2,7 +2,7 @@
  * Records of a tree file as they lie in it, without making anything of them: where the fields of an entry are, whether it is what a
  * walk stands at, runs of whole records that are copied and folded into digests as they are.
  */
-import { byteReader } from './byte-codec.ts';
+import { type ByteWriter, byteReader } from './byte-codec.ts';
 import { type Entry, entryTypes, readEntry, slash } from './entry.ts';
 import { segmentBytes } from './layout.ts';
 import { fail } from './mover-error.ts';
@@ -39,7 +39,8 @@ export interface EntryFields {
   values: { mode: number; uid: number; gid: number; size: number };
 }
 
-const lengthBytes = 4;
+/** Of a record's length, which is before it. */
+export const lengthBytes = 4;
 const flagsAt = 1;
 const inodeAt = 2;
 const changedAt = 10;
@@ -216,6 +217,23 @@ export function eachRecord(piece: Buffer, see: (from: number, to: number) => voi
     if (at > piece.length || at <= from) fail('CacheDamaged', 'A run of records is torn');
     see(from, at);
   }
+}
+
+/** @param of `entryBytesBack`: from its record to its entry's, so that a run of records is the same wherever it lies */
+export function writeSegment(
+  writer: ByteWriter,
+  of: {
+    readonly hash: Uint8Array;
+    readonly entryBytesBack: number;
+    readonly segment: number;
+    readonly tags: Uint8Array;
+  },
+): void {
+  writer.byte(recordTags.segment);
+  writer.raw(of.hash);
+  writer.number(of.entryBytesBack);
+  writer.number(of.segment);
+  writer.bytes(of.tags);
 }
 
 const entryReader = byteReader(Buffer.alloc(0));

@@ -6,7 +6,7 @@
 import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import type { Entry, EntryType } from './entry.ts';
 import { errnoOf, fail, failDevice, failUnreadable } from './mover-error.ts';
-import { emptyStat, fileTypes, int64Of, isDirectory, type RawStat, statName, statPath } from './raw-stat.ts';
+import { emptyStat, fileTypes, hasHoles, int64Of, isDirectory, type RawStat, statName, statPath } from './raw-stat.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
 export type VolumeKind = 'files' | 'block';
@@ -252,7 +252,7 @@ function foundEntry(path: ByteString, stat: RawStat, links: Links): FoundEntry {
     },
     inode: BigInt.asUintN(64, int64Of(stat.inodeLow, stat.inodeHigh)),
     changedNs: int64Of(stat.changedLow, stat.changedHigh),
-    sparse: stat.blocks * 512 < stat.sizeBytes,
+    sparse: hasHoles(stat),
   };
 }
 
