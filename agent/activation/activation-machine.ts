@@ -103,7 +103,7 @@ async function runSwitching(
   if (namespace === undefined) return end(order, object.status);
   const requester = await services.access.requesterOf(object, signal);
   await checkSwitching({ ...services, client }, { requester, namespaces: [namespace] }, signal);
-  const stash = { key: services.stashKey, clock: context.clock, mode: 'Make' } as const;
+  const stash = { key: services.stashKey, clock: context.clock, mode: 'Make', madeFor: object.metadata.uid } as const;
   const outcome = await context.effect(`${order.type} namespace ${namespace}`, () =>
     switchNamespace({ client, stash }, { ...order, namespace }, signal),
   );

@@ -153,6 +153,22 @@ describe('M16: stashed custom resources', () => {
     assert.deepEqual((await findQueue(a.client, group))?.spec, { members: 5 });
   });
 
+  it('are told of again to the Action that made them, when it is run again', async () => {
+    const world = await aWorld(stashing);
+    const { a, b, clock } = world;
+    await a.client.create(queuesOf(group), aQueue(group, { members: 3 }));
+    await moved(world, 'first', a);
+    const activateFor = async (madeFor: string) =>
+      (await activateNamespace({ client: b.client, stash: { key: stashKey, clock, mode: 'Make', madeFor } }, 'db'))
+        .messages;
+    const created = ['Created queue db/q from its stash'];
+    assert.deepEqual(await activateFor('action-1'), created);
+    await change(b, 5);
+    assert.deepEqual(await activateFor('action-1'), created);
+    assert.deepEqual((await findQueue(b.client, group))?.spec, { members: 5 }, 'it is not made again');
+    assert.deepEqual(await activateFor('action-2'), []);
+  });
+
   it('come as they are when the migration starts the applications', async () => {
     const world = await aWorld(stashing);
     const { a, b, clock } = world;

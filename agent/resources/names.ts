@@ -28,11 +28,12 @@ export const storkNames = {
   transformation: `${prefix}resourcetransformation-name`,
   /** Stork's label: a ConfigMap that holds a custom resource until it is activated. */
   stash: `${prefix}stash-cr`,
-  /** Ours, on such a ConfigMap: which object it holds, as whom it is written, the seal, and the seal that was made last. */
+  /** Ours, on such a ConfigMap: which object it holds, as whom it is written, the seal, the seal that was made last, and for which Action. */
   stashOf: `${prefix}stash-of`,
   stashAccount: `${prefix}stash-account`,
   stashSeal: `${prefix}stash-seal`,
   stashMade: `${prefix}stash-made`,
+  stashMadeFor: `${prefix}stash-made-for`,
   currentStorageClass: `${prefix}current-storage-class-name`,
   reclaimPolicy: `${prefix}reclaimPolicy`,
   /** Ours: the pair over which the object came. */

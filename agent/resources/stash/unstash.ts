@@ -18,6 +18,8 @@ export interface StashParts {
   readonly clock: Clock;
   /** `Settle`: the objects themselves came along, so what is stashed counts as made. */
   readonly mode: 'Make' | 'Settle';
+  /** The uid of the Action that asks: one that is run again, after a crash or an error, tells of what its first run made, too. */
+  readonly madeFor?: string | undefined;
   /** Keys (keyOfRef) of what this is about; absent: everything. */
   readonly only?: ReadonlySet<string> | undefined;
 }
@@ -37,9 +39,10 @@ export async function unstash(
   const failures: string[] = [];
   for (const stash of await listStashes(client, namespace, signal)) {
     if (!isAbout(stash, parts.only)) continue;
-    const made = stash.metadata.annotations?.[storkNames.stashMade];
-    const seal = stash.metadata.annotations?.[storkNames.stashSeal];
-    if (made !== undefined && made === seal) continue;
+    if (isMade(stash)) {
+      if (isMadeFor(stash, parts.madeFor)) messages.push(messageOf(stash));
+      continue;
+    }
     const outcome = await open(client, stash, parts, signal);
     if ('failure' in outcome) failures.push(outcome.failure);
     else if (outcome.message !== undefined) messages.push(outcome.message);
@@ -58,6 +61,22 @@ async function listStashes(client: KubeClient, namespace: string, signal?: Abort
   return found;
 }
 
+function isMade({ metadata: { annotations = {} } }: AnyObject): boolean {
+  const made = annotations[storkNames.stashMade];
+  return made !== undefined && made === annotations[storkNames.stashSeal];
+}
+
+const isMadeFor = (stash: AnyObject, uid: string | undefined): boolean =>
+  uid !== undefined && stash.metadata.annotations?.[storkNames.stashMadeFor] === uid;
+
+function messageOf(stash: AnyObject): string {
+  const object = readStash(stash);
+  return `Created ${object === undefined ? aboutOf(stash) : textOfRef(refOf(object))} from its stash`;
+}
+
+const aboutOf = (stash: AnyObject): string =>
+  stash.metadata.annotations?.[storkNames.stashOf] ?? textOfRef(refOf(stash));
+
 function isAbout(stash: AnyObject, only: StashParts['only']): boolean {
   if (only === undefined) return true;
   const object = readStash(stash);
@@ -69,10 +88,10 @@ type Opened = { readonly failure: string } | { readonly message: string | undefi
 async function open(
   client: KubeClient,
   stash: AnyObject,
-  { key, clock, mode }: StashParts,
+  { key, clock, mode, madeFor }: StashParts,
   signal?: AbortSignal,
 ): Promise<Opened> {
-  const about = stash.metadata.annotations?.[storkNames.stashOf] ?? textOfRef(refOf(stash));
+  const about = aboutOf(stash);
   const origin = openStash(stash, key);
   const object = readStash(stash);
   if (origin === undefined || object === undefined) {
@@ -101,16 +120,23 @@ async function open(
       return { failure: `${about}: ${applied.reason ?? applied.result}` };
     }
   }
-  await mark(client.as(identity), stash, signal);
-  return { message: mode === 'Make' ? `Created ${textOfRef(refOf(object))} from its stash` : undefined };
+  await mark(client.as(identity), stash, { madeFor, signal });
+  return { message: mode === 'Make' ? messageOf(stash) : undefined };
 }
 
 const configMaps: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true };
 
 /** Pinned: a newer stash that came meanwhile is not made yet. */
-async function mark(client: KubeClient, stash: AnyObject, signal?: AbortSignal): Promise<void> {
+async function mark(
+  client: KubeClient,
+  stash: AnyObject,
+  {
+    madeFor = null,
+    signal,
+  }: { readonly madeFor?: string | null | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
   const { namespace, name, resourceVersion, annotations } = stash.metadata;
-  const made = { [storkNames.stashMade]: annotations?.[storkNames.stashSeal] };
+  const made = { [storkNames.stashMade]: annotations?.[storkNames.stashSeal], [storkNames.stashMadeFor]: madeFor };
   const body = { metadata: { resourceVersion, annotations: made } };
   const options = { fieldManager: fieldManagers.activation, signal };
   await client.patch(configMaps, { namespace, name }, { type: 'merge', body }, options);
