@@ -42,6 +42,7 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   let bytesSent = 0;
   let bytesReceived = 0;
   let silence: Disposable | undefined;
+  let heardMs = 0;
   let alive: Disposable | undefined;
   const onBroken = new Set<() => void>();
   const breakWith = (why: string, cause?: unknown, ending: 'Now' | 'AfterSending' = 'Now') => {
@@ -56,11 +57,18 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   stream.on('error', (error) => breakWith('The stream failed', error));
   stream.on('close', () => breakWith('The stream was closed'));
   // Only while we listen: a receiver busy with its disk doesn't hear, and that is no fault of the stream.
-  const watchSilence = () => {
+  const watchSilence = (forMs: number) => {
     silence?.[Symbol.dispose]();
-    if (broken === undefined) silence = clock.after(silenceLimitMs, () => breakWith('The stream is silent'));
+    if (broken !== undefined) return;
+    silence = clock.after(forMs, () => {
+      const leftMs = heardMs + silenceLimitMs - clock.monotonicMs();
+      if (leftMs > 0) watchSilence(leftMs);
+      else breakWith('The stream is silent');
+    });
   };
-  const source = readExactly(stream, watchSilence);
+  const source = readExactly(stream, () => {
+    heardMs = clock.monotonicMs();
+  });
   /** Resolves early when the link breaks, so that no caller hangs. */
   const orBroken = async (wait: (wake: () => void) => void): Promise<void> => {
     await new Promise<void>((resolve) => {
@@ -101,7 +109,8 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
     async receive() {
       for (;;) {
         if (broken !== undefined) throw broken;
-        watchSilence();
+        heardMs = clock.monotonicMs();
+        watchSilence(silenceLimitMs);
         const frame = await readFrame(source).catch((error: unknown) => {
           breakWith('The stream failed', error);
           throw error instanceof StorkError ? error : (broken ?? error);

@@ -73,9 +73,12 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
     open.set(path, fd);
     return fd;
   };
-  const closeFile = (path: ByteString, fd: number) => {
-    closeSync(fd);
+  /** For who closes it himself. */
+  const takeFile = (path: ByteString): number | undefined => {
+    if (open.size === 0 || !open.has(path)) return openContent(path);
+    const fd = open.get(path);
     open.delete(path);
+    return fd;
   };
   return {
     close,
@@ -92,14 +95,18 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = pathOf(root, place);
-      const fd = fileAt(path);
+      const isSmall = isReadAtOnce(place, written);
+      const fd = isSmall ? takeFile(path) : fileAt(path);
       if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
-      const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
-      if (isReadAtOnce(place, written)) {
-        const small = readSmall(key, { fd, path, buffer, length });
-        closeFile(path, fd);
-        return { ...small, xattrs };
+      if (isSmall) {
+        try {
+          const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
+          return { ...readSmall(key, { fd, path, buffer, length }), xattrs };
+        } finally {
+          closeSync(fd);
+        }
       }
+      const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
       const offset = place.segment * segmentBytes;
       const isEmpty = isHole(syscalls, fd, place, offset, length);
       const { bytesRead, ...blocks } = isEmpty
@@ -109,7 +116,10 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
           : patchedContent(key, bytes, { fd, offset, path, written });
       const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
-      if (place.size <= segmentBytes) closeFile(path, fd);
+      if (place.size <= segmentBytes) {
+        closeSync(fd);
+        open.delete(path);
+      }
       return { ...blocks, bytesRead, warning, xattrs };
     },
   };

@@ -25,7 +25,7 @@ export interface Bundle {
 }
 
 const root = join(import.meta.dirname, '../..');
-const common = { platform: 'node', minify: true, keepNames: true, legalComments: 'none' } as const;
+const common = { platform: 'node', minifyWhitespace: true, minifySyntax: true, legalComments: 'none' } as const;
 
 /** @param major the Node version it will run on */
 export async function bundleProgram(program: ProgramName, major: 22 | 26): Promise<Bundle> {
