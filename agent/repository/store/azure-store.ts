@@ -18,6 +18,8 @@ export interface AzureStoreOptions {
     | { readonly account: string; readonly key: string }
     /** A shared access signature: a query. */
     | { readonly signature: string };
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly ca?: string | undefined;
   readonly container: string;
   /** Without slashes at its ends; may be empty. */
   readonly prefix: string;
@@ -140,9 +142,10 @@ export function azureStore(options: AzureStoreOptions): ObjectStore {
   });
 }
 
-function containerClient({ endpoint, credentials, container }: AzureStoreOptions): ContainerClient {
+function containerClient({ endpoint, credentials, container, ca }: AzureStoreOptions): ContainerClient {
   const url = `${endpoint.replace(/\/$/, '')}/${encodeURIComponent(container)}`;
-  const options = { retryOptions: { maxTries: 1 } };
+  // `tlsOptions` is core-rest-pipeline's, which the client hands its options on to.
+  const options = { retryOptions: { maxTries: 1 }, ...(ca === undefined ? {} : { tlsOptions: { ca } }) };
   if ('signature' in credentials)
     return new ContainerClient(
       `${url}?${credentials.signature.replace(/^\?/, '')}`,

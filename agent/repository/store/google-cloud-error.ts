@@ -10,6 +10,10 @@ export function statusOf(error: unknown): number | undefined {
   return 'status' in error && typeof error.status === 'number' ? error.status : undefined;
 }
 
+/** Its library has no place for authorities of ours. */
+const trustHint =
+  'Set NODE_EXTRA_CA_CERTS to the file of the authority that signed its certificate, or correct the address.';
+
 export interface GoogleCloudAsked {
   readonly about: string;
   readonly signal: AbortSignal | undefined;
@@ -26,7 +30,7 @@ export function explainGoogleCloudError(error: unknown, { about, signal }: Googl
   if (error instanceof StoreError || !(error instanceof Error)) return error;
   const status = statusOf(error);
   const what = `${status === undefined ? '' : `${status}: `}${error.message.split('\n', 1)[0]}`;
-  if (isTlsRefusal(error)) return tlsRefused(error, about);
+  if (isTlsRefusal(error)) return tlsRefused(error, about, trustHint);
   // The library's own words; nothing else tells a machine without credentials from one without a network.
   if (status === undefined && /Could not load the default credentials/.test(error.message))
     return storeRefused('no credentials were found', about, credentialsHint, error);

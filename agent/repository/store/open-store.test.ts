@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { manualClock, systemClock } from '../../../kube/clock.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
+import { issueServingTls } from '../../peer/serving-tls.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { faultyStore } from './faulty-store.ts';
 import { openStore } from './open-store.ts';
@@ -20,6 +23,28 @@ const clock = { ...manualClock(), ...instantClock() };
 async function emptyDirectory() {
   const root = await mkdtemp(join(tmpdir(), 'stork-store-'));
   return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** Answers that there is no such blob, over TLS. */
+async function azureWithoutBlobs() {
+  const names = { authorityName: 'ca', dnsNames: ['localhost'], authority: undefined };
+  const { key, certificate, authority } = issueServingTls({ ...names, now: new Date(), randomBytes });
+  const server = createServer({ key, cert: certificate }, (_, answer) =>
+    answer.writeHead(404, { 'x-ms-error-code': 'BlobNotFound' }).end(),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const at = server.address();
+  const port = typeof at === 'object' ? at?.port : undefined;
+  return {
+    url: `https://localhost:${port}`,
+    authority,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 const says = (code: string, text: RegExp) => (error: unknown) =>
@@ -90,6 +115,24 @@ describe('opening a store', () => {
     const settings = parseStoreSettings(['s3.region=eu-west-1', 's3.object-lock=COMPLIANCE:30']);
     await assert.rejects(openStore('/srv/x', { ...options, settings }), says('StoreSettingInvalid', /s3\.region/));
     assert.deepEqual(settings, { 's3.region': 'eu-west-1', 's3.object-lock': 'COMPLIANCE:30' });
+  });
+
+  it('trusts a server of Azure by the authorities that are named, and no other', async () => {
+    await using directory = await emptyDirectory();
+    await using server = await azureWithoutBlobs();
+    const caFile = join(directory.root, 'ca.pem');
+    await writeFile(caFile, server.authority);
+    const env = { AZURE_ACCOUNT_NAME: 'account', AZURE_ACCOUNT_KEY: 'a2V5' };
+    const settings = parseStoreSettings([`azure.endpoint=${server.url}/account`]);
+    const open = (more: { readonly caFile?: string }) =>
+      openStore('azure:container:/', { ...options, clock, env, settings, ...more });
+    assert.equal(await (await open({ caFile })).sizeOf('config'), undefined);
+    await assert.rejects((await open({})).sizeOf('config'), says('StoreRefused', /certificate.*--cacert/s));
+  });
+
+  it('refuses authorities for Google Cloud instead of not using them', async () => {
+    const opened = openStore('gs:bucket:/', { ...options, caFile: '/ca.pem' });
+    await assert.rejects(opened, says('StoreSettingInvalid', /--cacert.*NODE_EXTRA_CA_CERTS/s));
   });
 
   it('refuses a file of authorities that is none', async () => {

@@ -121,10 +121,8 @@ async function openS3(address: StoreAddress & { readonly kind: 'S3' }, options: 
   });
 }
 
-async function openAzure(
-  address: StoreAddress & { readonly kind: 'Azure' },
-  { env, settings, clock }: OpenStoreOptions,
-) {
+async function openAzure(address: StoreAddress & { readonly kind: 'Azure' }, options: OpenStoreOptions) {
+  const { env, settings, clock } = options;
   const { azureStore } = await import('./azure-store.ts');
   const { AZURE_ACCOUNT_NAME: account, AZURE_ACCOUNT_KEY: key, AZURE_ACCOUNT_SAS: signature } = env;
   const description = renderStoreAddress(address);
@@ -135,12 +133,13 @@ async function openAzure(
   const store = azureStore({
     endpoint: settings?.['azure.endpoint'] ?? `https://${account}.blob.${suffix}`,
     credentials: key ? { account, key } : { signature: signature ?? '' },
-    ...{ container: address.container, prefix: address.prefix, description },
+    ...{ container: address.container, prefix: address.prefix, description, ca: await authorities(options) },
   });
   return silenceStore(store, clock);
 }
 
 async function openGoogleCloud(address: StoreAddress & { readonly kind: 'GoogleCloud' }, options: OpenStoreOptions) {
+  if (options.caFile !== undefined) throw authoritiesUnused(renderStoreAddress(address));
   const { googleCloudStore } = await import('./google-cloud-store.ts');
   const endpoint = options.settings?.['gs.endpoint'];
   const store = googleCloudStore({
@@ -220,6 +219,15 @@ const badAuthorities = (what: string, caFile: string, cause?: unknown) =>
     about: caFile,
     hint: 'Name a file with one or more certificates in PEM form.',
     cause,
+  });
+
+/** Its library has no place for them; given and not used, they would be believed in. */
+const authoritiesUnused = (about: string) =>
+  new StorkError({
+    code: 'StoreSettingInvalid',
+    message: '--cacert is not used for Google Cloud',
+    about,
+    hint: 'Set NODE_EXTRA_CA_CERTS to that file instead: it counts for every store.',
   });
 
 const settingsPrefix = { Directory: 'local.', S3: 's3.', Azure: 'azure.', GoogleCloud: 'gs.', Rest: 'rest.' } as const;

@@ -42,7 +42,9 @@ const tlsCodes =
 /** The server's certificate isn't trusted, or what answers speaks no TLS. */
 export const isTlsRefusal = (error: unknown): boolean => tlsCodes.test(errnoOf(error) ?? '');
 
-export function tlsRefused(error: unknown, about: string): StoreError {
+const trustHint = 'Name the file of the authority that signed it with --cacert, or correct the address.';
+
+export function tlsRefused(error: unknown, about: string, hint = trustHint): StoreError {
   // Of no certificate: something else answers, or it wants another TLS. OpenSSL's words are in the cause.
   if (/^(EPROTO|ERR_SSL_)/.test(errnoOf(error) ?? ''))
     return storeRefused(
@@ -51,12 +53,7 @@ export function tlsRefused(error: unknown, about: string): StoreError {
       'Look at host and port of the address. A server without TLS is one of http://; one that wants a certificate of ours gets it by -o rest.tls-client-cert.',
       error,
     );
-  return storeRefused(
-    `its TLS certificate isn't accepted (${errnoOf(error)})`,
-    about,
-    'Name the file of the authority that signed it with --cacert, or correct the address.',
-    error,
-  );
+  return storeRefused(`its TLS certificate isn't accepted (${errnoOf(error)})`, about, hint, error);
 }
 
 /** Too many requests, or unavailable for now: S3's SlowDown, Azure's ServerBusy. */
