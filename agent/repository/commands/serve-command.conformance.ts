@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../../test/stores/loopback.ts';
 import { startRestServer } from '../../../test/stores/rest-server.ts';
 import { type Scratch, scratch } from '../../mover/testing/test-volumes.ts';
@@ -115,6 +116,32 @@ describe('a served repository', { skip: resticMissing }, () => {
     assert.equal(refused.exitCode, 1);
     assert.match(refused.stderr, /append-only/);
     assert.equal((JSON.parse((await ours('list', '--json')).stdout.toString()) as unknown[]).length, 2);
+  });
+
+  it('takes in changed files of certificates and users while it serves', async () => {
+    using space = scratch();
+    await using server = await serve(space);
+    const config = (user: string, password: string) =>
+      runCommandIn(
+        { RESTIC_REST_USERNAME: user, RESTIC_REST_PASSWORD: password },
+        ...['repo', 'init', '--repo', server.repo, ...server.at],
+      );
+    writeFileSync(space.path('password'), 'repository');
+    const line = await runCommand('repo', 'htpasswd', 'bob', '--new-password-file', space.path('password'));
+    const tls = newTls();
+    writeFileSync(space.path('users'), line.stdout);
+    writeFileSync(space.path('cert.pem'), tls.certificate);
+    writeFileSync(space.path('key.pem'), tls.key);
+    writeFileSync(space.path('ca.pem'), tls.authority);
+    let exitCode: number | undefined;
+    for (let tries = 0; exitCode !== 0 && tries < 120; tries++) {
+      ({ exitCode } = await config('bob', 'repository'));
+      await sleep(500);
+    }
+    assert.equal(exitCode, 0);
+    assert.notEqual((await config('alice', 'secret')).exitCode, 0);
+    const { stderr } = await server.end();
+    assert.match(stderr, /certificates and users were read again/);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Ambient } from '../../../kube/ambient.ts';
 import { createJsonLog } from '../../observe/json-log.ts';
 import { type PasswordFile, parsePasswordFile, renderPasswordLine } from '../serve/password-file.ts';
 import { type ServeTls, serveRepository } from '../serve/serve-repository.ts';
+import { watchContents } from '../serve/watch-contents.ts';
 import { isLoopback } from '../store/store-address.ts';
 import {
   type PlaceRun,
@@ -31,6 +32,7 @@ ${placeOnlyUsage}      --listen ADDRESS:PORT   e.g. 0.0.0.0:8000, or [::]:8000
       --max-size BYTES        of all objects together; with K, M, G or T: of 1024. Counted when it begins
       --max-object-size BYTES (default 160M; stock restic's packs have up to 128M)
 
+Changed files of certificates and users are read again within ten seconds.
 The log goes to standard error, one JSON document a line: what was refused and what was removed.
 Exit code: 0 told to stop, 1 failed, 2 wrong arguments.
 `;
@@ -52,8 +54,10 @@ export const runServeCommand = (argv: readonly string[], ambient: Ambient): Prom
 async function serve({ store, ambient, options: given }: PlaceRun): Promise<number> {
   const { signal, clock, randomBytes, stderr } = ambient;
   const listen = parseListen(given.listen);
-  const tls = readTls(given);
-  const users = readUsers(given, randomBytes);
+  const files = [given['tls-cert'], given['tls-key'], given['client-ca'], given['htpasswd-file']];
+  const contents = watchContents(files.filter((file) => typeof file === 'string'));
+  const readCredentials = () => ({ tls: readTls(given), users: readUsers(given, randomBytes) });
+  const { tls, users } = readCredentials();
   if (!isLoopback(listen.host === '::1' ? '[::1]' : listen.host)) {
     if (tls === undefined) throw wrongArgument('Other machines are served with TLS only', '--tls-cert, --tls-key');
     if (users === undefined && tls?.clientCa === undefined)
@@ -66,6 +70,15 @@ async function serve({ store, ambient, options: given }: PlaceRun): Promise<numb
     maxBytes: parseSize(given['max-size'], '--max-size'),
     maxObjectBytes: parseSize(given['max-object-size'], '--max-object-size') ?? usualObjectBytes,
   });
+  const readAgain = () => {
+    try {
+      serving.replace(readCredentials());
+      log.info('certificates and users were read again');
+    } catch (error) {
+      log.error('changed certificates or users are of no use, the ones before stay', { error });
+    }
+  };
+  using _telling = contents.tell(readAgain, { clock, everyMs: lookAgainMs });
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   const address = `rest:${tls === undefined ? 'http' : 'https'}://${host}:${serving.port}/`;
   log.info('serving', { address, repository: store.description });
@@ -75,6 +88,7 @@ async function serve({ store, ambient, options: given }: PlaceRun): Promise<numb
   return 0;
 }
 
+const lookAgainMs = 10_000;
 const usualObjectBytes = 160 * 1024 ** 2;
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -10,6 +10,7 @@ import { writeCertificate } from '../../peer/x509.ts';
 import { memoryStore } from '../store/memory-store.ts';
 import { contentDigest } from '../store/rest-protocol.ts';
 import { fails, idOf, sampleBytes } from '../store/testing/store-suite.ts';
+import { parsePasswordFile, renderPasswordLine } from './password-file.ts';
 import { credentials, newTls, serveStore } from './testing/serve.ts';
 
 type Server = Awaited<ReturnType<typeof serveStore>>;
@@ -21,6 +22,19 @@ interface Sent {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+}
+
+/** A certificate that is its own authority, and, as `pem`, with its key. */
+function aClientIdentity() {
+  const key = newPrivateKey();
+  const privateKey = createPrivateKey(key);
+  const publicKey = createPublicKey(privateKey);
+  const authority = writeCertificate({
+    ...{ subject: 'client', serial: randomBytes(16), publicKey, use: 'Identity', notAfter: 'Never' },
+    notBefore: new Date(Date.now() - 86_400_000),
+    issuer: { name: 'client', privateKey, publicKey },
+  });
+  return { authority, pem: `${authority}${key}` };
 }
 
 const agent = new Agent({ keepAlive: true });
@@ -183,21 +197,61 @@ describe('a repository that is served with rules', () => {
 
   it('to holders of certificates: of one authority, and nobody else', async () => {
     const tls = newTls();
-    const key = newPrivateKey();
-    const privateKey = createPrivateKey(key);
-    const publicKey = createPublicKey(privateKey);
-    const identity = writeCertificate({
-      ...{ subject: 'client', serial: randomBytes(16), publicKey, use: 'Identity', notAfter: 'Never' },
-      notBefore: new Date(Date.now() - 86_400_000),
-      issuer: { name: 'client', privateKey, publicKey },
-    });
-    const serveTls = { cert: tls.certificate, key: tls.key, clientCa: identity };
+    const { authority, pem } = aClientIdentity();
+    const serveTls = { cert: tls.certificate, key: tls.key, clientCa: authority };
     await using server = await serveStore(memoryStore(), { tls: serveTls, users: undefined });
     const trusting = { ca: tls.authority, fingerprint: undefined };
-    const client = server.client({ credentials: undefined, tls: { ...trusting, client: `${identity}${key}` } });
+    const client = server.client({ credentials: undefined, tls: { ...trusting, client: pem } });
     await client.put('config', Buffer.of(1));
     const nobody = server.client({ credentials: undefined, tls: { ...trusting, client: undefined } });
     await assert.rejects(nobody.sizeOf('config'));
+  });
+
+  it('by new certificates and users, once they are replaced', async () => {
+    await using server = await serveStore();
+    const before = server.client();
+    await before.put('config', Buffer.of(1));
+    const tls = newTls();
+    const served = { cert: tls.certificate, key: tls.key, clientCa: undefined };
+    const bob = { username: 'bob', password: 'another' };
+    const line = await renderPasswordLine(bob.username, bob.password, randomBytes(16));
+    const users = parsePasswordFile(line, 'users', randomBytes(32));
+    assert.throws(() => server.serving.replace({ tls: { ...served, key: newTls().key }, users }));
+    assert.equal(await before.sizeOf('config'), 1, 'a key of another certificate changes nothing');
+    server.serving.replace({ tls: served, users });
+    await assert.rejects(server.client().sizeOf('config'), fails('StoreRefused'), 'it does not know the authority');
+    const trusting = { tls: { ca: tls.authority, fingerprint: undefined, client: undefined } };
+    await assert.rejects(server.client(trusting).sizeOf('config'), fails('StoreRefused'), 'the user is gone');
+    assert.equal(await server.client({ ...trusting, credentials: bob }).sizeOf('config'), 1);
+  });
+
+  it('not to who stays connected while his authority goes, once what he asked for is answered', async () => {
+    const tls = newTls();
+    const [first, second] = [aClientIdentity(), aClientIdentity()];
+    const store = memoryStore();
+    const { promise: reached, resolve } = Promise.withResolvers<void>();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const slow: typeof store = {
+      ...store,
+      async put(name, given) {
+        resolve();
+        await released;
+        await store.put(name, given);
+      },
+    };
+    const served = (clientCa: string) => ({ cert: tls.certificate, key: tls.key, clientCa });
+    await using server = await serveStore(slow, { tls: served(first.authority), users: undefined });
+    const clientOf = ({ pem }: typeof first) =>
+      server.client({ credentials: undefined, tls: { ca: tls.authority, fingerprint: undefined, client: pem } });
+    const old = clientOf(first);
+    const bytes = sampleBytes(1000, 3);
+    const putting = old.put(nameOf(bytes), bytes);
+    await reached;
+    server.serving.replace({ tls: served(second.authority), users: undefined });
+    release();
+    await putting;
+    await assert.rejects(old.sizeOf(nameOf(bytes)));
+    assert.equal(await clientOf(second).sizeOf(nameOf(bytes)), 1000);
   });
 
   it('ends when it is told to, and what is under way may end', async () => {
