@@ -57,18 +57,17 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
   stream.on('error', (error) => breakWith('The stream failed', error));
   stream.on('close', () => breakWith('The stream was closed'));
   // Only while we listen: a receiver busy with its disk doesn't hear, and that is no fault of the stream.
-  const watchSilence = (forMs: number) => {
+  const watchSilence = () => {
     silence?.[Symbol.dispose]();
     if (broken !== undefined) return;
-    silence = clock.after(forMs, () => {
-      const leftMs = heardMs + silenceLimitMs - clock.monotonicMs();
-      if (leftMs > 0) watchSilence(leftMs);
-      else breakWith('The stream is silent');
-    });
+    const leftMs = heardMs + silenceLimitMs - clock.monotonicMs();
+    if (leftMs > 0) silence = clock.after(leftMs, watchSilence);
+    else breakWith('The stream is silent');
   };
-  const source = readExactly(stream, () => {
+  const noteHeard = () => {
     heardMs = clock.monotonicMs();
-  });
+  };
+  const source = readExactly(stream, noteHeard);
   /** Resolves early when the link breaks, so that no caller hangs. */
   const orBroken = async (wait: (wake: () => void) => void): Promise<void> => {
     await new Promise<void>((resolve) => {
@@ -109,8 +108,8 @@ export function createFrameLink(stream: Duplex, clock: Clock): FrameLink {
     async receive() {
       for (;;) {
         if (broken !== undefined) throw broken;
-        heardMs = clock.monotonicMs();
-        watchSilence(silenceLimitMs);
+        noteHeard();
+        watchSilence();
         const frame = await readFrame(source).catch((error: unknown) => {
           breakWith('The stream failed', error);
           throw error instanceof StorkError ? error : (broken ?? error);

@@ -95,32 +95,25 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
       const path = pathOf(root, place);
-      const isSmall = isReadAtOnce(place, written);
-      const fd = isSmall ? takeFile(path) : fileAt(path);
-      if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
-      if (isSmall) {
-        try {
-          const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
-          return { ...readSmall(key, { fd, path, buffer, length }), xattrs };
-        } finally {
-          closeSync(fd);
-        }
-      }
-      const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
-      const offset = place.segment * segmentBytes;
-      const isEmpty = isHole(syscalls, fd, place, offset, length);
-      const { bytesRead, ...blocks } = isEmpty
-        ? { ...zeroSegment(bytes, zeroHash), bytesRead: 0 }
-        : written === undefined
-          ? hashedContent(key, bytes, { fd, offset, path })
-          : patchedContent(key, bytes, { fd, offset, path, written });
-      const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
       // A small file is read once: don't hold it.
-      if (place.size <= segmentBytes) {
-        closeSync(fd);
-        open.delete(path);
+      const isHeld = place.size > segmentBytes;
+      const fd = isHeld ? fileAt(path) : takeFile(path);
+      if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
+      try {
+        const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
+        if (isReadAtOnce(place, written)) return { ...readSmall(key, { fd, path, buffer, length }), xattrs };
+        const offset = place.segment * segmentBytes;
+        const isEmpty = isHole(syscalls, fd, place, offset, length);
+        const { bytesRead, ...blocks } = isEmpty
+          ? { ...zeroSegment(bytes, zeroHash), bytesRead: 0 }
+          : written === undefined
+            ? hashedContent(key, bytes, { fd, offset, path })
+            : patchedContent(key, bytes, { fd, offset, path, written });
+        const warning = sizeWarning(fd, place, isEmpty ? length : bytesRead, length);
+        return { ...blocks, bytesRead, warning, xattrs };
+      } finally {
+        if (!isHeld) closeSync(fd);
       }
-      return { ...blocks, bytesRead, warning, xattrs };
     },
   };
 }

@@ -4,6 +4,7 @@ import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 
 import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { newPrivateKey } from '../../peer/identity.ts';
 import { writeCertificate } from '../../peer/x509.ts';
@@ -35,6 +36,20 @@ function aClientIdentity() {
     issuer: { name: 'client', privateKey, publicKey },
   });
   return { authority, pem: `${authority}${key}` };
+}
+
+/** A store whose puts wait first; `reached` when one does. */
+function puttingAfter(store: ReturnType<typeof memoryStore>, wait: () => Promise<void>) {
+  const { promise: reached, resolve } = Promise.withResolvers<void>();
+  const slow: typeof store = {
+    ...store,
+    async put(name, given) {
+      resolve();
+      await wait();
+      await store.put(name, given);
+    },
+  };
+  return { store: slow, reached };
 }
 
 const agent = new Agent({ keepAlive: true });
@@ -228,17 +243,8 @@ describe('a repository that is served with rules', () => {
   it('not to who stays connected while his authority goes, once what he asked for is answered', async () => {
     const tls = newTls();
     const [first, second] = [aClientIdentity(), aClientIdentity()];
-    const store = memoryStore();
-    const { promise: reached, resolve } = Promise.withResolvers<void>();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    const slow: typeof store = {
-      ...store,
-      async put(name, given) {
-        resolve();
-        await released;
-        await store.put(name, given);
-      },
-    };
+    const { store: slow, reached } = puttingAfter(memoryStore(), () => released);
     const served = (clientCa: string) => ({ cert: tls.certificate, key: tls.key, clientCa });
     await using server = await serveStore(slow, { tls: served(first.authority), users: undefined });
     const clientOf = ({ pem }: typeof first) =>
@@ -257,15 +263,7 @@ describe('a repository that is served with rules', () => {
   it('ends when it is told to, and what is under way may end', async () => {
     const store = memoryStore();
     const bytes = sampleBytes(5_000_000, 10);
-    const { promise: reached, resolve } = Promise.withResolvers<void>();
-    const slow: typeof store = {
-      ...store,
-      async put(name, given) {
-        resolve();
-        await new Promise((done) => setTimeout(done, 50));
-        await store.put(name, given);
-      },
-    };
+    const { store: slow, reached } = puttingAfter(store, () => sleep(50));
     const server = await serveStore(slow);
     const putting = server.client().put(nameOf(bytes), bytes);
     await reached;

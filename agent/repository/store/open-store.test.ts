@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { manualClock, systemClock } from '../../../kube/clock.ts';
 import { renderError, StorkError } from '../../../kube/errors.ts';
-import { issueServingTls } from '../../peer/serving-tls.ts';
+import { newTls } from '../serve/testing/serve.ts';
 import { seededRandom } from '../testing/seeded-random.ts';
 import { faultyStore } from './faulty-store.ts';
 import { openStore } from './open-store.ts';
@@ -27,8 +27,7 @@ async function emptyDirectory() {
 
 /** Answers that there is no such blob, over TLS. */
 async function azureWithoutBlobs() {
-  const names = { authorityName: 'ca', dnsNames: ['localhost'], authority: undefined };
-  const { key, certificate, authority } = issueServingTls({ ...names, now: new Date(), randomBytes });
+  const { key, certificate, authority } = newTls();
   const server = createServer({ key, cert: certificate }, (_, answer) =>
     answer.writeHead(404, { 'x-ms-error-code': 'BlobNotFound' }).end(),
   );

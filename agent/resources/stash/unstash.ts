@@ -120,7 +120,7 @@ async function open(
       return { failure: `${about}: ${applied.reason ?? applied.result}` };
     }
   }
-  await mark(client.as(identity), stash, { madeFor, signal });
+  await mark(client.as(identity), stash, madeFor, signal);
   return { message: mode === 'Make' ? messageOf(stash) : undefined };
 }
 
@@ -130,13 +130,14 @@ const configMaps: Resource = { group: '', version: 'v1', plural: 'configmaps', k
 async function mark(
   client: KubeClient,
   stash: AnyObject,
-  {
-    madeFor = null,
-    signal,
-  }: { readonly madeFor?: string | null | undefined; readonly signal?: AbortSignal | undefined },
+  madeFor: string | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { namespace, name, resourceVersion, annotations } = stash.metadata;
-  const made = { [storkNames.stashMade]: annotations?.[storkNames.stashSeal], [storkNames.stashMadeFor]: madeFor };
+  const made = {
+    [storkNames.stashMade]: annotations?.[storkNames.stashSeal],
+    [storkNames.stashMadeFor]: madeFor ?? null,
+  };
   const body = { metadata: { resourceVersion, annotations: made } };
   const options = { fieldManager: fieldManagers.activation, signal };
   await client.patch(configMaps, { namespace, name }, { type: 'merge', body }, options);
