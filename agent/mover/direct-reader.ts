@@ -1,16 +1,17 @@
 /** Reads blocks of a file from storage, past what the kernel has cached of it (O_DIRECT): what is dirty there is written first. */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { blockBytes, blockCount } from './layout.ts';
-import type { ByteString, Syscalls } from './syscalls.ts';
+import type { Syscalls } from './syscalls.ts';
+import { ofDescriptor } from './within-volume.ts';
 import { writtenRuns } from './written-blocks.ts';
 
 export interface DirectReader {
   /**
    * Puts what storage has into the written blocks of a segment; zeros where the file ends before them.
    * False when this file system, or we, can't: then `bytes` are of no use.
-   * @param bytes of the segment, as far as the file goes. @param offset of the segment in the file
+   * @param open the file, however it was opened. @param bytes of the segment, as far as the file goes. @param offset of the segment in the file
    */
-  readOver(path: ByteString, bytes: Buffer, offset: number, written: Uint8Array): boolean;
+  readOver(open: number, bytes: Buffer, offset: number, written: Uint8Array): boolean;
 }
 
 /** Of memory and of lengths: what any device asks for. */
@@ -20,13 +21,12 @@ const bufferBytes = 16 * blockBytes;
 export function directReader(syscalls: Syscalls): DirectReader {
   let aligned: Buffer | undefined;
   return {
-    readOver(path, bytes, offset, written) {
+    readOver(open, bytes, offset, written) {
       if (written.length === 0) return true;
       aligned ??= syscalls.alignedBuffer(bufferBytes, alignedBytes);
       if (aligned === undefined) return false;
       try {
-        const flags = constants.O_RDONLY | constants.O_DIRECT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-        const fd = openSync(Buffer.from(path, 'latin1'), flags);
+        const fd = openSync(ofDescriptor(open), constants.O_RDONLY | constants.O_DIRECT | constants.O_NONBLOCK);
         try {
           for (const run of writtenRuns(written, blockCount(bytes.length)))
             readRun(fd, { aligned, into: bytes, offset }, run.block * blockBytes, run.blocks * blockBytes);

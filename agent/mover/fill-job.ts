@@ -14,9 +14,10 @@ import { releaseMemory } from './release-memory.ts';
 import { createRefusals, type Degraded, settleOne } from './settle.ts';
 import type { Syscalls } from './syscalls.ts';
 import { eachRecord, entryAt, recordTags } from './tree-record.ts';
+import { withinVolume } from './within-volume.ts';
 
 export function fillRecords(job: FillJob, syscalls: Syscalls): FillAnswer {
-  const { root } = job;
+  using volume = withinVolume(job.root);
   const raw = unpack(job.payload, job.compressed, job.rawLength);
   const states = byteReader(bufferOf(job.states));
   const encoded = bufferOf(job.encoded);
@@ -35,7 +36,7 @@ export function fillRecords(job: FillJob, syscalls: Syscalls): FillAnswer {
     rawOffset += bytes.length;
     if (!isWrittenBack(bytes)) leftToKernelBytes += bytes.length;
     const degraded: Degraded = {};
-    writePart(root, part, bytes, { syscalls, degraded });
+    writePart(volume, part, bytes, { syscalls, degraded });
     return degraded;
   };
   eachRecord(encoded, (from, to) => {
@@ -43,7 +44,7 @@ export function fillRecords(job: FillJob, syscalls: Syscalls): FillAnswer {
     const entry = entryAt(encoded, from, to);
     if (entry.type === 'directory') return;
     const hasBytes = hasContent(entry) && entry.size > 0;
-    refusals.add(entry, hasBytes ? writeFile(entry) : settleOne(root, { do: 'create', entry }, syscalls));
+    refusals.add(entry, hasBytes ? writeFile(entry) : settleOne(volume, { do: 'create', entry }, syscalls));
   });
   if (rawOffset !== raw.length || !states.done) fail('ProtocolError', 'Contents are not those of their entries');
   if (raw.buffer !== job.payload.buffer) releaseMemory(raw);

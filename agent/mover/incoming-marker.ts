@@ -3,7 +3,18 @@
  * So a restarted mover knows its own unfinished work from somebody's data, even when all else it had is lost. The mark of an
  * update is renewed as long as the mover writes: what changed much later than the last renewal was changed by somebody else.
  */
-import { closeSync, existsSync, fsyncSync, lstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Clock } from '../../kube/clock.ts';
 import type { DestinationOptions, DestinationSpec } from './destination-run.ts';
 import { errnoOf, fail, failForbidden, failUnreadable } from './mover-error.ts';
@@ -38,7 +49,7 @@ export function beginIncoming(
     if (mark === undefined) return 'Unproven';
     failNotEmpty(spec, own);
   }
-  writeFileSync(markerOf(spec.path), options.run, { mode: 0o600, flush: true });
+  writeMarker(spec.path, options.run);
   return 'Expected';
 }
 
@@ -89,7 +100,7 @@ export function beginUpdate(
     if (kind === 'block') continue;
     if (isMarkedByFile(path)) {
       const mtimeNs = rootTimes[index] ?? mtimeOf(path);
-      writeFileSync(markerOf(path), run, { mode: 0o600, flush: true });
+      writeMarker(path, run);
       syscalls.setMtime(path, mtimeNs);
     } else {
       setAttribute(path, run, syscalls);
@@ -118,7 +129,7 @@ export function keepMarked(
 
 function renewMark(root: ByteString, run: string, syscalls: Syscalls): void {
   try {
-    if (isMarkedByFile(root)) writeFileSync(markerOf(root), run, { flag: 'r+' });
+    if (isMarkedByFile(root)) writeText(markerOf(root), run, 'Renew');
     else setAttribute(root, run, syscalls);
   } catch {
     // A volume that can't be written fails what is written to it, and says so there.
@@ -160,13 +171,52 @@ function noteRootTime(
 }
 
 export function findMark(root: ByteString, syscalls: Syscalls): VolumeMark | undefined {
-  const path = markerOf(root);
   try {
-    return { run: readFileSync(path, 'utf8'), renewedNs: lstatSync(path, { bigint: true }).mtimeNs };
+    return readMarker(markerOf(root)) ?? readAttribute(root, syscalls);
   } catch (error) {
     if (errnoOf(error) === 'EACCES') failUnreadable(`${root}/${incomingMarker}`);
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    // A link is none of ours.
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ELOOP') throw error;
     return readAttribute(root, syscalls);
+  }
+}
+
+/** Whoever writes to the volume may put anything by this name. */
+const unfollowed = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Longer than any run's name. */
+const markerLimitBytes = 1024;
+
+/** Undefined of what is no file. */
+function readMarker(path: Buffer): VolumeMark | undefined {
+  const fd = openSync(path, constants.O_RDONLY | unfollowed);
+  try {
+    const stats = fstatSync(fd, { bigint: true });
+    if (!stats.isFile()) return undefined;
+    const text = Buffer.alloc(markerLimitBytes);
+    return { run: text.toString('utf8', 0, readSync(fd, text, 0, text.length, 0)), renewedNs: stats.mtimeNs };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeMarker(root: ByteString, run: string): void {
+  const path = markerOf(root);
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present?.isDirectory() === true)
+    fail('VolumeUnwritable', `A directory lies where the mover marks a volume: remove ${incomingMarker}`, root);
+  if (present?.isFile() === false) rmSync(path, { force: true });
+  writeText(path, run, 'Make');
+}
+
+/** What is made anew is on its storage afterwards. */
+function writeText(path: Buffer, text: string, which: 'Make' | 'Renew'): void {
+  const making = which === 'Make' ? constants.O_CREAT | constants.O_TRUNC : 0;
+  const fd = openSync(path, constants.O_WRONLY | unfollowed | making, 0o600);
+  try {
+    writeFileSync(fd, text);
+    if (which === 'Make') fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -11,19 +11,20 @@ import { unpack } from './pack-codec.ts';
 import { releaseMemory } from './release-memory.ts';
 import { createRefusals, type Degraded, finishFile, newFileMode, openToWrite, permissionBits } from './settle.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
+import { openWithin, placeToChange, shownPath, type WithinVolume, withinVolume } from './within-volume.ts';
 
 export function putPack(job: PutJob, syscalls: Syscalls): PutAnswer {
   const raw = unpack(job.payload, job.compressed, job.rawLength);
-  const { root } = job;
+  using volume = job.root === undefined ? undefined : withinVolume(job.root);
   let bytesWritten = 0;
   const refusals = createRefusals();
   for (const part of job.parts) {
     const bytes = contentOf(part, raw);
     if (job.check === 'First') verifyPart(job.key, part, bytes);
-    if (root === undefined) continue;
+    if (volume === undefined) continue;
     bytesWritten += bytes.length;
     const degraded: Degraded = {};
-    writePart(root, part, bytes, { syscalls, degraded });
+    writePart(volume, part, bytes, { syscalls, degraded });
     if (part.finish !== undefined) refusals.add(part.finish, degraded);
   }
   if (raw.buffer !== job.payload.buffer) releaseMemory(raw);
@@ -95,12 +96,17 @@ export interface WriteTools {
 }
 
 /** Writes a part; with its file's metadata when that completes it. */
-export function writePart(root: ByteString, part: PutPart, bytes: Buffer, { syscalls, degraded }: WriteTools): void {
-  const path = part.path === '' ? root : `${root}/${part.path}`;
+export function writePart(
+  volume: WithinVolume,
+  part: PutPart,
+  bytes: Buffer,
+  { syscalls, degraded }: WriteTools,
+): void {
+  const path = shownPath(volume.root, part.path);
   const flags = part.path === '' ? 0 : constants.O_CREAT | constants.O_NOFOLLOW;
   // Most files then have the mode that they are to have in the end, and nobody has to set it.
   const mode = newFileMode | ((part.finish?.mode ?? 0) & permissionBits);
-  const fd = openToWrite(Buffer.from(path, 'latin1'), constants.O_RDWR | constants.O_NONBLOCK | flags, mode);
+  const fd = openPart(volume, part.path, { flags: constants.O_RDWR | constants.O_NONBLOCK | flags, mode }, syscalls);
   try {
     const stats = part.path === '' ? undefined : fstatSync(fd);
     if (stats?.isFile() === false) fail('VolumeChanged', 'A file turned into something else', path);
@@ -112,6 +118,20 @@ export function writePart(root: ByteString, part: PutPart, bytes: Buffer, { sysc
     finishFile({ fd, path, stats, size, modeNow: stats.mode & 0o7777 }, part.finish, syscalls, degraded);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openPart(
+  volume: WithinVolume,
+  path: ByteString,
+  how: { readonly flags: number; readonly mode: number },
+  syscalls: Syscalls,
+): number {
+  try {
+    return openWithin(volume, path, how, syscalls);
+  } catch {
+    // It says what is wrong, or does what who isn't root may do.
+    return openToWrite(Buffer.from(placeToChange(volume, path), 'latin1'), how.flags, how.mode);
   }
 }
 
@@ -158,7 +178,7 @@ function* runsOf(
 }
 
 function clearRange(fd: number, offset: number, length: number, path: ByteString, syscalls: Syscalls): void {
-  const end = path === '' ? offset + length : Math.min(offset + length, Math.max(offset, sizeOf(fd, offset + length)));
+  const end = Math.min(offset + length, Math.max(offset, sizeOf(fd, offset + length)));
   if (end <= offset) return;
   if (!syscalls.punchHole(fd, offset, end - offset)) writeFully(fd, Buffer.alloc(end - offset), offset, path);
 }

@@ -15,6 +15,7 @@ import { counter, detailOf } from './read-metadata.ts';
 import type { Hashing, SegmentReader } from './segment-reader.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 import { entryTypeNumbers, lengthBytes, recordFlags, recordTags, writeSegment } from './tree-record.ts';
+import { withinVolume } from './within-volume.ts';
 
 interface RecordTools {
   readonly reader: SegmentReader;
@@ -38,6 +39,7 @@ export function makeRecords(
   const packing = job.pack ? packer(scratch, job.key) : undefined;
   const sum = { entries: 0, records: 0, bytes: 0, bytesRead: 0 };
   if (job.fromStorage) reader.fetchFromStorage(root, placesOf(job));
+  using volume = withinVolume(root);
   let at = job.from;
   let blocks = 0;
   for (; at < job.to && (job.isWhole || records.length < recordsTargetBytes); at++) {
@@ -58,7 +60,7 @@ export function makeRecords(
       sum.records++;
       sum.bytes += size;
     } else {
-      const detail = detailOf(root, { path, type: entryTypes[type] ?? 'file' }, syscalls);
+      const detail = detailOf(volume, { path, type: entryTypes[type] ?? 'file' }, syscalls);
       if (detail === 'gone') warnings.add('vanished');
       // A directory stays, so that what the walk found below it has a parent.
       if (detail === 'gone' && type !== entryTypeNumbers.directory) continue;

@@ -26,6 +26,7 @@ import { settle } from './settle.ts';
 import { surveyTree } from './survey.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 import { openWalk, walkDevice } from './walk.ts';
+import { withinVolume } from './within-volume.ts';
 
 export interface JobRunner {
   run(job: Job): Answers[keyof Answers];
@@ -41,35 +42,39 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
       hashing = { key, zeroHash: zeroSegmentHashes(key) };
     return hashing;
   };
-  const release = <T>(answer: T): T => {
-    reader.close();
-    return answer;
+  const carryOut = (job: Job): Answers[keyof Answers] => {
+    switch (job.do) {
+      case 'sync':
+        return syncVolume(job, syscalls);
+      case 'measure':
+        return measure(job, syscalls);
+      case 'survey':
+        return surveyTree(job.root, syscalls);
+      case 'scan':
+        return scan(job, under(job.key), { reader, syscalls, scratch });
+      case 'record':
+        return makeRecords(job, under(job.key), { reader, syscalls, scratch });
+      case 'fill':
+        return fillRecords(job, syscalls);
+      case 'pack':
+        return pack(job, under(job.key), { reader, scratch });
+      case 'blocks':
+        return { tags: blockTags(job.key, reader.read(job.root, job.place, under(job.key)).bytes) };
+      case 'put':
+        return putPack(job, syscalls);
+      case 'settle':
+        return settle(job, syscalls);
+      default:
+        return job satisfies never;
+    }
   };
   return {
     run(job) {
-      switch (job.do) {
-        case 'sync':
-          return syncVolume(job, syscalls);
-        case 'measure':
-          return measure(job, syscalls);
-        case 'survey':
-          return surveyTree(job.root, syscalls);
-        case 'scan':
-          return release(scan(job, under(job.key), { reader, syscalls, scratch }));
-        case 'record':
-          return release(makeRecords(job, under(job.key), { reader, syscalls, scratch }));
-        case 'fill':
-          return fillRecords(job, syscalls);
-        case 'pack':
-          return release(pack(job, under(job.key), { reader, scratch }));
-        case 'blocks':
-          return release({ tags: blockTags(job.key, reader.read(job.root, job.place, under(job.key)).bytes) });
-        case 'put':
-          return putPack(job, syscalls);
-        case 'settle':
-          return settle(job, syscalls);
-        default:
-          return job satisfies never;
+      try {
+        return carryOut(job);
+      } finally {
+        // The next job may find other directories by the same names.
+        reader.close();
       }
     },
   };
@@ -93,6 +98,7 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
   const packing = job.pack || job.bases !== undefined ? packer(scratch, job.key) : undefined;
   let bytesRead = 0;
   const units = [...decodeUnits(job.units)];
+  using volume = withinVolume(job.root);
   if (job.fromStorage)
     reader.fetchFromStorage(
       job.root,
@@ -100,7 +106,7 @@ function scan(job: ScanJob, hashing: Hashing, { reader, syscalls, scratch }: Too
     );
   for (const [at, { entry, place }] of units.entries()) {
     // Of a file with content while it is open.
-    const detail = entry === undefined || place !== undefined ? undefined : detailOf(job.root, entry, syscalls);
+    const detail = entry === undefined || place !== undefined ? undefined : detailOf(volume, entry, syscalls);
     // A directory stays, so that what the walk found below it has a parent.
     if (detail === 'gone' && entry?.type === 'directory') warnings.add('vanished');
     else if (detail === 'gone') gone.push(at);

@@ -3,13 +3,14 @@
  * a regular file or the block device itself, never relies on a file offset. A file that became shorter reads as zeros there;
  * whatever differs from what the walk saw is counted by kind.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { cachedBytes, hashSegment, type RunKey, segmentSum, type ZeroHashes } from './content-hash.ts';
 import { directReader } from './direct-reader.ts';
 import { blockBytes, blockCount, segmentBytes, segmentLength, zeroBlock } from './layout.ts';
 import { errnoOf, fail, failUnreadable } from './mover-error.ts';
 import type { SegmentPlace } from './scan-units.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
+import { openWithin, shownPath, type WithinVolume, withinVolume } from './within-volume.ts';
 
 export interface ReadSegment {
   /** A view into the reader's buffer; valid until the next read. */
@@ -40,7 +41,7 @@ export interface SegmentReader {
   read(root: ByteString, place: SegmentPlace, hashing: Hashing, also?: AlsoRead): ReadSegment;
   /** Opens what will be read next and has the kernel fetch it from storage, all at once: also what it has cached. */
   fetchFromStorage(root: ByteString, places: readonly SegmentPlace[]): void;
-  /** Closes the files kept open. */
+  /** Closes the files and directories kept open: after each job. */
   close(): void;
 }
 
@@ -52,7 +53,7 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
     const { fd, offset, path, written } = from;
     const readAll = () => readFully(fd, { into: bytes, at: 0, end: bytes.length, offset }, path);
     let bytesRead = readAll();
-    if (!direct.readOver(path, bytes.subarray(0, bytesRead), offset, written)) {
+    if (!direct.readOver(fd, bytes.subarray(0, bytesRead), offset, written)) {
       syscalls.readAnew(fd, offset, bytes.length);
       bytesRead = readAll();
     }
@@ -63,19 +64,29 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
   };
   // Successive segments mostly are of one file; keeping it open saves two calls each.
   const open = new Map<ByteString, number | undefined>();
+  let volume: WithinVolume | undefined;
+  const within = (root: ByteString): WithinVolume => {
+    if (volume?.root !== root) close();
+    volume ??= withinVolume(root);
+    return volume;
+  };
   const close = () => {
     for (const fd of open.values()) if (fd !== undefined) closeSync(fd);
     open.clear();
+    volume?.[Symbol.dispose]();
+    volume = undefined;
   };
-  const fileAt = (path: ByteString): number | undefined => {
+  const fileAt = (root: ByteString, path: ByteString): number | undefined => {
+    const from = within(root);
     if (open.has(path)) return open.get(path);
-    const fd = openContent(path);
+    const fd = openContent(from, path, syscalls);
     open.set(path, fd);
     return fd;
   };
   /** For who closes it himself. */
-  const takeFile = (path: ByteString): number | undefined => {
-    if (open.size === 0 || !open.has(path)) return openContent(path);
+  const takeFile = (root: ByteString, path: ByteString): number | undefined => {
+    const from = within(root);
+    if (open.size === 0 || !open.has(path)) return openContent(from, path, syscalls);
     const fd = open.get(path);
     open.delete(path);
     return fd;
@@ -84,7 +95,7 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
     close,
     fetchFromStorage(root, places) {
       for (const place of places) {
-        const fd = fileAt(pathOf(root, place));
+        const fd = fileAt(root, place.path);
         const length = segmentLength(place.size, place.segment);
         const offset = place.segment * segmentBytes;
         // Fetching a hole would fill memory with zeros.
@@ -94,10 +105,10 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
     read(root, place, { key, zeroHash }, { written, xattrs: withXattrs = false } = {}) {
       const length = segmentLength(place.size, place.segment);
       const bytes = buffer.subarray(0, length);
-      const path = pathOf(root, place);
+      const path = shownPath(root, place.path);
       // A small file is read once: don't hold it.
       const isHeld = place.size > segmentBytes;
-      const fd = isHeld ? fileAt(path) : takeFile(path);
+      const fd = isHeld ? fileAt(root, place.path) : takeFile(root, place.path);
       if (fd === undefined) return { ...zeroSegment(bytes, zeroHash), bytesRead: 0, warning: 'vanished' };
       try {
         const xattrs = withXattrs ? xattrsOf(syscalls, fd, path) : undefined;
@@ -118,15 +129,11 @@ export function segmentReader(syscalls: Syscalls): SegmentReader {
   };
 }
 
-const pathOf = (root: ByteString, place: SegmentPlace): ByteString =>
-  place.path === '' ? root : `${root}/${place.path}`;
-
-function openContent(path: ByteString): number | undefined {
+/** Undefined when nothing regular is there, or its directory is gone. */
+function openContent(volume: WithinVolume, path: ByteString, syscalls: Syscalls): number | undefined {
   try {
-    const fd = openSync(
-      Buffer.from(path, 'latin1'),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
-    );
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+    const fd = openWithin(volume, path, { flags }, syscalls);
     const stats = fstatSync(fd);
     if (stats.isFile() || stats.isBlockDevice()) return fd;
     closeSync(fd);
@@ -134,7 +141,7 @@ function openContent(path: ByteString): number | undefined {
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') return undefined;
-    if (code === 'EACCES') failUnreadable(path);
+    if (code === 'EACCES') failUnreadable(shownPath(volume.root, path));
     throw error;
   }
 }

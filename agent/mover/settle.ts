@@ -24,20 +24,29 @@ import type { Entry, EntryType } from './entry.ts';
 import type { Refused, SettleAction, SettleAnswer, SettleJob } from './job.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
+import {
+  ofDescriptor,
+  openPathOnly,
+  placeToChange,
+  shownPath,
+  type WithinVolume,
+  withinVolume,
+} from './within-volume.ts';
 
 export function settle(job: SettleJob, syscalls: Syscalls): SettleAnswer {
   const found = createRefusals();
-  for (const action of job.actions) found.add(action.entry, settleOne(job.root, action, syscalls));
+  using volume = withinVolume(job.root);
+  for (const action of job.actions) found.add(action.entry, settleOne(volume, action, syscalls));
   return found.answer();
 }
 
 /** Answers what of it was refused. */
-export function settleOne(root: ByteString, action: SettleAction, syscalls: Syscalls): Degraded {
+export function settleOne(volume: WithinVolume, action: SettleAction, syscalls: Syscalls): Degraded {
   const degraded: Degraded = {};
   const { entry } = action;
-  const path = entry.path === '' ? root : `${root}/${entry.path}`;
-  const exists = action.do === 'finish' || create(path, entry, syscalls, degraded);
-  if (exists) setMetadata(path, entry, syscalls, degraded);
+  const of = { place: placeToChange(volume, entry.path), path: shownPath(volume.root, entry.path), entry };
+  const exists = action.do === 'finish' || create(of, syscalls, degraded);
+  if (exists) setMetadata(of, syscalls, degraded);
   return degraded;
 }
 
@@ -93,8 +102,16 @@ const fileTypeBits: Readonly<Partial<Record<EntryType, number>>> = {
   socket: 0o140000,
 };
 
-function create(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): boolean {
-  const name = Buffer.from(path, 'latin1');
+interface Placed {
+  /** For calls of the kernel. */
+  readonly place: ByteString;
+  /** For people. */
+  readonly path: ByteString;
+  readonly entry: Entry;
+}
+
+function create({ place, path, entry }: Placed, syscalls: Syscalls, degraded: Degraded): boolean {
+  const name = Buffer.from(place, 'latin1');
   if (entry.type === 'file') {
     closeSync(openToWrite(name, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW));
     return true;
@@ -106,7 +123,7 @@ function create(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: De
     return true;
   }
   const bits = fileTypeBits[entry.type] ?? fail('ProtocolError', `A ${entry.type} can't be created so`, path);
-  return attempt('special', degraded, path, () => syscalls.makeNode(path, bits | 0o600, entry.rdev));
+  return attempt('special', degraded, path, () => syscalls.makeNode(place, bits | 0o600, entry.rdev));
 }
 
 function linkTextAt(name: Buffer): ByteString | undefined {
@@ -130,7 +147,7 @@ export function openToWrite(name: Buffer, flags: number, mode = newFileMode): nu
     return openSync(name, flags, mode);
   } catch (error) {
     if (errnoOf(error) !== 'EACCES' || !isOwnFile(name)) throw error;
-    chmodSync(name, newFileMode);
+    setModeOf(name, newFileMode);
     return openSync(name, flags, mode);
   }
 }
@@ -140,17 +157,27 @@ function isOwnFile(name: Buffer): boolean {
   return stats?.isFile() === true && stats.uid === process.geteuid?.();
 }
 
-function setMetadata(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
-  const name = Buffer.from(path, 'latin1');
+/** chmod follows a symlink that took the name's place. */
+function setModeOf(name: Buffer, mode: number): void {
+  const fd = openSync(name, openPathOnly | constants.O_NOFOLLOW);
+  try {
+    chmodSync(ofDescriptor(fd), mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function setMetadata({ place, path, entry }: Placed, syscalls: Syscalls, degraded: Degraded): void {
+  const name = Buffer.from(place, 'latin1');
   const stats = lstatSync(name);
   if (entry.type === 'file' && stats.size !== entry.size) truncate(name, entry.size);
   setAll({ path, stats, entry }, degraded, {
     owner: (uid, gid) => lchownSync(name, uid, gid),
-    mode: (mode) => chmodSync(name, mode),
-    mtime: () => syscalls.setMtime(path, entry.mtimeNs),
+    mode: (mode) => setModeOf(name, mode),
+    mtime: () => syscalls.setMtime(place, entry.mtimeNs),
     stats: () => lstatSync(name, { bigint: true }),
-    present: () => syscalls.listXattrs(path),
-    xattrs: xattrsOfName(path, syscalls),
+    present: () => syscalls.listXattrs(place),
+    xattrs: xattrsOfName(place, syscalls),
   });
 }
 

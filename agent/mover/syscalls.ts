@@ -5,7 +5,7 @@
  * A call that the kernel refuses throws Errno with the errno's name; without node:ffi (`available` false) the calls that have
  * a fallback in node:fs use it, the others throw Errno `ENOSYS`.
  */
-import { accessSync, futimesSync, lutimesSync, readFileSync } from 'node:fs';
+import { accessSync, futimesSync, lutimesSync, openSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants as os } from 'node:os';
 import { basename } from 'node:path';
@@ -25,6 +25,8 @@ export class Errno extends Error {
 
 export interface Syscalls {
   readonly available: boolean;
+  /** Opens a name of an open directory. @param flags of node:fs. @param mode of a file that it makes */
+  openIn(directory: number, name: ByteString, flags: number, mode: number): number;
   /** Offset of the next data at or after `offset`; undefined when only a hole follows; `offset` itself when unknown. */
   nextData(fd: number, offset: number): number | undefined;
   /** Attributes we carry: `user.*`, POSIX ACLs, `security.capability`; sorted by name. Empty where the file system has none. */
@@ -78,6 +80,8 @@ export interface Xattr {
 export const markAttribute = 'user.stork.incoming';
 
 const atCwd = -100;
+/** As node:fs opens whatever it opens. */
+const closeOnExec = 0o2000000;
 const atEffectiveAccess = 0x200;
 const accessBits: Readonly<Record<Access, number>> = { readWrite: 6, change: 7 };
 const atSymlinkNofollow = 0x100;
@@ -114,6 +118,7 @@ function openLibc() {
     // Required, not imported: a build of Node without FFI must still load this module.
     const ffi = createRequire(import.meta.url)('node:ffi') as typeof import('node:ffi');
     const { functions } = ffi.dlopen('libc.so.6', {
+      openat: { arguments: ['i32', 'pointer', 'i32', 'u32'], return: 'i32' },
       lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
       llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i64' },
       flistxattr: { arguments: ['i32', 'pointer', 'u64'], return: 'i64' },
@@ -162,8 +167,16 @@ function nativeSyscalls(libc: Libc): Syscalls {
     timespecs[1] = timespecs[3] = mtimeNs - seconds * 1_000_000_000n;
     return times.bytes;
   };
+  const target = pinned(libc, nameLimitBytes + 1);
   return {
     available: true,
+    openIn(directory, name, flags, mode) {
+      if (name.length > nameLimitBytes) throw new Errno('openat', 'ENAMETOOLONG', name);
+      target.bytes[target.bytes.write(name, 0, 'latin1')] = 0;
+      const fd = libc.openat(directory, target.address, flags | closeOnExec, mode);
+      check('openat', name, fd);
+      return fd;
+    },
     nextData(fd, offset) {
       const found = libc.lseek(fd, BigInt(offset), seekData);
       if (found >= 0n) return Number(found);
@@ -278,6 +291,8 @@ function fallbackSyscalls(): Syscalls {
   };
   return {
     available: false,
+    openIn: (directory, name, flags, mode) =>
+      openSync(Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1'), flags, mode),
     nextData: (_fd, offset) => offset,
     listXattrs: () => [],
     listXattrsOf: () => [],

@@ -11,6 +11,7 @@ import { errnoOf, fail } from './mover-error.ts';
 import { createPulse, createSlots } from './pulse.ts';
 import { sumCounts } from './settle.ts';
 import type { ByteString } from './syscalls.ts';
+import { placeToChange, type WithinVolume, withinVolume } from './within-volume.ts';
 
 export type BundleContent = Omit<FillJob, 'do' | 'root'>;
 
@@ -127,8 +128,11 @@ export function volumeWriter(
     await settle(actions);
   };
   return {
-    remove: (path) => rmSync(nameOf(root, path), { recursive: true, force: true }),
-    makeDirectory: (path) => makeDirectory(nameOf(root, path)),
+    remove: (path) => removeAll(root, path),
+    makeDirectory(path) {
+      using volume = withinVolume(root);
+      makeDirectory(nameToChange(volume, path));
+    },
     put,
     fill,
     startPut: (job) => start(() => put(job)),
@@ -160,8 +164,18 @@ export function volumeWriter(
   };
 }
 
-const nameOf = (root: ByteString, path: ByteString): Buffer =>
-  Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1');
+const nameToChange = (volume: WithinVolume, path: ByteString): Buffer =>
+  Buffer.from(placeToChange(volume, path), 'latin1');
+
+function removeAll(root: ByteString, path: ByteString): void {
+  using volume = withinVolume(root);
+  try {
+    rmSync(Buffer.from(volume.at(path), 'latin1'), { recursive: true, force: true });
+  } catch (error) {
+    // Without its directory the name is gone, too.
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
 
 function makeDirectory(name: Buffer): void {
   try {
@@ -172,9 +186,11 @@ function makeDirectory(name: Buffer): void {
 }
 
 function makeLink(root: ByteString, entry: Entry): void {
-  assertPlainParents(root, entry.target);
-  const first = nameOf(root, entry.target);
-  const name = nameOf(root, entry.path);
+  // Two, as both directories are to be open at once.
+  using ofTarget = withinVolume(root);
+  using ofName = withinVolume(root);
+  const first = linkTarget(ofTarget, entry.target);
+  const name = nameToChange(ofName, entry.path);
   const target = lstatSync(first, { bigint: true });
   if (target.isDirectory()) fail('ProtocolError', 'A hard link to a directory');
   const present = lstatSync(name, { bigint: true, throwIfNoEntry: false });
@@ -183,10 +199,12 @@ function makeLink(root: ByteString, entry: Entry): void {
   linkSync(first, name);
 }
 
-/** The kernel follows symlinks on the way to a link's target; a hostile list of entries must not use that. */
-function assertPlainParents(root: ByteString, path: ByteString): void {
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
-    if (!lstatSync(nameOf(root, path.slice(0, at))).isDirectory())
-      fail('ProtocolError', 'A hard link leads through a symlink');
+/** A hostile list of entries could lead it through a symlink of its own. */
+function linkTarget(volume: WithinVolume, path: ByteString): Buffer {
+  try {
+    return Buffer.from(volume.at(path), 'latin1');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') fail('ProtocolError', 'A hard link leads through a symlink');
+    throw error;
   }
 }

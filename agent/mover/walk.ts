@@ -1,13 +1,15 @@
 /**
  * Walks a volume in the order of entries without opening any file: names, then lstat. Memory holds the names of the directories
  * on the way down, and one entry for each file whose other hard links were not met yet.
- * `lost+found` and our own marker at the root are not part of a volume. What vanishes between listing and lstat is counted.
+ * `lost+found` and our own marker at the root are not part of a volume. What vanishes between listing and lstat is counted, a directory
+ * too that somebody put something else in the place of.
  */
 import { closeSync, constants, lstatSync, openSync, readdirSync } from 'node:fs';
 import type { Entry, EntryType } from './entry.ts';
 import { errnoOf, fail, failDevice, failUnreadable } from './mover-error.ts';
 import { emptyStat, fileTypes, hasHoles, int64Of, isDirectory, type RawStat, statName, statPath } from './raw-stat.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
+import { ofDescriptor, shownPath, type WithinVolume, withinVolume } from './within-volume.ts';
 
 export type VolumeKind = 'files' | 'block';
 
@@ -23,7 +25,6 @@ export interface FoundEntry {
 
 /** Written at a volume's root while it is being filled or updated. */
 export const incomingMarker = '.stork-incoming';
-const nothingIgnored: ReadonlySet<string> = new Set();
 const ignoredAtRoot: ReadonlySet<string> = new Set(['lost+found', incomingMarker]);
 
 export interface WalkCounts {
@@ -51,13 +52,12 @@ type Links = Map<string, { readonly path: ByteString; remaining: number }>;
 interface Level {
   readonly directory: ByteString;
   readonly names: string[];
-  /** Open while its names are looked at, as one lookup is cheaper than those of a path; undefined when it isn't, or can't be. */
-  fd: number | 'Closed' | 'Unopenable';
 }
 
 export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>, counts: WalkCounts): Walk {
   const links: Links = new Map();
   const levels: Level[] = [];
+  const volume = withinVolume(root);
   const stat = emptyStat();
   let state: 'New' | 'AtRoot' | 'Within' = 'New';
   let directory = '';
@@ -65,27 +65,31 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
   const pathOf = (): ByteString => (directory === '' ? name : `${directory}/${name}`);
   const descend = (into: ByteString, names: string[] | undefined) => {
     if (names === undefined) counts.vanished++;
-    else levels.push({ directory: into, names, fd: 'Closed' });
+    else levels.push({ directory: into, names });
   };
-  const look = (level: Level): boolean => {
-    if (lookAt === undefined) return statOf(`${root}/${pathOf()}`, stat);
-    // One open directory at a time: however deep the tree is.
-    if (level.fd === 'Closed') level.fd = openDirectory(root, level.directory);
-    if (level.fd !== 'Unopenable' && statName(lookAt, level.fd, name, stat)) return true;
-    return statOf(`${root}/${pathOf()}`, stat);
+  const look = (): boolean => {
+    try {
+      const within = volume.directory(directory);
+      if (lookAt === undefined || !statName(lookAt, within, name, stat))
+        statPath(`${ofDescriptor(within)}/${name}`, stat);
+      return true;
+    } catch (error) {
+      return failUnlessGone(error, shownPath(root, pathOf()));
+    }
   };
   const start = (): boolean => {
-    if (!statOf(root, stat)) fail('VolumeMissing', 'The volume is not mounted', root);
     state = 'AtRoot';
-    return true;
+    try {
+      statPath(root, stat);
+      return true;
+    } catch (error) {
+      failUnlessGone(error, root);
+      return fail('VolumeMissing', 'The volume is not mounted', root);
+    }
   };
   const enter = () => {
-    if (state === 'AtRoot') descend('', namesIn(root, ignoredAtRoot));
-    else if (isDirectory(stat)) {
-      closeLevel(levels.at(-1));
-      const path = pathOf();
-      descend(path, namesOrVanished(`${root}/${path}`));
-    }
+    if (state === 'AtRoot') descend('', namesIn(volume, ''));
+    else if (isDirectory(stat)) descend(pathOf(), namesIn(volume, pathOf()));
     state = 'Within';
   };
   return {
@@ -105,38 +109,22 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
       for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
         const next = level.names.pop();
         if (next === undefined) {
-          closeLevel(levels.pop());
+          levels.pop();
           continue;
         }
         directory = level.directory;
         name = next;
-        if (look(level)) return true;
+        if (look()) return true;
         counts.vanished++;
       }
       // What it stood at last is entered once.
       stat.mode = 0;
+      volume[Symbol.dispose]();
       return false;
     },
     found: () => foundEntry(pathOf(), stat, links),
-    close: () => closeLevel(levels.at(-1)),
+    close: () => volume[Symbol.dispose](),
   };
-}
-
-function openDirectory(root: ByteString, directory: ByteString): number | 'Unopenable' {
-  const path = directory === '' ? root : `${root}/${directory}`;
-  const flags = constants.O_RDONLY | constants.O_DIRECTORY | (directory === '' ? 0 : constants.O_NOFOLLOW);
-  try {
-    return openSync(Buffer.from(path, 'latin1'), flags);
-  } catch {
-    // Gone, or no descriptor is free: each name by its path says what there is to say.
-    return 'Unopenable';
-  }
-}
-
-function closeLevel(level: Level | undefined): void {
-  if (level === undefined) return;
-  if (typeof level.fd === 'number') closeSync(level.fd);
-  level.fd = 'Closed';
 }
 
 export function* walkTree(
@@ -196,40 +184,25 @@ function openDevice(root: ByteString): number {
   }
 }
 
-/** False when nothing is there. */
-function statOf(path: ByteString, into: RawStat): boolean {
-  try {
-    statPath(path, into);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    if (errnoOf(error) === 'EACCES') failUnreadable(path);
-    throw error;
-  }
+/** False when it is gone, or nothing is by this path any more. */
+function failUnlessGone(error: unknown, path: ByteString): false {
+  const code = errnoOf(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+  if (code === 'EACCES') failUnreadable(path);
+  throw error;
 }
 
-function namesIn(directory: ByteString, ignored: ReadonlySet<string>): string[] {
-  const names = readNames(directory);
-  // Code units of byte strings are bytes, so the default order is the order of bytes.
-  return (ignored.size === 0 ? names : names.filter((name) => !ignored.has(name))).sort().reverse();
-}
-
-function readNames(directory: ByteString): string[] {
+/** Undefined when the directory is gone; the root must be there. */
+function namesIn(volume: WithinVolume, directory: ByteString): string[] | undefined {
   try {
-    return readdirSync(Buffer.from(directory, 'latin1'), { encoding: 'latin1' });
+    const names = readdirSync(ofDescriptor(volume.directory(directory)), { encoding: 'latin1' });
+    const counted = directory === '' ? names.filter((name) => !ignoredAtRoot.has(name)) : names;
+    // Code units of byte strings are bytes, so the default order is the order of bytes.
+    return counted.sort().reverse();
   } catch (error) {
-    if (errnoOf(error) === 'EACCES') failUnreadable(directory);
-    throw error;
-  }
-}
-
-function namesOrVanished(directory: ByteString): string[] | undefined {
-  try {
-    return namesIn(directory, nothingIgnored);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
+    failUnlessGone(error, shownPath(volume.root, directory));
+    if (directory === '') throw error;
+    return undefined;
   }
 }
 

@@ -49,6 +49,8 @@ function thread(waiting: Waiting[]) {
   function start(): Worker {
     const started = startWorker('mover/worker', {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+      // Node would keep a list of what the thread opened, and take for a mistake what a system call of ours opened.
+      trackUnmanagedFds: false,
     });
     const died = (cause?: unknown) => {
       if (worker !== started) return;

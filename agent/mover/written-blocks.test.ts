@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { directReader } from './direct-reader.ts';
 import { blockStates } from './job.ts';
@@ -52,7 +52,9 @@ describe('reading past the cache', () => {
     const bytes = Buffer.alloc(content.length - blockBytes, 7);
     const bits = new Uint8Array(5).fill(0xff);
     bits[0] = 0b1110;
-    assert.ok(directReader(syscalls).readOver(path, bytes, blockBytes, bits));
+    const fd = openSync(path, 'r');
+    assert.ok(directReader(syscalls).readOver(fd, bytes, blockBytes, bits));
+    closeSync(fd);
     const expected = Buffer.from(content.subarray(blockBytes));
     expected.fill(7, 0, blockBytes);
     expected.fill(7, 4 * blockBytes, 8 * blockBytes);
@@ -60,6 +62,8 @@ describe('reading past the cache', () => {
   });
 
   it('says that it can not of what can not be opened so', { skip: !syscalls.available }, () => {
-    assert.equal(directReader(syscalls).readOver('/proc/self/status', Buffer.alloc(10), 0, Uint8Array.of(1)), false);
+    const fd = openSync('/proc/self/status', 'r');
+    assert.equal(directReader(syscalls).readOver(fd, Buffer.alloc(10), 0, Uint8Array.of(1)), false);
+    closeSync(fd);
   });
 });

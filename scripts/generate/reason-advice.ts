@@ -173,6 +173,8 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   VersionSkew: 'Bring both agents to the same version: `kubectl stork install`.',
   VersionTooNew: 'Update the agent of the other cluster: `kubectl stork install` there.',
   VersionTooOld: 'Update the agent of this cluster: `kubectl stork install`.',
+  VolumeChanged:
+    'Somebody writes to the volume on the destination while it is filled: end what uses it there, then migrate again.',
   VolumeFull: 'Make the claim on the destination larger, then migrate again.',
   VolumeKindDiffers: 'A claim of that name has another volumeMode on the destination: rename or delete it there.',
   VolumeMissing: fault,
@@ -180,6 +182,7 @@ export const reasonAdvice: Readonly<Record<string, string>> = {
   UpdateForbidden:
     'Nothing was changed. Do as the message says, or give the file to the user of the pods at the source.',
   VolumeUnknown: 'Check that the claim is bound.',
+  VolumeUnreadable: 'Do as the message says; an I/O error is the storage’s: look at the volume and its node.',
   VolumeUnwritable: 'Look at the volume on the destination: full, read only, or failing.',
   VolumesDiffer: `The copy is not used. ${migrateAgain}`,
   WaitingForJoiner: 'Give the code to the admin of the other cluster: `kubectl stork pair join`.',

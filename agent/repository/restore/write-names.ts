@@ -17,6 +17,7 @@ import type { Entry, EntryType } from '../../mover/entry.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { attempt, type Degraded, finishFile, settle, setXattrs, xattrsOfName } from '../../mover/settle.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
+import { openPathOnly } from '../../mover/within-volume.ts';
 import { bytesOf, clearName, openDirectory, pathIn } from '../directory-fd.ts';
 import type { NodeType, TreeNode } from '../format/tree.ts';
 import { failRepository } from '../repository-error.ts';
@@ -114,9 +115,6 @@ const specialBits: Readonly<Record<NodeType, number>> = {
   dev: 0o060000,
   socket: 0o140000,
 };
-
-/** Opens nothing for reading or writing: only a handle on this very inode. Not in node:fs. */
-const openPathOnly = 0o10000000;
 
 function finishSpecial(path: ByteString, entry: Entry, syscalls: Syscalls, degraded: Degraded): void {
   const fd = openSync(bytesOf(path), openPathOnly | constants.O_NOFOLLOW);
