@@ -9,7 +9,6 @@ import type { Counts } from './contract.ts';
 import type { Entry } from './entry.ts';
 import type { PlainUnits } from './plain-units.ts';
 import type { ScanUnits, SegmentPlace } from './scan-units.ts';
-import type { Survey } from './survey.ts';
 import type { ByteString, Xattr } from './syscalls.ts';
 import type { Settled } from './tree-record.ts';
 import type { VolumeKind } from './walk.ts';
@@ -168,12 +167,6 @@ export interface MeasureJob {
   readonly kind: VolumeKind;
 }
 
-/** Walks a whole volume for traces of other writers. */
-export interface SurveyJob {
-  readonly do: 'survey';
-  readonly root: ByteString;
-}
-
 /** Writes everything dirty of a volume's file system to its storage. */
 export interface SyncJob {
   readonly do: 'sync';
@@ -181,17 +174,7 @@ export interface SyncJob {
   readonly kind: VolumeKind;
 }
 
-export type Job =
-  | RecordJob
-  | FillJob
-  | SyncJob
-  | MeasureJob
-  | SurveyJob
-  | ScanJob
-  | PackJob
-  | BlocksJob
-  | PutJob
-  | SettleJob;
+export type Job = RecordJob | FillJob | SyncJob | MeasureJob | ScanJob | PackJob | BlocksJob | PutJob | SettleJob;
 
 export interface ScanAnswer {
   /** By index of unit: only where there is something. */
@@ -271,7 +254,6 @@ export interface VolumeSize {
 export interface Answers {
   readonly sync: SyncAnswer;
   readonly measure: VolumeSize;
-  readonly survey: Survey;
   readonly scan: ScanAnswer;
   readonly record: RecordAnswer;
   readonly fill: FillAnswer;

@@ -8,7 +8,7 @@ import { digestVolume } from './digest-volume.ts';
 import { findMark, type VolumeMark } from './incoming-marker.ts';
 import type { OwnIndex } from './own-index.ts';
 import { type StagedVolume, volumeDirectory } from './run-state.ts';
-import type { Survey } from './survey.ts';
+import { type Survey, surveyTree } from './survey.ts';
 import { Verdict } from './verdict.ts';
 
 /** A mover that was killed may have written this long after it last renewed its mark. */
@@ -58,7 +58,7 @@ export async function assertUnwritten(
 }
 
 async function isSameTree(spec: DestinationSpec, volume: StagedVolume, options: DestinationOptions): Promise<boolean> {
-  const survey = await options.pool.run({ do: 'survey', root: spec.path }, options.signal);
+  const survey = await surveyTree(spec.path, options);
   const mark = findMark(spec.path, options.syscalls);
   if (mark?.run === options.run) return isOursAlone(survey, mark, options);
   return survey.fingerprint === volume.before.fingerprint;

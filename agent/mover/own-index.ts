@@ -13,7 +13,7 @@ import type { SegmentPlace } from './scan-units.ts';
 import { digestBatch, type ScanOptions, scanVolume } from './scan-volume.ts';
 import { segmentTable } from './segment-table.ts';
 import { sumCounts } from './settle.ts';
-import { createSurveyor, type Survey } from './survey.ts';
+import { createSurveyor, othersTurn, type Survey } from './survey.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import { writeBatch } from './tree-cache.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -142,9 +142,7 @@ async function surveyKnown(
       if (!known.extendRun(walk) && known.meet(walk.found()).is !== 'Same') return undefined;
       if (met % entriesAtOnce !== 0) continue;
       known.takeRun();
-      // So that others have their turn.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      signal.throwIfAborted();
+      await othersTurn(signal);
     }
     return counts.vanished === 0 && known.isSame('Ended') ? surveyor.finish() : undefined;
   } finally {

@@ -102,43 +102,31 @@ export interface RecordScanner {
 
 export function openRecordScanner(path: string): RecordScanner {
   const fd = openSync(path, 'r');
-  let buffer = Buffer.alloc(0);
-  let from = 0;
-  let to = 0;
-  let fileOffset = 0;
+  let bufferOffset = 0;
+  // Plain fields: they are read for each record, several times, and mostly by code that is not yet optimized.
+  const at = { bytes: Buffer.alloc(0), from: 0, to: 0, offset: 0 };
   const have = (length: number): boolean => {
-    if (buffer.length - to >= length) return true;
+    if (at.bytes.length - at.to >= length) return true;
     const more = Buffer.allocUnsafe(Math.max(bufferBytes, length));
-    const got = readSync(fd, more, 0, more.length, fileOffset + buffer.length);
-    fileOffset += to;
-    buffer = Buffer.concat([buffer.subarray(to), more.subarray(0, got)]);
-    to = 0;
-    return buffer.length >= length;
+    const got = readSync(fd, more, 0, more.length, bufferOffset + at.bytes.length);
+    bufferOffset += at.to;
+    at.bytes = Buffer.concat([at.bytes.subarray(at.to), more.subarray(0, got)]);
+    at.to = 0;
+    return at.bytes.length >= length;
   };
-  return {
-    get bytes() {
-      return buffer;
-    },
-    get from() {
-      return from;
-    },
-    get to() {
-      return to;
-    },
-    get offset() {
-      return fileOffset + from - lengthBytes;
-    },
+  return Object.assign(at, {
     advance() {
       if (!have(lengthBytes)) return false;
-      const length = buffer.readUInt32LE(to);
+      const length = at.bytes.readUInt32LE(at.to);
       if (length > recordLimitBytes || !have(lengthBytes + length))
         fail('StagingDamaged', 'A record file is cut short', path);
-      from = to + lengthBytes;
-      to = from + length;
+      at.offset = bufferOffset + at.to;
+      at.from = at.to + lengthBytes;
+      at.to = at.from + length;
       return true;
     },
     close: () => closeSync(fd),
-  };
+  });
 }
 
 /** Reads single records by offset. */

@@ -23,7 +23,6 @@ import { makeRecords } from './record-job.ts';
 import { decodeUnits } from './scan-units.ts';
 import { type Hashing, type SegmentReader, segmentReader } from './segment-reader.ts';
 import { settle } from './settle.ts';
-import { surveyTree } from './survey.ts';
 import type { ByteString, Syscalls, Xattr } from './syscalls.ts';
 import { openWalk, walkDevice } from './walk.ts';
 import { withinVolume } from './within-volume.ts';
@@ -48,8 +47,6 @@ export function jobRunner(syscalls: Syscalls): JobRunner {
         return syncVolume(job, syscalls);
       case 'measure':
         return measure(job, syscalls);
-      case 'survey':
-        return surveyTree(job.root, syscalls);
       case 'scan':
         return scan(job, under(job.key), { reader, syscalls, scratch });
       case 'record':

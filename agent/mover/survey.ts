@@ -25,43 +25,54 @@ const flushBytes = 32 * 1024;
 
 export function createSurveyor(): Surveyor {
   const sum = createHash('sha256');
-  let newest = { low: 0, high: 0 };
+  let [newestLow, newestHigh] = [0, 0];
   const pending = byteWriter(flushBytes + 4096);
-  const note = (path: ByteString, inode: Halves, changed: Halves) => {
+  const noteChange = (low: number, high: number) => {
+    pending.halves(low, high);
     // Together: a call costs more than what it hashes.
-    pending.text(path);
-    pending.halves(inode.low, inode.high);
-    pending.halves(changed.low, changed.high);
     if (pending.length >= flushBytes) sum.update(pending.take());
-    if (isBefore(newest.low, newest.high, changed.low, changed.high)) newest = changed;
+    if (isBefore(newestLow, newestHigh, low, high)) [newestLow, newestHigh] = [low, high];
   };
   return {
-    add: ({ entry, inode, changedNs }) => note(entry.path, halvesOf(inode), halvesOf(changedNs)),
+    add({ entry, inode, changedNs }) {
+      pending.text(entry.path);
+      pending.halves(lowOf(inode), highOf(inode));
+      noteChange(lowOf(changedNs), highOf(changedNs));
+    },
     addSeen({ path, stat }) {
-      const inode = { low: stat.inodeLow, high: stat.inodeHigh };
-      note(path, inode, { low: stat.changedLow, high: stat.changedHigh });
+      pending.text(path);
+      pending.halves(stat.inodeLow, stat.inodeHigh);
+      noteChange(stat.changedLow, stat.changedHigh);
     },
     finish() {
       sum.update(pending.take());
-      return { fingerprint: sum.digest('hex'), newestChangeNs: int64Of(newest.low, newest.high) };
+      return { fingerprint: sum.digest('hex'), newestChangeNs: int64Of(newestLow, newestHigh) };
     },
   };
 }
 
-interface Halves {
-  readonly low: number;
-  readonly high: number;
-}
+const entriesAtOnce = 1024;
 
-const halvesOf = (value: bigint): Halves => ({ low: lowOf(value), high: highOf(value) });
-
-export function surveyTree(root: ByteString, syscalls: Pick<Syscalls, 'lookAt'>): Survey {
+/** On the thread that has just walked the volume, and is quick at it by now; others have their turn meanwhile. */
+export async function surveyTree(
+  root: ByteString,
+  { syscalls, signal }: { readonly syscalls: Pick<Syscalls, 'lookAt'>; readonly signal: AbortSignal },
+): Promise<Survey> {
   const surveyor = createSurveyor();
   const walk = openWalk(root, syscalls, { vanished: 0 });
   try {
-    while (walk.next()) surveyor.addSeen(walk);
+    for (let met = 1; walk.next(); met++) {
+      surveyor.addSeen(walk);
+      if (met % entriesAtOnce === 0) await othersTurn(signal);
+    }
     return surveyor.finish();
   } finally {
     walk.close();
   }
+}
+
+/** Between steps of long work on a main thread. */
+export async function othersTurn(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  signal.throwIfAborted();
 }

@@ -68,34 +68,38 @@ export const emptyFields = (): EntryFields => ({
 
 /** Finds the fields of the record that lies at `[from, to)`; throws `CacheDamaged` when it is no entry. */
 export function locateFields(bytes: Buffer, from: number, to: number, into: EntryFields): void {
-  const place = { at: from + typeAt + 1 };
+  const { values } = into;
   into.type = byteAt(bytes, from + typeAt);
-  into.pathLength = place.at;
-  const length = numberAt(bytes, place);
-  into.path = place.at;
-  into.mode = place.at += length;
-  into.values.mode = numberAt(bytes, place);
-  into.owner = place.at;
-  into.values.uid = numberAt(bytes, place);
-  into.values.gid = numberAt(bytes, place);
-  into.mtime = place.at;
-  into.size = place.at += 8;
-  into.values.size = numberAt(bytes, place);
-  const target = numberAt(bytes, place);
-  into.attributes = place.at += target + 8;
+  into.pathLength = from + typeAt + 1;
+  const length = numberAt(bytes, into.pathLength);
+  into.path = afterNumber;
+  into.mode = afterNumber + length;
+  values.mode = numberAt(bytes, into.mode);
+  into.owner = afterNumber;
+  values.uid = numberAt(bytes, afterNumber);
+  values.gid = numberAt(bytes, afterNumber);
+  into.mtime = afterNumber;
+  into.size = afterNumber + 8;
+  values.size = numberAt(bytes, into.size);
+  const target = numberAt(bytes, afterNumber);
+  into.attributes = afterNumber + target + 8;
   into.end = to;
   // What lies beyond is read as nothing: then this isn't within the record.
-  if (place.at >= to || into.type >= entryTypes.length) fail('CacheDamaged', 'A tree file holds a torn entry');
+  if (into.attributes >= to || into.type >= entryTypes.length) fail('CacheDamaged', 'A tree file holds a torn entry');
 }
 
 const byteAt = (bytes: Buffer, at: number): number => bytes[at] ?? 0;
 
-function numberAt(bytes: Buffer, place: { at: number }): number {
+/** Where the number ended that was read last: an object for each place costs more than the number. */
+let afterNumber = 0;
+
+function numberAt(bytes: Buffer, from: number): number {
   let value = 0;
   let scale = 1;
-  for (let read = 0; read < 8; read++) {
-    const next = byteAt(bytes, place.at++);
+  for (let at = from; at < from + 8; at++) {
+    const next = bytes[at] ?? 0;
     value += (next & 0x7f) * scale;
+    afterNumber = at + 1;
     if (next < 0x80) return value;
     scale *= 0x80;
   }

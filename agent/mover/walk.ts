@@ -60,18 +60,16 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
   const volume = withinVolume(root);
   const stat = emptyStat();
   let state: 'New' | 'AtRoot' | 'Within' = 'New';
-  let directory = '';
-  let name = '';
-  const pathOf = (): ByteString => (directory === '' ? name : `${directory}/${name}`);
+  const pathOf = (): ByteString => (walk.directory === '' ? walk.name : `${walk.directory}/${walk.name}`);
   const descend = (into: ByteString, names: string[] | undefined) => {
     if (names === undefined) counts.vanished++;
     else levels.push({ directory: into, names });
   };
   const look = (): boolean => {
     try {
-      const within = volume.directory(directory);
-      if (lookAt === undefined || !statName(lookAt, within, name, stat))
-        statPath(`${ofDescriptor(within)}/${name}`, stat);
+      const within = volume.directory(walk.directory);
+      if (lookAt === undefined || !statName(lookAt, within, walk.name, stat))
+        statPath(`${ofDescriptor(within)}/${walk.name}`, stat);
       return true;
     } catch (error) {
       return failUnlessGone(error, shownPath(root, pathOf()));
@@ -92,14 +90,11 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
     else if (isDirectory(stat)) descend(pathOf(), namesIn(volume, pathOf()));
     state = 'Within';
   };
-  return {
+  // Plain fields: they are read several times of each entry, mostly by code that is not yet optimized.
+  const walk: Walk & { directory: ByteString; name: ByteString } = {
     stat,
-    get directory() {
-      return directory;
-    },
-    get name() {
-      return name;
-    },
+    directory: '',
+    name: '',
     get path() {
       return pathOf();
     },
@@ -112,8 +107,8 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
           levels.pop();
           continue;
         }
-        directory = level.directory;
-        name = next;
+        walk.directory = level.directory;
+        walk.name = next;
         if (look()) return true;
         counts.vanished++;
       }
@@ -125,6 +120,7 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
     found: () => foundEntry(pathOf(), stat, links),
     close: () => volume[Symbol.dispose](),
   };
+  return walk;
 }
 
 export function* walkTree(
