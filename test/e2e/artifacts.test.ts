@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -101,6 +101,25 @@ describe('executables for linux arm64', async () => {
       assert.deepEqual(run('qemu-aarch64', ['-L', libraries ?? '', dist(file), '--version']), version);
     });
   }
+
+  it('stork-agent-linux-arm64 reads a tree as the one for x64 does, by system calls of its own', { skip }, async () => {
+    const tree = await mkdtemp(join(tmpdir(), 'stork-arm64-'));
+    try {
+      await mkdir(join(tree, 'a/b'), { recursive: true });
+      for (const [file, sizeBytes] of Object.entries({ 'a/small': 10, 'a/b/larger': 30_000, empty: 0 }))
+        await writeFile(join(tree, file), Buffer.alloc(sizeBytes, file));
+      await symlink('b', join(tree, 'a/link'));
+      const digest = ['mover', 'digest', tree];
+      const [arm64, x64] = [
+        run('qemu-aarch64', ['-L', libraries ?? '', dist('stork-agent-linux-arm64'), ...digest]),
+        run(dist('stork-agent-linux-x64'), digest),
+      ].map(({ stdout, stderr }) => ({ ...JSON.parse(stdout), parts: undefined, stderr }));
+      assert.deepEqual(arm64, x64);
+      assert.equal(x64.files, 7);
+    } finally {
+      await rm(tree, { recursive: true });
+    }
+  });
 });
 
 describe('executables for macOS', () => {
