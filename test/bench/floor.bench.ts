@@ -6,11 +6,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { benchSpace } from './bench-space.ts';
 import { dataSets } from './data-sets.ts';
 import { chooseFileSystem, endOnSignals, loopVolume } from './loop-volume.ts';
 import { tarPipe } from './tar-pipe.ts';
@@ -67,15 +67,8 @@ async function measure(floor: Floor, space: string): Promise<Record<string, numb
 endOnSignals();
 const rows: Record<string, Record<string, number>> = {};
 for (const floor of floors) {
-  const space = mkdtempSync(join(tmpdir(), 'stork-bench-'));
-  const remove = () => rmSync(space, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
-    rows[floor.set] = await measure(floor, space);
-  } finally {
-    process.off('exit', remove);
-    remove();
-  }
+  using space = benchSpace();
+  rows[floor.set] = await measure(floor, space.path);
 }
 console.table(rows);
 if (values.json === true) console.log(JSON.stringify({ bench: 'floor', scale, filesystem: fileSystem, rows }));

@@ -5,11 +5,12 @@
  * way; for each of these, source and destinations (of the pipe and of the movers) are on new file systems of their own, XFS unless another
  * is asked for (`none`, and who isn't root: the temporary directory); `--program` takes the built agent instead of the sources. Numbers, no verdict.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { benchSpace } from './bench-space.ts';
 import { type DataSet, dataSets } from './data-sets.ts';
 import { chooseFileSystem, endOnSignals, loopVolume } from './loop-volume.ts';
 import { copyWithMovers } from './mover-pair.ts';
@@ -76,15 +77,8 @@ async function measure(set: DataSet, space: string): Promise<Record<string, numb
 endOnSignals();
 const rows: Record<string, Record<string, number>> = {};
 for (const set of dataSets.filter(({ name }) => values.only === undefined || name.includes(values.only))) {
-  const space = mkdtempSync(join(tmpdir(), 'stork-bench-'));
-  const remove = () => rmSync(space, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
-    rows[set.name] = await measure(set, space);
-  } finally {
-    process.off('exit', remove);
-    remove();
-  }
+  using space = benchSpace();
+  rows[set.name] = await measure(set, space.path);
 }
 console.log(`file system: ${fileSystem === 'none' ? `that of ${tmpdir()}` : `${fileSystem}, new, in loop devices`}`);
 console.table(rows);
