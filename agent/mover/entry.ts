@@ -54,6 +54,11 @@ export function comparePaths(left: ByteString, right: ByteString): number {
   return left.length - right.length;
 }
 
+export const isWithin = (path: ByteString, top: ByteString): boolean => path === top || isBelow(path, top);
+
+/** '' of what is in the root. */
+export const parentOf = (path: ByteString): ByteString => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
 export const isBelow = (path: ByteString, directory: ByteString): boolean =>
   directory === '' ? path !== '' : path.length > directory.length && path.startsWith(`${directory}/`);
 

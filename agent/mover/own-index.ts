@@ -13,7 +13,7 @@ import type { SegmentPlace } from './scan-units.ts';
 import { digestBatch, type ScanOptions, scanVolume } from './scan-volume.ts';
 import { segmentTable } from './segment-table.ts';
 import { sumCounts } from './settle.ts';
-import { createSurveyor, othersTurn, type Survey } from './survey.ts';
+import { createSurveyor, entriesAtOnce, othersTurn, type Survey } from './survey.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 import { writeBatch } from './tree-cache.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
@@ -98,8 +98,6 @@ export async function buildOwnIndex(options: OwnIndexOptions): Promise<OwnIndex>
   } as const;
   return { ...of, ...reader(file) };
 }
-
-const entriesAtOnce = 1024;
 
 export interface Recalled {
   readonly known: KnownTree;

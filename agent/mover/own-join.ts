@@ -3,7 +3,7 @@
  * source doesn't have or has as something else. Also the guard of paths: an entry must follow the one before and lie in a
  * directory that came before, so no list of entries can lead out of the volume.
  */
-import { assertSafePath, comparePaths, type Entry, isBelow } from './entry.ts';
+import { assertSafePath, comparePaths, type Entry, isBelow, isWithin, parentOf } from './entry.ts';
 import type { SameEntries } from './incoming-item.ts';
 import { fail } from './mover-error.ts';
 import { type NewEntries, readNewEntries } from './new-entries.ts';
@@ -84,10 +84,6 @@ export function createOwnJoin(own: OwnIndex, remove: (path: ByteString) => void)
     },
   };
 }
-
-export const parentOf = (path: ByteString): ByteString => path.slice(0, Math.max(0, path.lastIndexOf('/')));
-
-const isWithin = (path: ByteString, top: ByteString): boolean => path === top || isBelow(path, top);
 
 function assertNext(
   entry: Pick<Entry, 'path' | 'type'>,

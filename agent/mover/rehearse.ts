@@ -4,9 +4,8 @@
  * can't be set (owners, modes, times, attributes, devices) is no hindrance: that is counted (settle.ts). Changes nothing.
  */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import type { Entry } from './entry.ts';
+import { type Entry, parentOf } from './entry.ts';
 import { failDevice, failForbidden } from './mover-error.ts';
-import { parentOf } from './own-join.ts';
 import { decodeOperation, type Operation } from './plan.ts';
 import { openRecordCursor } from './record-file.ts';
 import { stagingFiles } from './staging.ts';

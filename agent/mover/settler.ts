@@ -2,7 +2,7 @@
  * Settles items strictly in walk order: tells the sink what to make and finish, closes directories when the walk leaves them (so
  * that their times are set last), and folds the digest of what was received.
  */
-import { type Entry, hasContent, isBelow, isSpecial, sameMetadata } from './entry.ts';
+import { type Entry, hasContent, isBelow, isSpecial, parentOf, sameMetadata } from './entry.ts';
 import {
   type IncomingBundle,
   type IncomingItem,
@@ -10,7 +10,6 @@ import {
   type IncomingSegment,
   targetOf,
 } from './incoming-item.ts';
-import { parentOf } from './own-join.ts';
 import type { ByteString } from './syscalls.ts';
 import { type TreeDigest, treeDigester } from './tree-digest.ts';
 import type { VolumeSink } from './volume-sink.ts';

@@ -51,7 +51,8 @@ export function createSurveyor(): Surveyor {
   };
 }
 
-const entriesAtOnce = 1024;
+/** Between turns of others. */
+export const entriesAtOnce = 1024;
 
 /** On the thread that has just walked the volume, and is quick at it by now; others have their turn meanwhile. */
 export async function surveyTree(

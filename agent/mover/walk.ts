@@ -87,7 +87,10 @@ export function openWalk(root: ByteString, { lookAt }: Pick<Syscalls, 'lookAt'>,
   };
   const enter = () => {
     if (state === 'AtRoot') descend('', namesIn(volume, ''));
-    else if (isDirectory(stat)) descend(pathOf(), namesIn(volume, pathOf()));
+    else if (isDirectory(stat)) {
+      const path = pathOf();
+      descend(path, namesIn(volume, path));
+    }
     state = 'Within';
   };
   // Plain fields: they are read several times of each entry, mostly by code that is not yet optimized.

@@ -5,7 +5,7 @@
  * openat; `/proc/self/fd/N/NAME` is the same.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { isBelow } from './entry.ts';
+import { isWithin, parentOf } from './entry.ts';
 import { errnoOf, fail } from './mover-error.ts';
 import type { ByteString, Syscalls } from './syscalls.ts';
 
@@ -49,12 +49,12 @@ export function withinVolume(root: ByteString): WithinVolume {
     last = undefined;
   };
   const openBelow = (above: Level, path: ByteString): Level => {
-    const name = path.slice(above.path === '' ? 0 : above.path.length + 1);
-    return { path, fd: openSync(bytesOf(`${ofDescriptor(above.fd)}/${name}`), toDirectory | constants.O_NOFOLLOW) };
+    const place = `${ofDescriptor(above.fd)}/${nameOf(path)}`;
+    return { path, fd: openSync(bytesOf(place), toDirectory | constants.O_NOFOLLOW) };
   };
   const descend = (path: ByteString): Level => {
     releaseLast();
-    while (held.length > 1 && !isIn(path, held.at(-1)?.path ?? '')) close(held.pop());
+    while (held.length > 1 && !isWithin(path, held.at(-1)?.path ?? '')) close(held.pop());
     let level = held.at(-1);
     if (level === undefined) {
       level = { path: '', fd: openSync(bytesOf(root), toDirectory) };
@@ -75,11 +75,8 @@ export function withinVolume(root: ByteString): WithinVolume {
     return level;
   };
   const directory = (path: ByteString): number => (last?.path === path ? last : descend(path)).fd;
-  const at = (path: ByteString): ByteString => {
-    if (path === '') return root;
-    const slash = path.lastIndexOf('/');
-    return `${ofDescriptor(directory(path.slice(0, Math.max(0, slash))))}/${path.slice(slash + 1)}`;
-  };
+  const at = (path: ByteString): ByteString =>
+    path === '' ? root : `${ofDescriptor(directory(parentOf(path)))}/${nameOf(path)}`;
   return {
     root,
     directory,
@@ -102,9 +99,7 @@ export function openWithin(
   syscalls: Pick<Syscalls, 'openIn'>,
 ): number {
   if (path === '') return openSync(bytesOf(volume.root), flags);
-  const slash = path.lastIndexOf('/');
-  const directory = volume.directory(path.slice(0, Math.max(0, slash)));
-  return syscalls.openIn(directory, path.slice(slash + 1), flags, mode);
+  return syscalls.openIn(volume.directory(parentOf(path)), nameOf(path), flags, mode);
 }
 
 /** The same as `at`, of what is about to be changed; throws `VolumeChanged` where there is no such directory. */
@@ -123,4 +118,4 @@ export const ofDescriptor = (fd: number): ByteString => `/proc/self/fd/${fd}`;
 
 const bytesOf = (path: ByteString): Buffer => Buffer.from(path, 'latin1');
 
-const isIn = (path: ByteString, directory: ByteString): boolean => path === directory || isBelow(path, directory);
+const nameOf = (path: ByteString): ByteString => path.slice(path.lastIndexOf('/') + 1);

@@ -16,9 +16,10 @@ import {
 } from 'node:fs';
 import { errnoOf } from '../mover/mover-error.ts';
 import type { ByteString } from '../mover/syscalls.ts';
+import { ofDescriptor } from '../mover/within-volume.ts';
 
 /** Where the kernel finds a name of an open directory, whatever became of the directory's own name. */
-export const pathIn = (directory: number, name: ByteString): ByteString => `/proc/self/fd/${directory}/${name}`;
+export const pathIn = (directory: number, name: ByteString): ByteString => `${ofDescriptor(directory)}/${name}`;
 
 export const bytesOf = (path: ByteString): Buffer => Buffer.from(path, 'latin1');
 
@@ -36,7 +37,7 @@ const largeListBytes = 1024 * 1024;
 const namesAtOnce = 1024;
 
 export function listIn(directory: number): readonly ListedName[] {
-  const path = `/proc/self/fd/${directory}`;
+  const path = ofDescriptor(directory);
   if (fstatSync(directory).size > largeListBytes) return listInSteps(path);
   // As buffers: where the file system doesn't tell types, Node stats by name, which must be the right bytes.
   return readdirSync(path, { encoding: 'buffer', withFileTypes: true }).map(listed);

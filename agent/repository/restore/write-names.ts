@@ -17,7 +17,7 @@ import type { Entry, EntryType } from '../../mover/entry.ts';
 import { errnoOf } from '../../mover/mover-error.ts';
 import { attempt, type Degraded, finishFile, settle, setXattrs, xattrsOfName } from '../../mover/settle.ts';
 import type { ByteString, Syscalls } from '../../mover/syscalls.ts';
-import { openPathOnly } from '../../mover/within-volume.ts';
+import { ofDescriptor, openPathOnly } from '../../mover/within-volume.ts';
 import { bytesOf, clearName, openDirectory, pathIn } from '../directory-fd.ts';
 import type { NodeType, TreeNode } from '../format/tree.ts';
 import { failRepository } from '../repository-error.ts';
@@ -91,7 +91,7 @@ export function createEntry(
   if (entry.type === 'symlink') {
     symlinkSync(bytesOf(entry.target), bytesOf(pathIn(directory, node.name)));
     const answer = settle(
-      { do: 'settle', root: `/proc/self/fd/${directory}`, actions: [{ do: 'finish', entry }] },
+      { do: 'settle', root: ofDescriptor(directory), actions: [{ do: 'finish', entry }] },
       syscalls,
     );
     for (const [kind, count] of Object.entries(answer.degraded)) degraded[kind] = (degraded[kind] ?? 0) + count;
@@ -123,7 +123,7 @@ function finishSpecial(path: ByteString, entry: Entry, syscalls: Syscalls, degra
     // A handle on a symlink that somebody put here would be one on the symlink itself.
     if (stats.isSymbolicLink() || stats.isDirectory() || stats.isFile())
       failRepository('TargetChanged', 'Something else took the place of what was restored', path);
-    const handle = `/proc/self/fd/${fd}`;
+    const handle = ofDescriptor(fd);
     if (stats.uid !== entry.uid || stats.gid !== entry.gid)
       attempt('owner', degraded, path, () => chownSync(handle, entry.uid, entry.gid));
     attempt('mode', degraded, path, () => chmodSync(handle, entry.mode));
